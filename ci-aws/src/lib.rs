@@ -1,0 +1,1 @@
+//! Executor of ci-core on AWS EC2 over SSH, with no instance ever left running.

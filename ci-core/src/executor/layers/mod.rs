@@ -1,0 +1,1 @@
+//! Decorators of executors: limits on time, attempts and number.

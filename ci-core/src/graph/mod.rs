@@ -1,0 +1,5 @@
+//! Names to dense ids, and the edges between them.
+
+mod dag;
+
+pub use dag::{Cycle, Dag, Edge};

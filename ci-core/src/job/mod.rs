@@ -1,0 +1,13 @@
+//! A job as data: its steps, what it depends on, and its policies.
+
+mod condition;
+mod options;
+mod policy;
+mod spec;
+
+pub use condition::{Condition, Pattern};
+pub use options::{JobOptions, Requirements, ServiceSpec};
+pub use policy::{
+    AllowFailure, Backoff, FailureClass, GroupUse, Matrix, Retry, RetryOn, Start, Timeouts,
+};
+pub use spec::{JobSpec, Need};

@@ -1,0 +1,1 @@
+//! Runs a workflow: wires the scheduler, the executors, the events, the store and the storage.

@@ -1,0 +1,1 @@
+//! When which job starts: a pure state machine, and one driver.

@@ -1,0 +1,7 @@
+//! Values that must never be shown, and what keeps them from showing.
+
+mod mask;
+mod set;
+
+pub use mask::Masker;
+pub use set::{MASK, MIN_SECRET_LEN, SecretSet, SecretWarning};

@@ -1,0 +1,118 @@
+//! What to run, and how it ended.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A command for a [`Session`](super::Session): a program with its environment and directory.
+/// Standard input is always closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Command {
+    /// What runs.
+    pub program: Program,
+    /// Variables added to the session's environment.
+    pub env: BTreeMap<String, String>,
+    /// The directory, absolute or relative to the session's working directory; `~` is its home.
+    pub dir: Option<String>,
+}
+
+/// A shell script or a program with arguments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Program {
+    /// `script` handed to a shell: the words of `shell` and then the script as the last argument.
+    Shell {
+        /// The shell and its options, such as `["bash", "-eo", "pipefail", "-c"]`.
+        shell: Vec<String>,
+        /// The script.
+        script: String,
+    },
+    /// A program and its arguments, with no shell between.
+    Argv(Vec<String>),
+}
+
+impl Command {
+    /// `script` run by the session's `sh` with `-e`: it ends at the first command that fails.
+    #[must_use]
+    pub fn sh(script: impl Into<String>) -> Self {
+        Self::shell(["sh", "-e", "-c"], script)
+    }
+
+    /// `script` run by `shell`, given as its words.
+    #[must_use]
+    pub fn shell<S: Into<String>>(
+        shell: impl IntoIterator<Item = S>,
+        script: impl Into<String>,
+    ) -> Self {
+        Self::new(Program::Shell {
+            shell: shell.into_iter().map(Into::into).collect(),
+            script: script.into(),
+        })
+    }
+
+    /// A program and its arguments.
+    #[must_use]
+    pub fn argv<S: Into<String>>(words: impl IntoIterator<Item = S>) -> Self {
+        Self::new(Program::Argv(words.into_iter().map(Into::into).collect()))
+    }
+
+    fn new(program: Program) -> Self {
+        Self {
+            program,
+            env: BTreeMap::new(),
+            dir: None,
+        }
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets the directory.
+    #[must_use]
+    pub fn dir(mut self, dir: impl Into<String>) -> Self {
+        self.dir = Some(dir.into());
+        self
+    }
+
+    /// The words to execute.
+    #[must_use]
+    pub fn words(&self) -> Vec<&str> {
+        match &self.program {
+            Program::Shell { shell, script } => shell
+                .iter()
+                .map(String::as_str)
+                .chain([script.as_str()])
+                .collect(),
+            Program::Argv(words) => words.iter().map(String::as_str).collect(),
+        }
+    }
+}
+
+/// How a command ended. A lost link or a machine that went away is no exit status but an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ExitStatus {
+    /// It ended by itself with this code.
+    Code(i32),
+    /// The signal of this number ended it.
+    Signal(i32),
+    /// The machine had no more memory for it.
+    OutOfMemory,
+    /// It was stopped because the token it was given was canceled.
+    Stopped,
+}
+
+impl ExitStatus {
+    /// Whether the code is zero.
+    #[must_use]
+    pub fn success(self) -> bool {
+        self == Self::Code(0)
+    }
+}

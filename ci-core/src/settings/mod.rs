@@ -1,0 +1,1 @@
+//! The project settings file: resource classes, gates, budgets, image substitutions.

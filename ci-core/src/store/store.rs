@@ -1,0 +1,132 @@
+//! The trait of a run store.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+
+use super::{
+    Lease, LeaseRequest, LogKey, LogLine, LogQuery, NewRun, OwnerId, Request, RequestRecord,
+    Retention, RunPage, RunQuery, StoreError, StoreErrorKind, StoredRun,
+};
+use crate::event::EventRecord;
+use crate::id::RunId;
+use crate::session::OutputChunk;
+
+/// Keeps runs, so that one that was killed goes on where it was, and others can look and ask.
+///
+/// # Contract
+/// - [`append`](Self::append) takes its records in the order of the calls, and the [`Commit`] it
+///   gives is ready only when they and everything before them are durable.
+/// - A run has at most one living owner; [`own`](Self::own) refuses a second.
+/// - Every method may be called from several processes at once.
+#[async_trait]
+#[diagnostic::on_unimplemented(message = "`{Self}` is not a run store")]
+pub trait RunStore: Send + Sync {
+    /// Keeps a new run; `owner` drives it.
+    async fn create(&self, run: NewRun, owner: &OwnerId) -> Result<(), StoreError>;
+
+    /// Takes over a run whose owner is gone. Refused with [`StoreErrorKind::Owned`] while it lives.
+    async fn own(&self, run: RunId, owner: &OwnerId) -> Result<(), StoreError>;
+
+    /// Adds to the journal of a run. Queues at once and in order; durable when the commit is ready.
+    fn append(&self, run: RunId, records: Vec<EventRecord>) -> Commit;
+
+    /// The run with its journal.
+    async fn load(&self, run: RunId) -> Result<StoredRun, StoreError>;
+
+    /// Lists runs, newest first.
+    async fn runs(&self, query: &RunQuery) -> Result<RunPage, StoreError>;
+
+    /// The usual duration of each job of a workflow: the median of its latest successes.
+    async fn durations(&self, workflow: &str) -> Result<HashMap<Arc<str>, Duration>, StoreError>;
+
+    /// Leaves a request for whoever drives the run.
+    async fn request(&self, request: Request) -> Result<(), StoreError>;
+
+    /// The requests to a run that came after `seq`.
+    async fn requests(&self, run: RunId, seq: u64) -> Result<Vec<RequestRecord>, StoreError>;
+
+    /// Tries to take a place in a group; `None` when it is full.
+    async fn acquire(&self, request: &LeaseRequest) -> Result<Option<Lease>, StoreError>;
+
+    /// Gives a place back.
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError>;
+
+    /// Says that `owner` lives. An error of kind [`StoreErrorKind::Lost`] says that it came too late
+    /// and its runs and leases may belong to others.
+    async fn heartbeat(&self, owner: &OwnerId) -> Result<(), StoreError>;
+
+    /// Says that `owner` is done: its leases are free and its runs without an owner.
+    async fn disown(&self, owner: &OwnerId) -> Result<(), StoreError>;
+
+    /// Opens the log of a step for writing.
+    fn log(&self, key: &LogKey) -> Result<Box<dyn LogWriter>, StoreError>;
+
+    /// Reads logs: steps in order, and the lines of each as they were read.
+    async fn read_log(&self, query: &LogQuery) -> Result<Vec<LogLine>, StoreError>;
+
+    /// Removes ended runs that need not be kept. Gives their ids.
+    async fn prune(&self, retention: &Retention) -> Result<Vec<RunId>, StoreError>;
+}
+
+/// Writes the log of one step. Dropping it closes the log.
+pub trait LogWriter: Send + std::fmt::Debug {
+    /// Adds a chunk. May block for as long as a disk does.
+    fn write(&mut self, chunk: &OutputChunk) -> Result<(), StoreError>;
+}
+
+/// Ready when what was appended is durable.
+#[derive(Debug)]
+#[must_use = "what was appended is durable only when the commit is ready"]
+pub struct Commit(oneshot::Receiver<Result<(), StoreError>>);
+
+/// The other end of a [`Commit`].
+#[derive(Debug)]
+pub struct CommitDone(oneshot::Sender<Result<(), StoreError>>);
+
+impl Commit {
+    /// A commit and the end by which the store makes it ready.
+    pub fn pair() -> (Self, CommitDone) {
+        let (sender, receiver) = oneshot::channel();
+        (Self(receiver), CommitDone(sender))
+    }
+}
+
+impl CommitDone {
+    /// Makes the commit ready.
+    pub fn done(self, result: Result<(), StoreError>) {
+        let _ = self.0.send(result);
+    }
+}
+
+impl Future for Commit {
+    type Output = Result<(), StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map(|sent| {
+            sent.unwrap_or_else(|_| {
+                Err(StoreError::new(
+                    StoreErrorKind::Other,
+                    "the store was closed",
+                ))
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stores_are_used_as_objects() {
+        fn object_safe(_: Option<Arc<dyn RunStore>>) {}
+        object_safe(None);
+    }
+}

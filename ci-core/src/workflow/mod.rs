@@ -1,0 +1,17 @@
+//! A workflow: a directed acyclic graph of jobs, as a trait and as data.
+
+mod facts;
+mod plan;
+mod problem;
+mod spec;
+#[expect(
+    clippy::module_inception,
+    reason = "the trait gives the module its name"
+)]
+mod workflow;
+
+pub use facts::RunFacts;
+pub use plan::Plan;
+pub use problem::{InvalidWorkflow, Problem};
+pub use spec::{Budget, OverBudget, WorkflowBuilder, WorkflowSpec};
+pub use workflow::{Workflow, WorkflowFn, workflow_fn};

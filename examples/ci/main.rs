@@ -1,0 +1,2 @@
+//! The `ci` command line.
+fn main() {}

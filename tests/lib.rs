@@ -1,0 +1,1 @@
+//! Doctests of the documents at the top of the tree.
