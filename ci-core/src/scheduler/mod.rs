@@ -1,1 +1,16 @@
-//! When which job starts: a pure state machine, and one driver.
+//! When which job starts: a pure state machine with its ready queue, and one driver.
+//!
+//! [`Machine`] knows no clock, no I/O and no runtime: it is told what happened and when, and answers
+//! with what may start and what people should hear. `drive` is the one place that waits.
+
+pub(crate) mod drive;
+mod machine;
+mod ready;
+mod resources;
+mod state;
+mod timers;
+
+
+pub use machine::{JobEnd, Limits, Machine, Notice, Stop, Ticket};
+pub use resources::{Demand, Pool};
+pub use state::{IllegalTransition, JobState};
