@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 
 /// An error with its causes: `message: cause: cause`.
-pub fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut words = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

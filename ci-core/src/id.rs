@@ -19,6 +19,12 @@ impl RunId {
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }
+
+    /// A number to start a random sequence of the run with; never zero.
+    pub(crate) fn seed(self) -> u64 {
+        let (high, low) = self.0.as_u64_pair();
+        (high ^ low.rotate_left(17)) | 1
+    }
 }
 
 impl fmt::Display for RunId {

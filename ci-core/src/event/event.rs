@@ -173,6 +173,9 @@ pub enum RunEvent {
         duration: Duration,
         /// Whether a failure of it counts as success.
         allowed: bool,
+        /// Whether it did not run: an earlier run's outcome is reused.
+        #[serde(default)]
+        reused: bool,
     },
     /// A stage used up its time budget.
     BudgetExceeded {

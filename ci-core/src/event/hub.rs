@@ -14,7 +14,7 @@ pub struct EventHub {
     clock: Clock,
     seq: AtomicU64,
     interest: Interest,
-    sinks: Vec<(Interest, mpsc::Sender<Arc<EventRecord>>)>,
+    sinks: std::sync::Mutex<Vec<(Interest, mpsc::Sender<Arc<EventRecord>>)>>,
     threads: std::sync::Mutex<Vec<std::thread::JoinHandle<()>>>,
 }
 
@@ -35,7 +35,7 @@ impl EventHub {
             clock,
             seq: AtomicU64::new(0),
             interest: Interest::Nothing,
-            sinks: Vec::new(),
+            sinks: std::sync::Mutex::default(),
             threads: std::sync::Mutex::default(),
         };
         for mut sink in sinks {
@@ -53,7 +53,7 @@ impl EventHub {
                 }
                 let _ = sink.finish();
             });
-            hub.sinks.push((interest, sender));
+            hub.sinks.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).push((interest, sender));
             if let Ok(threads) = hub.threads.get_mut() {
                 threads.push(thread);
             }
@@ -84,7 +84,7 @@ impl EventHub {
             time: self.clock.wall(),
             event,
         });
-        for (interest, sender) in &self.sinks {
+        for (interest, sender) in self.sinks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter() {
             if *interest == Interest::All || !record.event.is_output() {
                 let _ = sender.send(Arc::clone(&record));
             }
@@ -92,9 +92,9 @@ impl EventHub {
     }
 
     /// Waits until the sinks have taken everything, but no longer than they can be expected to.
-    pub fn close(self) {
-        drop(self.sinks);
-        for thread in self.threads.into_inner().unwrap_or_default() {
+    pub fn close(&self) {
+        self.sinks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+        for thread in self.threads.lock().map(|mut t| std::mem::take(&mut *t)).unwrap_or_default() {
             let _ = thread.join();
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{AllowFailure, Condition, GroupUse, JobOptions, Matrix, Retry, ServiceSpec, Start};
+use super::{AllowFailure, Condition, GroupUse, JobOptions, Matrix, Requirements, Retry, ServiceSpec, Start};
 use crate::outcome::{OutcomeKind, OutcomeSet};
 use crate::step::StepSpec;
 
@@ -260,6 +260,12 @@ impl JobSpec {
     #[must_use]
     pub fn stage(self, stage: impl Into<Arc<str>>) -> Self {
         self.with(|options| options.stage = Some(stage.into()))
+    }
+
+    /// Whether the job says anything about where it has to run.
+    #[must_use]
+    pub fn asks_for_a_place(&self) -> bool {
+        self.options.requires != Requirements::default()
     }
 
     /// Whether the outcome of a run counts this outcome of the job as fine.

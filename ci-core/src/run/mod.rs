@@ -1,1 +1,28 @@
 //! Runs a workflow: wires the scheduler, the executors, the events, the store and the storage.
+//!
+//! [`run`] is the whole engine in one call; [`start`] gives a [`RunHandle`] to watch and steer the run.
+//! [`resume`] goes on with a run whose process died, [`rerun`] repeats what failed.
+
+mod approver;
+mod attempt;
+mod env;
+mod error;
+mod handle;
+mod history;
+mod host;
+mod log;
+mod options;
+mod place;
+mod recorder;
+mod report;
+mod services;
+mod start;
+mod supervise;
+mod watch;
+
+pub use approver::{ApprovalRequest, Approver, approve_fn, ApproveFn};
+pub use error::{RunError, RunErrorKind};
+pub use handle::{RunControl, RunHandle};
+pub use options::{Hold, RunOptions};
+pub use report::{BudgetReport, JobReport, RunReport};
+pub use start::{rerun, resume, run, start};

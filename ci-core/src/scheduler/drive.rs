@@ -61,8 +61,8 @@ pub(crate) enum AttemptEnd {
     Ended {
         /// How it ended.
         outcome: Outcome,
-        /// How long it took.
-        spent: Duration,
+        /// When it began, on the clock.
+        begun: Duration,
     },
     /// It could not start; try again after the pause.
     Postponed(Duration),
@@ -107,13 +107,17 @@ struct Drive<H: Host> {
 struct State<E> {
     machine: Option<Machine>,
     notices: Vec<Notice>,
+    started: Vec<Ticket>,
     workers: usize,
     failure: Option<E>,
 }
 
 /// What follows from one change of the machine.
 struct Turn<R> {
-    started: Vec<Ticket>,
+    /// The first job that may start.
+    next: Option<Ticket>,
+    /// The others.
+    others: Vec<Ticket>,
     receipt: Option<R>,
 }
 
@@ -132,6 +136,7 @@ pub(crate) async fn drive<H: Host>(
         state: Mutex::new(State {
             machine: Some(machine),
             notices: Vec::new(),
+            started: Vec::new(),
             workers: 0,
             failure: None,
         }),
@@ -272,20 +277,23 @@ impl<H: Host> Drive<H> {
         let now = self.now();
         let mut guard = self.lock();
         let state = &mut *guard;
-        let mut turn = Turn { started: Vec::new(), receipt: None };
+        let mut turn = Turn { next: None, others: Vec::new(), receipt: None };
         let Some(machine) = &mut state.machine else { return turn };
         let mut result = change(machine, now);
         while result.is_ok() && state.failure.is_none() {
             match machine.pop(now) {
-                Ok(Some(ticket)) => turn.started.push(ticket),
+                Ok(Some(ticket)) => state.started.push(ticket),
                 Ok(None) => break,
                 Err(illegal) => result = Err(illegal),
             }
         }
-        state.workers += turn.started.len();
+        state.workers += state.started.len();
         machine.swap_notices(&mut state.notices);
-        turn.receipt = self.host.record(machine, &mut state.notices, &turn.started);
+        turn.receipt = self.host.record(machine, &mut state.notices, &state.started);
         state.notices.clear();
+        let mut started = state.started.drain(..);
+        turn.next = started.next();
+        turn.others.extend(started);
         // What no worker sees may have changed: the next timer, or that nothing goes on by itself.
         let quiet = machine.is_done() || machine.is_on_hold();
         let timer = machine.take_timer_changed();
@@ -306,7 +314,7 @@ impl<H: Host> Drive<H> {
         if let Some(receipt) = turn.receipt {
             self.publish(receipt).await;
         }
-        for ticket in turn.started {
+        for ticket in turn.next.into_iter().chain(turn.others) {
             self.spawn(ticket);
         }
     }
@@ -332,7 +340,8 @@ async fn work<H: Host>(drive: Arc<Drive<H>>, first: Ticket) {
         let leaving = Leaving(&drive);
         let random = drive.host.random();
         let turn = drive.turn(|machine, now| match end {
-            AttemptEnd::Ended { outcome, spent } => {
+            AttemptEnd::Ended { outcome, begun } => {
+                let spent = (drive.origin + now).saturating_sub(begun);
                 machine.finish(ticket.job, outcome, spent, now, random)
             }
             AttemptEnd::Postponed(pause) => machine.postpone(ticket.job, pause, now),
@@ -340,9 +349,8 @@ async fn work<H: Host>(drive: Arc<Drive<H>>, first: Ticket) {
         if let Some(receipt) = turn.receipt {
             drive.publish(receipt).await;
         }
-        let mut started = turn.started.into_iter();
-        next = started.next();
-        for ticket in started {
+        next = turn.next;
+        for ticket in turn.others {
             drive.spawn(ticket);
         }
         drop(leaving);

@@ -123,12 +123,13 @@ impl Output {
     }
 
     /// Writes out what was held back in case a secret went on in the next piece.
-    pub async fn finish(&self) {
+    pub async fn finish(&self) -> std::io::Result<()> {
         let mut state = self.inner.state.lock().await;
         for stream in [Stream::Stdout, Stream::Stderr, Stream::Engine] {
             let masked = state.maskers[stream as usize].finish();
             self.emit(&mut state, stream, masked);
         }
+        Ok(())
     }
 
     /// How long ago something was last written.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{CodeStep, Step};
+use super::{CodeStep, SessionUse, Step};
 
 /// A step of a job as data: what to do, and the policies that hold for every kind of step.
 #[derive(Debug, Clone, PartialEq)]
@@ -437,6 +437,16 @@ impl PathsSpec {
 }
 
 impl Action {
+    /// When the step wants the session of its job.
+    #[must_use]
+    pub fn session_use(&self) -> SessionUse {
+        match self {
+            Self::Code(code) => code.step().session_use(),
+            Self::Approval(_) => SessionUse::OnDemand,
+            _ => SessionUse::AtStart,
+        }
+    }
+
     /// The key that stands for the action in a spec file, such as `save_cache`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

@@ -83,18 +83,33 @@ impl<T: Step + ?Sized> Step for Box<T> {
 #[error("{message}")]
 pub struct StepError {
     message: String,
-    interrupted: bool,
+    kind: ErrorKind,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
+/// What stands in a report for the error.
+#[derive(Debug, Clone, Copy)]
+enum ErrorKind {
+    Engine,
+    Interrupted,
+    OnHold,
+}
+
 impl StepError {
+    /// The step waits for a person, and the run ends without waiting on.
+    #[must_use]
+    pub fn on_hold() -> Self {
+        let message = "waits for an approval".into();
+        Self { message, kind: ErrorKind::OnHold, source: None }
+    }
+
     /// An error in words: a lower-case fragment with values in back-ticks.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
-            interrupted: false,
+            kind: ErrorKind::Engine,
             source: None,
         }
     }
@@ -113,20 +128,23 @@ impl StepError {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         let words = crate::error::chain(self).into();
-        if self.interrupted {
-            Outcome::Interrupted(words)
-        } else {
-            Outcome::InfrastructureFailure(words)
+        match self.kind {
+            ErrorKind::Engine => Outcome::InfrastructureFailure(words),
+            ErrorKind::Interrupted => Outcome::Interrupted(words),
+            ErrorKind::OnHold => Outcome::OnHold,
         }
     }
 }
 
 impl From<crate::session::SessionError> for StepError {
     fn from(error: crate::session::SessionError) -> Self {
-        let interrupted = error.kind() == crate::session::SessionErrorKind::Interrupted;
+        let kind = match error.kind() {
+            crate::session::SessionErrorKind::Interrupted => ErrorKind::Interrupted,
+            _ => ErrorKind::Engine,
+        };
         Self {
             message: "the session failed".into(),
-            interrupted,
+            kind,
             source: Some(Box::new(error)),
         }
     }

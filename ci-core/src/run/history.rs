@@ -1,0 +1,58 @@
+//! What the journal of a run says about its jobs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::event::{EventRecord, RunEvent};
+use crate::outcome::{CancelReason, Outcome};
+use crate::scheduler::JobEnd;
+
+/// The state of a run's jobs as its journal tells it.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    /// The jobs that ended for good.
+    pub(super) ended: HashMap<Arc<str>, JobEnd>,
+    /// How many attempts of other jobs failed and were to be repeated.
+    pub(super) failed_attempts: HashMap<Arc<str>, u32>,
+    /// The decisions about held jobs.
+    pub(super) decisions: HashMap<Arc<str>, bool>,
+    /// The outcome the run ended with, if it has.
+    pub(super) finished: Option<crate::outcome::OutcomeKind>,
+    /// The number of the last event.
+    pub(super) last_seq: u64,
+}
+
+impl History {
+    /// Reads a journal, oldest event first.
+    pub(super) fn of(journal: &[EventRecord]) -> Self {
+        let mut history = Self::default();
+        for record in journal {
+            history.last_seq = history.last_seq.max(record.seq);
+            match &record.event {
+                RunEvent::JobFinished { job, result, attempts, duration, .. } => {
+                    let end = JobEnd {
+                        outcome: result.clone(),
+                        attempts: *attempts,
+                        spent: *duration,
+                    };
+                    history.ended.insert(Arc::clone(job), end);
+                }
+                RunEvent::JobRetrying { job, attempt, .. } => {
+                    history.failed_attempts.insert(Arc::clone(job), *attempt);
+                }
+                RunEvent::JobApproved { job, approved, .. } => {
+                    history.decisions.insert(Arc::clone(job), *approved);
+                }
+                RunEvent::RunFinished { outcome, .. } => history.finished = Some(*outcome),
+                _ => {}
+            }
+        }
+        history.forget_shutdown();
+        history
+    }
+
+    /// Jobs that ended only because the engine was told to end have not had their chance.
+    fn forget_shutdown(&mut self) {
+        self.ended.retain(|_, end| end.outcome != Outcome::Canceled(CancelReason::Shutdown));
+    }
+}

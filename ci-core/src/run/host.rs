@@ -1,0 +1,377 @@
+//! The run around its jobs: what they share, and what the driver asks of it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::approver::{ApprovalRequest, Approver};
+use super::attempt::attempt;
+use super::error::RunError;
+use super::options::Hold;
+use super::recorder::{Receipt, Recorder};
+use super::services::JobControl;
+use crate::clock::{Clock, Timestamp};
+use crate::event::RunEvent;
+use crate::executor::Executor;
+use crate::id::{JobId, RunId};
+use crate::job::{GroupUse, Start};
+use crate::outcome::{Failure, Outcome};
+use crate::scheduler::drive::{AttemptEnd, Command, Host};
+use crate::scheduler::{Machine, Notice, Stop, Ticket};
+use crate::secret::SecretSet;
+use crate::step::{Step, StepError, StepRegistry, StepSpec};
+use crate::store::{Lease, LeaseRequest, OwnerId, RunStore, StoreError};
+use crate::workflow::{Budget, Plan, RunFacts};
+
+/// What the jobs of a run share.
+pub(super) struct RunHost {
+    pub(super) run: RunId,
+    pub(super) plan: Arc<Plan>,
+    pub(super) facts: RunFacts,
+    pub(super) workflow_env: BTreeMap<String, String>,
+    pub(super) contexts: BTreeMap<String, BTreeMap<String, String>>,
+    pub(super) secrets: Arc<SecretSet>,
+    pub(super) budgets: Vec<Budget>,
+    pub(super) executors: Vec<Arc<dyn Executor>>,
+    /// The executor of each job by its place in `executors`; jobs that are not named use the first.
+    pub(super) placement: HashMap<JobId, usize>,
+    pub(super) store: Option<Arc<dyn RunStore>>,
+    pub(super) owner: OwnerId,
+    #[cfg(feature = "storage")]
+    pub(super) storage: Option<Arc<crate::storage::Storage>>,
+    pub(super) project_dir: Option<PathBuf>,
+    pub(super) clock: Clock,
+    pub(super) began: Timestamp,
+    pub(super) hold: Hold,
+    pub(super) approver: Option<Arc<dyn Approver>>,
+    pub(super) registry: StepRegistry,
+    pub(super) grace: Duration,
+    pub(super) teardown_limit: Duration,
+    pub(super) poll_interval: Duration,
+    pub(super) recorder: Recorder,
+    pub(super) commands: mpsc::UnboundedSender<Command>,
+    /// Steps that wait for a decision.
+    pub(super) holds: Mutex<HashMap<JobId, oneshot::Sender<bool>>>,
+    /// Decisions from before this process took the run over.
+    pub(super) decisions: HashMap<JobId, bool>,
+    pub(super) controls: Controls,
+    pub(super) warnings: Mutex<Vec<String>>,
+    pub(super) random: AtomicU64,
+}
+
+/// The running jobs that can be told to stop. A job registers when something first waits in it.
+#[derive(Default)]
+pub(super) struct Controls {
+    registered: Mutex<HashMap<JobId, Arc<JobControl>>>,
+    /// Stops that came before their job registered.
+    early: Mutex<HashMap<JobId, Stop>>,
+    any_early: AtomicBool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Controls {
+    fn stop(&self, job: JobId, stop: Stop) {
+        let registered = lock(&self.registered);
+        if let Some(control) = registered.get(&job) {
+            control.stop(stop);
+        } else {
+            lock(&self.early).insert(job, stop);
+            self.any_early.store(true, Ordering::Release);
+        }
+    }
+}
+
+impl RunHost {
+    /// Makes a running job known as one that can be stopped.
+    pub(super) fn register(&self, job: JobId) -> Arc<JobControl> {
+        let control = Arc::new(JobControl::default());
+        let mut registered = lock(&self.controls.registered);
+        registered.insert(job, Arc::clone(&control));
+        if let Some(stop) = lock(&self.controls.early).remove(&job) {
+            control.stop(stop);
+        }
+        control
+    }
+
+    pub(super) fn unregister(&self, job: JobId, control: &Arc<JobControl>) {
+        let mut registered = lock(&self.controls.registered);
+        if registered.get(&job).is_some_and(|known| Arc::ptr_eq(known, control)) {
+            registered.remove(&job);
+        }
+    }
+
+    /// The executor of a job.
+    pub(super) fn executor(&self, job: JobId) -> Result<&Arc<dyn Executor>, StepError> {
+        let index = self.placement.get(&job).copied().unwrap_or(0);
+        self.executors.get(index).ok_or_else(|| {
+            StepError::new("the run has no executor, and a step wants to run a command")
+        })
+    }
+
+    pub(super) fn executor_name(&self, job: JobId) -> Arc<str> {
+        let index = self.placement.get(&job).copied().unwrap_or(0);
+        self.executors.get(index).map_or("none", |executor| executor.name()).into()
+    }
+
+    /// The code of a step.
+    pub(super) fn resolve(&self, spec: &StepSpec) -> Result<Arc<dyn Step>, StepError> {
+        crate::steps::resolve(&spec.action, &self.registry)
+    }
+
+    /// Keeps a warning for the report and shows it.
+    pub(super) fn warn(&self, job: Option<Arc<str>>, message: String) {
+        lock(&self.warnings).push(match &job {
+            Some(job) => format!("{job}: {message}"),
+            None => message.clone(),
+        });
+        self.recorder.note(RunEvent::Warning { job, message });
+    }
+
+    /// An outcome whose words hold no secret.
+    pub(super) fn masked(&self, outcome: Outcome) -> Outcome {
+        let mask = |words: &Arc<str>| Arc::from(self.secrets.mask(words));
+        if self.secrets.is_empty() {
+            return outcome;
+        }
+        match outcome {
+            Outcome::Failed(failure) => Outcome::Failed(Box::new(Failure {
+                message: failure.message.as_deref().map(|words| self.secrets.mask(words)),
+                ..*failure
+            })),
+            Outcome::InfrastructureFailure(words) => Outcome::InfrastructureFailure(mask(&words)),
+            Outcome::Interrupted(words) => Outcome::Interrupted(mask(&words)),
+            Outcome::Skipped(words) => Outcome::Skipped(mask(&words)),
+            other => other,
+        }
+    }
+
+    /// The warnings so far; they are kept no longer.
+    pub(super) fn take_warnings(&self) -> Vec<String> {
+        std::mem::take(&mut *lock(&self.warnings))
+    }
+
+    pub(super) fn request(&self, command: Command) {
+        // After the end of the run nobody listens, and nothing is left to ask for.
+        let _ = self.commands.send(command);
+    }
+
+    /// What was decided about a job before this process took the run over.
+    pub(super) fn earlier_decision(&self, job: JobId) -> Option<bool> {
+        self.decisions.get(&job).copied()
+    }
+
+    /// Asks the approver, if there is one, without waiting for the answer.
+    pub(super) fn ask(&self, job: JobId, request: ApprovalRequest) {
+        let Some(approver) = self.approver.clone() else { return };
+        let commands = self.commands.clone();
+        tokio::spawn(async move {
+            if let Some(approved) = approver.decide(&request).await {
+                let _ = commands.send(Command::Decide { job, approved, by: "approver".into() });
+            }
+        });
+    }
+
+    /// Whether the job needs a place in a group that other processes may hold.
+    pub(super) fn shares_groups(&self, job: JobId) -> bool {
+        self.store.is_some() && !self.plan.job(job).options.groups.is_empty()
+    }
+
+    /// Takes a place in each group of the job among all runs that share the store; `None` if one is
+    /// full. What was taken before is given back then.
+    pub(super) async fn take_leases(
+        &self,
+        ticket: Ticket,
+    ) -> Result<Option<Vec<Lease>>, StoreError> {
+        let Some(store) = &self.store else { return Ok(Some(Vec::new())) };
+        let spec = self.plan.job(ticket.job);
+        let mut leases = Vec::new();
+        // In the order of their names: two jobs that want the same groups never wait for each other.
+        let mut groups: Vec<&GroupUse> = spec.options.groups.iter().collect();
+        groups.sort_by(|a, b| a.name.cmp(&b.name));
+        for group in groups {
+            let request = LeaseRequest {
+                group: Arc::clone(&group.name),
+                limit: group.limit,
+                owner: self.owner.clone(),
+                run: self.run,
+                job: Arc::clone(&spec.name),
+            };
+            if let Some(lease) = store.acquire(&request).await? {
+                leases.push(lease);
+            } else {
+                self.give_leases(leases).await;
+                return Ok(None);
+            }
+        }
+        if let Some(receipt) = self.recorder.queue(vec![self.started(ticket)]) {
+            self.recorder.publish(receipt).await?;
+        }
+        Ok(Some(leases))
+    }
+
+    /// Gives places back. A failure is no more than a warning: they are free when this process ends.
+    pub(super) async fn give_leases(&self, leases: Vec<Lease>) {
+        let Some(store) = &self.store else { return };
+        for lease in leases {
+            if let Err(error) = store.release(&lease).await {
+                self.warn(None, format!("`{}` was not released: {error}", lease.group));
+            }
+        }
+    }
+
+    fn started(&self, ticket: Ticket) -> RunEvent {
+        RunEvent::JobStarted {
+            job: Arc::clone(&self.plan.job(ticket.job).name),
+            attempt: ticket.attempt,
+            executor: self.executor_name(ticket.job),
+        }
+    }
+
+    /// Does what a notice asks for.
+    fn act(&self, notice: &Notice) {
+        match notice {
+            Notice::Stop(job, stop) => self.controls.stop(*job, *stop),
+            Notice::Held(job) => {
+                let spec = self.plan.job(*job);
+                let (name, prompt) = (Arc::clone(&spec.name), prompt_of(&spec.options.start));
+                if let Some(approved) = self.earlier_decision(*job) {
+                    let by = "an earlier decision".to_owned();
+                    self.request(Command::Decide { job: *job, approved, by });
+                } else {
+                    self.ask(*job, ApprovalRequest::new(self.run, name, prompt));
+                }
+            }
+            Notice::OverBudget(index) => {
+                if let Some(budget) = self.budgets.get(*index) {
+                    lock(&self.warnings).push(format!(
+                        "the stage `{}` is over its time budget of {} s",
+                        budget.stage,
+                        budget.limit.as_secs_f64()
+                    ));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The event that stands for a notice.
+    fn event(&self, machine: &Machine, notice: &mut Notice) -> Option<RunEvent> {
+        let name = |job: JobId| Arc::clone(&self.plan.job(job).name);
+        Some(match notice {
+            Notice::Ready(job) => RunEvent::JobReady { job: name(*job) },
+            Notice::Held(job) => {
+                let prompt = prompt_of(&self.plan.job(*job).options.start);
+                RunEvent::JobHeld { job: name(*job), prompt }
+            }
+            Notice::Delayed(job, until) => {
+                let millis = u64::try_from(until.as_millis()).unwrap_or(u64::MAX);
+                let until = Timestamp::from_millis(self.began.as_millis().saturating_add(millis));
+                RunEvent::JobDelayed { job: name(*job), until }
+            }
+            Notice::Lacks(job, what) => {
+                RunEvent::JobWaiting { job: name(*job), reason: std::mem::take(what) }
+            }
+            Notice::Retrying { job, attempt, outcome, delay } => RunEvent::JobRetrying {
+                job: name(*job),
+                attempt: *attempt,
+                result: std::mem::take(outcome),
+                delay: *delay,
+            },
+            Notice::Done(job) => {
+                let end = machine.record(*job);
+                RunEvent::JobFinished {
+                    job: name(*job),
+                    result: end.outcome.clone(),
+                    attempts: end.attempts,
+                    duration: end.spent,
+                    allowed: !end.outcome.is_success()
+                        && self.plan.job(*job).tolerates(&end.outcome),
+                    reused: false,
+                }
+            }
+            Notice::OverBudget(index) => {
+                let budget = self.budgets.get(*index)?;
+                let (stage, limit) = (Arc::clone(&budget.stage), budget.limit);
+                RunEvent::BudgetExceeded { stage, limit }
+            }
+            Notice::Stopping(Stop::Cancel(reason)) => RunEvent::RunCanceling { reason: *reason },
+            Notice::Stopping(Stop::Limit(limit)) => {
+                RunEvent::Warning { job: None, message: limit.to_string() }
+            }
+            Notice::Stop(..) => return None,
+        })
+    }
+}
+
+fn prompt_of(start: &Start) -> Option<String> {
+    match start {
+        Start::Manual { prompt, .. } => prompt.clone(),
+        _ => None,
+    }
+}
+
+impl Host for RunHost {
+    type Error = RunError;
+    type Receipt = Receipt;
+
+    async fn attempt(self: &Arc<Self>, ticket: Ticket) -> AttemptEnd {
+        attempt(self, ticket).await
+    }
+
+    fn record(
+        self: &Arc<Self>,
+        machine: &Machine,
+        notices: &mut Vec<Notice>,
+        started: &[Ticket],
+    ) -> Option<Receipt> {
+        notices.iter().for_each(|notice| self.act(notice));
+        if !self.recorder.is_on() {
+            return None;
+        }
+        let mut events: Vec<RunEvent> =
+            notices.iter_mut().filter_map(|notice| self.event(machine, notice)).collect();
+        // A job that needs leases says that it started when it has them.
+        let at_once = started.iter().filter(|ticket| !self.shares_groups(ticket.job));
+        events.extend(at_once.map(|ticket| self.started(*ticket)));
+        // What ended on hold has not ended: the run that resumes it decides.
+        events.retain(|event| {
+            !matches!(event, RunEvent::JobFinished { result: Outcome::OnHold, .. })
+        });
+        self.recorder.queue(events)
+    }
+
+    async fn publish(&self, receipt: Receipt) -> Result<(), RunError> {
+        Ok(self.recorder.publish(receipt).await?)
+    }
+
+    fn decide_step(&self, job: JobId, approved: bool) -> bool {
+        lock(&self.holds).remove(&job).is_some_and(|step| step.send(approved).is_ok())
+    }
+
+    fn decided(&self, job: JobId, approved: bool, by: &str) -> Option<Receipt> {
+        let (job, by) = (Arc::clone(&self.plan.job(job).name), by.to_owned());
+        self.recorder.queue(vec![RunEvent::JobApproved { job, approved, by }])
+    }
+
+    fn ends_on_hold(&self) -> bool {
+        self.hold == Hold::Finish
+    }
+
+    fn random(&self) -> f64 {
+        // xorshift64* (Vigna 2016): jitter needs spread, not secrecy.
+        let mut x = self.random.load(Ordering::Relaxed);
+        x ^= x >> 12;
+        x ^= x << 25;
+        x ^= x >> 27;
+        self.random.store(x, Ordering::Relaxed);
+        let high = u32::try_from(x.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32).unwrap_or(0);
+        f64::from(high) / (f64::from(u32::MAX) + 1.0)
+    }
+}

@@ -1,0 +1,310 @@
+//! What the run gives to the steps of one attempt of a job.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::{OnceCell, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::approver::ApprovalRequest;
+use super::env::job_env;
+use super::host::RunHost;
+use super::log::StepLog;
+use super::options::Hold;
+use crate::clock::Clock;
+use crate::event::RunEvent;
+use crate::executor::PrepareRequest;
+use crate::id::RunId;
+use crate::job::JobSpec;
+use crate::scheduler::drive::Command as Request;
+use crate::scheduler::{Stop, Ticket};
+use crate::session::{Command, ExecIo, Output, OutputOptions, Session};
+use crate::step::{StepEnv, StepError, StepRecord, StepServices};
+use crate::store::LogKey;
+use crate::workflow::RunFacts;
+
+/// The services of one attempt.
+pub(super) struct JobServices {
+    host: Arc<RunHost>,
+    ticket: Ticket,
+    env: Mutex<Option<StepEnv>>,
+    session: OnceCell<Arc<dyn Session>>,
+    control: OnceLock<Arc<JobControl>>,
+    /// Stands for the job's token while the steps run that always do.
+    cleanup: Mutex<Option<CancellationToken>>,
+    background: Mutex<Vec<JoinHandle<()>>>,
+    background_token: OnceLock<CancellationToken>,
+}
+
+/// How a running job is stopped.
+#[derive(Debug, Default)]
+pub(super) struct JobControl {
+    token: CancellationToken,
+    stop: OnceLock<Stop>,
+}
+
+impl JobControl {
+    /// Stops the job. The first reason counts.
+    pub(super) fn stop(&self, stop: Stop) {
+        let _ = self.stop.set(stop);
+        self.token.cancel();
+    }
+
+    /// Why the job is stopped, if it is.
+    pub(super) fn reason(&self) -> Option<Stop> {
+        self.stop.get().copied()
+    }
+
+    /// Ready when the job is stopped.
+    pub(super) async fn stopped(&self) -> Stop {
+        self.token.cancelled().await;
+        self.reason().unwrap_or(Stop::Cancel(crate::outcome::CancelReason::Requested))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl JobServices {
+    pub(super) fn new(host: Arc<RunHost>, ticket: Ticket) -> Self {
+        Self {
+            host,
+            ticket,
+            env: Mutex::new(None),
+            session: OnceCell::new(),
+            control: OnceLock::new(),
+            cleanup: Mutex::new(None),
+            background: Mutex::default(),
+            background_token: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn host(&self) -> &Arc<RunHost> {
+        &self.host
+    }
+
+    pub(super) fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
+    /// The control of the job, known to the run from the first time somebody asks for it.
+    pub(super) fn control(&self) -> &Arc<JobControl> {
+        self.control.get_or_init(|| self.host.register(self.ticket.job))
+    }
+
+    /// Whether and why the job was stopped.
+    pub(super) fn stop_reason(&self) -> Option<Stop> {
+        self.control.get().and_then(|control| control.reason())
+    }
+
+    /// From now on steps get a token that is not canceled yet.
+    pub(super) fn begin_cleanup(&self) {
+        lock(&self.cleanup).get_or_insert_with(CancellationToken::new);
+    }
+
+    /// Ends what runs in the background and tears the session down, on a task and a deadline of its
+    /// own. Gives a warning if that went wrong.
+    pub(super) async fn tear_down(&self) -> Option<String> {
+        if let Some(control) = self.control.get() {
+            self.host.unregister(self.ticket.job, control);
+        }
+        // Nothing runs in the background without a session.
+        let session = self.session.get()?.clone();
+        if let Some(token) = self.background_token.get() {
+            token.cancel();
+        }
+        let background = std::mem::take(&mut *lock(&self.background));
+        let limit = self.host.teardown_limit;
+        let teardown = tokio::spawn(async move {
+            let work = async {
+                session.teardown().await.map_err(|error| crate::error::chain(&error))?;
+                for task in background {
+                    let _ = task.await;
+                }
+                Ok(())
+            };
+            match tokio::time::timeout(limit, work).await {
+                Ok(result) => result,
+                Err(_) => Err(format!("it took longer than {} s", limit.as_secs())),
+            }
+        });
+        let result = teardown.await.unwrap_or_else(|panic| Err(panic.to_string()));
+        result.err().map(|why| format!("tearing down failed: {why}"))
+    }
+
+    fn options(&self) -> OutputOptions {
+        OutputOptions::new(Arc::clone(&self.host.secrets), self.host.clock.clone())
+    }
+
+    async fn prepare(&self) -> Result<Arc<dyn Session>, StepError> {
+        let host = &self.host;
+        let begun = host.clock.elapsed();
+        let env = self.env();
+        let executor = host.executor(self.ticket.job)?;
+        let mut request = PrepareRequest::new(host.run, self.job(), &env);
+        request.attempt = self.ticket.attempt;
+        request.project_dir.clone_from(&host.project_dir);
+        request.output = self.output(0);
+        request.cancel = self.control().token.clone();
+        let session = executor.prepare(request).await.map_err(|error| {
+            StepError::new(format!("`{}` could not prepare the job", executor.name()))
+                .with_source(error)
+        })?;
+        host.recorder.note(RunEvent::JobPrepared {
+            job: Arc::clone(&self.job().name),
+            duration: host.clock.elapsed().saturating_sub(begun),
+        });
+        Ok(Arc::from(session))
+    }
+}
+
+#[async_trait]
+impl StepServices for JobServices {
+    fn run(&self) -> RunId {
+        self.host.run
+    }
+
+    fn job(&self) -> &JobSpec {
+        self.host.plan.job(self.ticket.job)
+    }
+
+    fn attempt(&self) -> u32 {
+        self.ticket.attempt
+    }
+
+    fn facts(&self) -> &RunFacts {
+        &self.host.facts
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.host.clock
+    }
+
+    fn env(&self) -> StepEnv {
+        let host = &self.host;
+        let make =
+            || job_env(host.run, self.job(), &host.workflow_env, &host.facts, &host.contexts);
+        Arc::clone(lock(&self.env).get_or_insert_with(make))
+    }
+
+    fn set_env(&self, name: &str, value: &str) {
+        let mut env = self.env();
+        Arc::make_mut(&mut env).insert(name.to_owned(), value.to_owned());
+        *lock(&self.env) = Some(env);
+    }
+
+    async fn session(&self) -> Result<Arc<dyn Session>, StepError> {
+        self.session.get_or_try_init(|| self.prepare()).await.cloned()
+    }
+
+    fn output(&self, index: u32) -> Output {
+        let key = LogKey {
+            run: self.host.run,
+            job: Arc::clone(&self.job().name),
+            attempt: self.ticket.attempt,
+            step: index,
+        };
+        let log = StepLog::open(self.host.store.as_deref(), self.host.recorder.hub(), key);
+        match log {
+            Ok(log) => Output::new(&self.options(), Box::new(log)),
+            Err(error) => {
+                self.record(
+                    index,
+                    StepRecord::Warning(format!("no log: {}", crate::error::chain(&error))),
+                );
+                Output::discard()
+            }
+        }
+    }
+
+    fn cancellation(&self) -> CancellationToken {
+        if let Some(token) = &*lock(&self.cleanup) {
+            return token.clone();
+        }
+        self.control().token.clone()
+    }
+
+    fn record(&self, index: u32, record: StepRecord) {
+        let job = Arc::clone(&self.job().name);
+        let secrets = &self.host.secrets;
+        self.host.recorder.note(match record {
+            StepRecord::Stored { kind, name, bytes, digest } => {
+                let name = secrets.mask(&name);
+                RunEvent::Stored { job, step: index, kind, name, bytes, digest }
+            }
+            StepRecord::Warning(message) => {
+                self.host.warn(Some(job), secrets.mask(&message));
+                return;
+            }
+        });
+    }
+
+    async fn decide(&self, prompt: Option<&str>) -> Result<bool, StepError> {
+        let host = &self.host;
+        if let Some(approved) = host.earlier_decision(self.ticket.job) {
+            return Ok(approved);
+        }
+        let job = Arc::clone(&self.job().name);
+        let prompt = prompt.map(str::to_owned);
+        if host.hold == Hold::Finish && host.approver.is_none() {
+            host.recorder.note(RunEvent::JobHeld { job, prompt });
+            return Err(StepError::on_hold());
+        }
+        let (sender, receiver) = oneshot::channel();
+        lock(&host.holds).insert(self.ticket.job, sender);
+        host.recorder.note(RunEvent::JobHeld { job: Arc::clone(&job), prompt: prompt.clone() });
+        host.ask(self.ticket.job, ApprovalRequest::new(host.run, job, prompt));
+        // A job that waits for a person gives its slot to others, also if this future is dropped.
+        let pause = Pause::new(host);
+        let decided = receiver.await;
+        drop(pause);
+        decided.map_err(|_| StepError::new("the approval was given up"))
+    }
+
+    fn upstream(&self) -> Vec<Arc<str>> {
+        let plan = &self.host.plan;
+        plan.upstream(self.ticket.job)
+            .into_iter()
+            .map(|job| Arc::clone(&plan.job(job).name))
+            .collect()
+    }
+
+    fn background(&self, command: Command, output: Output) {
+        let Some(session) = self.session.get().cloned() else { return };
+        let io = ExecIo::new(output.clone(), self.background_token.get_or_init(CancellationToken::new).clone());
+        let task = tokio::spawn(async move {
+            let end = match session.exec(&command, io).await {
+                Ok(status) => format!("the background command ended: {status:?}"),
+                Err(error) => {
+                    format!("the background command failed: {}", crate::error::chain(&error))
+                }
+            };
+            output.say(end).await;
+            let _ = output.finish().await;
+        });
+        lock(&self.background).push(task);
+    }
+
+    #[cfg(feature = "storage")]
+    fn storage(&self) -> Option<Arc<crate::storage::Storage>> {
+        self.host.storage.clone()
+    }
+}
+
+/// A slot that is free while a job waits for a person.
+struct Pause<'a>(&'a RunHost);
+
+impl<'a> Pause<'a> {
+    fn new(host: &'a RunHost) -> Self {
+        host.request(Request::Pause);
+        Self(host)
+    }
+}
+
+impl Drop for Pause<'_> {
+    fn drop(&mut self) {
+        self.0.request(Request::Unpause);
+    }
+}

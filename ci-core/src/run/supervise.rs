@@ -1,0 +1,139 @@
+//! Watches one piece of work: time limits, silence, cancellation, panics.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::outcome::TimeLimit;
+use crate::scheduler::Stop;
+use crate::session::Output;
+
+/// What ends a piece of work early. Moments are on the clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Limits {
+    /// The job has to be done by then.
+    pub(super) job: Option<Duration>,
+    /// The step has to be done by then.
+    pub(super) step: Option<Duration>,
+    /// The longest silence.
+    pub(super) no_output: Option<Duration>,
+    /// After the work was told to stop it may take so long before it is dropped.
+    pub(super) grace: Duration,
+}
+
+/// What a piece of work is watched by.
+pub(super) trait Watch {
+    /// Ready when the job is stopped from outside.
+    async fn stopped(&self) -> Stop;
+    /// Tells the work to stop.
+    fn tell(&self);
+    /// The output whose silence counts, if anything was written to it yet.
+    fn output(&self) -> Option<&Output>;
+}
+
+/// How a piece of work ended.
+pub(super) struct Watched<T> {
+    /// What it gave: nothing if it did not stop in time and was dropped, an error if it panicked.
+    pub(super) output: Option<Result<T, String>>,
+    /// Why it was told to stop, if it was.
+    pub(super) stop: Option<Stop>,
+}
+
+/// Work that may wait, as the object-safe traits give it.
+pub(super) type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Runs `work` to its end, or until it has to stop. Work that is done at the first poll costs little
+/// more than that poll: what watching needs is made only when it begins to wait.
+pub(super) async fn supervise<T>(
+    mut work: Work<'_, T>,
+    clock: &Clock,
+    limits: Limits,
+    watch: &impl Watch,
+) -> Watched<T> {
+    match poll_fn(|cx| Poll::Ready(poll_catching(&mut work, cx))).await {
+        Poll::Ready(output) => Watched { output: Some(output), stop: None },
+        Poll::Pending => Box::pin(watch_over(work, clock, limits, watch)).await,
+    }
+}
+
+async fn watch_over<T>(
+    mut work: Work<'_, T>,
+    clock: &Clock,
+    limits: Limits,
+    watch: &impl Watch,
+) -> Watched<T> {
+    let begun = clock.elapsed();
+    let mut stop: Option<Stop> = None;
+    let mut give_up = None;
+    loop {
+        let silence_since = watch.output().map_or(begun, |output| {
+            clock.elapsed().saturating_sub(output.silence()).max(begun)
+        });
+        let deadline = match stop {
+            Some(_) => give_up,
+            None => limits.next(silence_since),
+        };
+        tokio::select! {
+            biased;
+            output = poll_fn(|cx| poll_catching(&mut work, cx)) => {
+                return Watched { output: Some(output), stop };
+            }
+            why = watch.stopped(), if stop.is_none() => stop = Some(why),
+            () = clock.sleep_until(deadline.unwrap_or_default()), if deadline.is_some() => {
+                if stop.is_some() {
+                    return Watched { output: None, stop };
+                }
+                stop = limits.over(clock.elapsed(), watch.output().map_or_else(
+                    || clock.elapsed().saturating_sub(begun),
+                    Output::silence,
+                ));
+            }
+        }
+        if stop.is_some() && give_up.is_none() {
+            give_up = Some(clock.elapsed() + limits.grace);
+            watch.tell();
+        }
+    }
+}
+
+impl Limits {
+    /// The first moment at which a limit can be over.
+    fn next(&self, silence_since: Duration) -> Option<Duration> {
+        let silence = self.no_output.map(|limit| silence_since + limit);
+        [self.job, self.step, silence].into_iter().flatten().min()
+    }
+
+    fn over(&self, now: Duration, silence: Duration) -> Option<Stop> {
+        let limit = if self.job.is_some_and(|at| at <= now) {
+            TimeLimit::Job
+        } else if self.step.is_some_and(|at| at <= now) {
+            TimeLimit::Step
+        } else if self.no_output.is_some_and(|limit| limit <= silence) {
+            TimeLimit::NoOutput
+        } else {
+            return None;
+        };
+        Some(Stop::Limit(limit))
+    }
+}
+
+/// Polls `work`; a panic becomes an error with its message.
+fn poll_catching<T>(work: &mut Work<'_, T>, cx: &mut Context<'_>) -> Poll<Result<T, String>> {
+    // After a panic the future is never polled again, so nobody sees what it left half done.
+    match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(payload) => Poll::Ready(Err(panic_message(&*payload))),
+    }
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "a panic without a message".to_owned())
+}

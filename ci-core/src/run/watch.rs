@@ -1,0 +1,151 @@
+//! What a run does with the store beside its journal: answers requests, keeps its leases, waits for
+//! its group.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::error::RunError;
+use super::host::RunHost;
+use crate::id::RunId;
+use crate::job::GroupUse;
+use crate::outcome::CancelReason;
+use crate::scheduler::Stop;
+use crate::scheduler::drive::Command;
+use crate::store::{
+    LeaseRequest, Request, RequestKind, RunQuery, RunStore, StoreError, StoreErrorKind,
+};
+use crate::workflow::RunFacts;
+
+/// How often a run says that it lives. Well below the time after which a store counts it as dead.
+const HEARTBEAT: Duration = Duration::from_secs(3);
+
+/// Watches the store for a run until it is dropped.
+pub(super) struct StoreWatch(Option<JoinHandle<()>>);
+
+impl StoreWatch {
+    pub(super) fn start(host: &Arc<RunHost>) -> Self {
+        let Some(store) = host.store.clone() else { return Self(None) };
+        Self(Some(tokio::spawn(watch(Arc::clone(host), store))))
+    }
+}
+
+impl Drop for StoreWatch {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
+}
+
+async fn watch(host: Arc<RunHost>, store: Arc<dyn RunStore>) {
+    // What was asked before this process took the run over: decisions count, cancellations were for
+    // the process before.
+    let mut seq = 0;
+    let mut first = true;
+    let mut since_heartbeat = Duration::ZERO;
+    loop {
+        match store.requests(host.run, seq).await {
+            Ok(requests) => {
+                for record in requests {
+                    seq = record.seq;
+                    obey(&host, record.request, first);
+                }
+                first = false;
+            }
+            Err(error) => {
+                host.warn(None, format!("requests could not be read: {error}"));
+            }
+        }
+        host.clock.sleep(host.poll_interval).await;
+        since_heartbeat += host.poll_interval;
+        if since_heartbeat >= HEARTBEAT {
+            since_heartbeat = Duration::ZERO;
+            if !beat(&host, &*store).await {
+                return;
+            }
+        }
+    }
+}
+
+/// Says that the run lives. False if it came too late: then the run stops, for another process may
+/// drive it.
+async fn beat(host: &RunHost, store: &dyn RunStore) -> bool {
+    match store.heartbeat(&host.owner).await {
+        Ok(()) => true,
+        Err(error) if error.kind() == StoreErrorKind::Lost => {
+            host.warn(None, format!("this run is no longer ours: {error}"));
+            let stop = Stop::Cancel(super::start::SHUTDOWN);
+            host.request(Command::Stop { stop, teardown_too: true });
+            false
+        }
+        Err(error) => {
+            host.warn(None, format!("the store did not take the heartbeat: {error}"));
+            true
+        }
+    }
+}
+
+fn obey(host: &RunHost, request: Request, earlier: bool) {
+    match request.kind {
+        RequestKind::Approve { job, approved } => match host.plan.find(&job) {
+            Some(job) => host.request(Command::Decide { job, approved, by: request.by }),
+            None => host.warn(None, format!("`{}` decided about `{job}`, no job", request.by)),
+        },
+        RequestKind::Cancel { .. } if earlier => {}
+        RequestKind::Cancel { job: None, reason } => {
+            host.request(Command::Stop { stop: Stop::Cancel(reason), teardown_too: false });
+        }
+        RequestKind::Cancel { job: Some(job), reason } => match host.plan.find(&job) {
+            Some(job) => host.request(Command::StopJob { job, stop: Stop::Cancel(reason) }),
+            None => host.warn(None, format!("`{}` canceled `{job}`, no job", request.by)),
+        },
+    }
+}
+
+/// Asks the older active runs of the same workflow and branch to stop.
+pub(super) async fn supersede(
+    store: &dyn RunStore,
+    run: RunId,
+    workflow: &str,
+    facts: &RunFacts,
+) -> Result<(), StoreError> {
+    let Some(branch) = &facts.branch else { return Ok(()) };
+    let query = RunQuery {
+        workflow: Some(workflow.to_owned()),
+        branch: Some(branch.clone()),
+        ..RunQuery::default()
+    };
+    for other in store.runs(&query).await?.runs {
+        if other.active && other.id < run {
+            let kind = RequestKind::Cancel { job: None, reason: CancelReason::Superseded };
+            let by = format!("run {run}");
+            store.request(Request { run: other.id, kind, by }).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits for the run's place in its group. It holds the place until it is disowned.
+pub(super) async fn take_run_group(
+    host: &RunHost,
+    group: Option<GroupUse>,
+) -> Result<(), RunError> {
+    let (Some(group), Some(store)) = (group, &host.store) else { return Ok(()) };
+    let request = LeaseRequest {
+        group: Arc::clone(&group.name),
+        limit: group.limit,
+        owner: host.owner.clone(),
+        run: host.run,
+        job: "".into(),
+    };
+    let mut said = false;
+    while store.acquire(&request).await?.is_none() {
+        if !std::mem::replace(&mut said, true) {
+            host.warn(None, format!("waits for other runs in the group `{}`", group.name));
+        }
+        host.clock.sleep(host.poll_interval).await;
+    }
+    Ok(())
+}
