@@ -14,9 +14,16 @@ use crate::session::Output;
 use crate::step::{SessionUse, Step, StepContext, StepError, StepServices, StepSpec, StepWhen};
 
 /// Runs one attempt of a job to its end.
-pub(super) async fn attempt(host: &Arc<RunHost>, ticket: Ticket) -> AttemptEnd {
+pub(super) async fn attempt(
+    host: &Arc<RunHost>,
+    ticket: Ticket,
+    origin: Duration,
+) -> AttemptEnd {
+    let mut begun = ticket.at;
     let leases = if host.shares_groups(ticket.job) {
-        Box::pin(host.take_leases(ticket)).await
+        let leases = Box::pin(host.take_leases(ticket)).await;
+        begun = host.clock.elapsed().saturating_sub(origin);
+        leases
     } else {
         Ok(Some(Vec::new()))
     };
@@ -26,12 +33,11 @@ pub(super) async fn attempt(host: &Arc<RunHost>, ticket: Ticket) -> AttemptEnd {
         Err(error) => {
             let words = crate::error::chain(&error).into();
             let outcome = Outcome::InfrastructureFailure(words);
-            return AttemptEnd::Ended { outcome, begun: host.clock.elapsed() };
+            return AttemptEnd::Ended { outcome, begun };
         }
     };
-    let begun = host.clock.elapsed();
     let services = Arc::new(JobServices::new(Arc::clone(host), ticket));
-    let outcome = Steps::new(&services, begun).run().await;
+    let outcome = Steps::new(&services, origin + begun).run().await;
     if let Some(warning) = services.tear_down().await {
         host.warn(Some(Arc::clone(&services.job().name)), warning);
     }

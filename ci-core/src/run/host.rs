@@ -321,8 +321,8 @@ impl Host for RunHost {
     type Error = RunError;
     type Receipt = Receipt;
 
-    async fn attempt(self: &Arc<Self>, ticket: Ticket) -> AttemptEnd {
-        attempt(self, ticket).await
+    async fn attempt(self: &Arc<Self>, ticket: Ticket, origin: Duration) -> AttemptEnd {
+        attempt(self, ticket, origin).await
     }
 
     fn record(

@@ -1,6 +1,7 @@
 //! Which executor runs which job, and what it takes of the machine: decided before the run begins.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use super::error::{RunError, RunErrorKind};
 use super::options::RunOptions;
@@ -29,8 +30,8 @@ pub(super) fn place(plan: &Plan, options: &mut RunOptions) -> Result<Placed, Run
     if options.executors.is_empty() {
         options.executors.push(std::sync::Arc::new(crate::executor::LocalExecutor::new()));
     }
-    let machine = machine();
     let local = options.settings.local();
+    let machine = Machine::of_this_process();
     let mut placed = Placed {
         slots: options.slots.or(local.slots).unwrap_or(machine.slots),
         capacity: options.capacity.unwrap_or(Demand {
@@ -98,16 +99,23 @@ fn no_executor(job: &str, name: &str, options: &RunOptions) -> String {
     )
 }
 
+/// What this machine has.
 struct Machine {
     slots: usize,
     capacity: Demand,
 }
 
-/// What this machine has.
-fn machine() -> Machine {
-    let slots = std::thread::available_parallelism().map_or(1, usize::from);
-    let cpu_milli = u32::try_from(slots.saturating_mul(1000)).unwrap_or(u32::MAX);
-    Machine { slots, capacity: Demand { cpu_milli, memory_mib: memory_mib().unwrap_or(u32::MAX) } }
+impl Machine {
+    /// Looked up once: finding out reads several files.
+    fn of_this_process() -> &'static Self {
+        static MACHINE: LazyLock<Machine> = LazyLock::new(|| {
+            let slots = std::thread::available_parallelism().map_or(1, usize::from);
+            let cpu_milli = u32::try_from(slots.saturating_mul(1000)).unwrap_or(u32::MAX);
+            let memory_mib = memory_mib().unwrap_or(u32::MAX);
+            Machine { slots, capacity: Demand { cpu_milli, memory_mib } }
+        });
+        &MACHINE
+    }
 }
 
 /// The machine's memory in MiB, from `/proc/meminfo` (proc(5)) where there is one.

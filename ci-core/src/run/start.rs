@@ -360,8 +360,10 @@ async fn go(
         host.warn(None, format!("the run was not released: {error}"));
     }
     let hub = Arc::clone(host.recorder.hub());
-    // Sinks may block while they take the last events.
-    let _ = tokio::task::spawn_blocking(move || hub.close()).await;
+    if hub.wants_lifecycle() {
+        // Sinks may block while they take the last events.
+        let _ = tokio::task::spawn_blocking(move || hub.close()).await;
+    }
     result
 }
 

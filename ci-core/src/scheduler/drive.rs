@@ -26,8 +26,12 @@ pub(crate) trait Host: Send + Sync + 'static {
     /// What was recorded in one turn and is to be made known.
     type Receipt: Send;
 
-    /// Runs one attempt of a job to its end.
-    fn attempt(self: &Arc<Self>, ticket: Ticket) -> impl Future<Output = AttemptEnd> + Send;
+    /// Runs one attempt of a job to its end. The ticket's time is counted from `origin`.
+    fn attempt(
+        self: &Arc<Self>,
+        ticket: Ticket,
+        origin: Duration,
+    ) -> impl Future<Output = AttemptEnd> + Send;
 
     /// Takes note of what changed, in the order in which it did: called under the machine's lock, must
     /// not wait. `started` are the jobs that are about to start.
@@ -61,7 +65,7 @@ pub(crate) enum AttemptEnd {
     Ended {
         /// How it ended.
         outcome: Outcome,
-        /// When it began, on the clock.
+        /// When it began, counted like the ticket's time.
         begun: Duration,
     },
     /// It could not start; try again after the pause.
@@ -269,9 +273,18 @@ impl<H: Host> Drive<H> {
         }
     }
 
-    /// Changes the machine, takes what may start now, and records both.
     fn turn(
         &self,
+        change: impl FnOnce(&mut Machine, Duration) -> Result<(), IllegalTransition>,
+    ) -> Turn<H::Receipt> {
+        self.turn_with(0, change)
+    }
+
+    /// Changes the machine, takes what may start now, and records both. `ended` workers' jobs are
+    /// done with it, unless there is something to publish first.
+    fn turn_with(
+        &self,
+        ended: usize,
         change: impl FnOnce(&mut Machine, Duration) -> Result<(), IllegalTransition>,
     ) -> Turn<H::Receipt> {
         let now = self.now();
@@ -295,12 +308,17 @@ impl<H: Host> Drive<H> {
         turn.next = started.next();
         turn.others.extend(started);
         // What no worker sees may have changed: the next timer, or that nothing goes on by itself.
-        let quiet = machine.is_done() || machine.is_on_hold();
-        let timer = machine.take_timer_changed();
+        let mut wake = machine.take_timer_changed() || machine.is_done() || machine.is_on_hold();
+        if turn.receipt.is_none() {
+            state.workers -= ended;
+            wake |= ended > 0 && state.workers == 0;
+        }
         if let Err(illegal) = result {
             state.failure.get_or_insert(illegal.into());
-            self.wake.notify_one();
-        } else if quiet || timer {
+            wake = true;
+        }
+        drop(guard);
+        if wake {
             self.wake.notify_one();
         }
         turn
@@ -336,24 +354,26 @@ async fn work<H: Host>(drive: Arc<Drive<H>>, first: Ticket) {
     let mut next = Some(first);
     let mut since_yield = 0;
     while let Some(ticket) = next {
-        let end = drive.host.attempt(ticket).await;
-        let leaving = Leaving(&drive);
+        let end = drive.host.attempt(ticket, drive.origin).await;
         let random = drive.host.random();
-        let turn = drive.turn(|machine, now| match end {
+        let turn = drive.turn_with(1, |machine, now| match end {
             AttemptEnd::Ended { outcome, begun } => {
-                let spent = (drive.origin + now).saturating_sub(begun);
-                machine.finish(ticket.job, outcome, spent, now, random)
+                machine.finish(ticket.job, outcome, now.saturating_sub(begun), now, random)
             }
             AttemptEnd::Postponed(pause) => machine.postpone(ticket.job, pause, now),
         });
-        if let Some(receipt) = turn.receipt {
-            drive.publish(receipt).await;
-        }
         next = turn.next;
+        if let Some(receipt) = turn.receipt {
+            let leaving = Leaving(&drive);
+            drive.publish(receipt).await;
+            drop(leaving);
+            // Publishing took time that is not the job's.
+            let now = drive.now();
+            next = next.map(|ticket| Ticket { at: now, ..ticket });
+        }
         for ticket in turn.others {
             drive.spawn(ticket);
         }
-        drop(leaving);
         since_yield += 1;
         if since_yield == JOBS_BEFORE_YIELD {
             since_yield = 0;
@@ -362,16 +382,17 @@ async fn work<H: Host>(drive: Arc<Drive<H>>, first: Ticket) {
     }
 }
 
-/// Counts a worker's job as done when it has been published, also if publishing panics. A worker that
-/// goes on was counted again for its next job.
+/// Counts a job as done when its end has been published, also if publishing panics: only then may the
+/// run be over.
 struct Leaving<'a, H: Host>(&'a Drive<H>);
 
 impl<H: Host> Drop for Leaving<'_, H> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.workers -= 1;
-        if state.workers == 0 {
-            drop(state);
+        let idle = state.workers == 0;
+        drop(state);
+        if idle {
             self.0.wake.notify_one();
         }
     }

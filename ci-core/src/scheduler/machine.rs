@@ -114,6 +114,8 @@ pub struct Ticket {
     pub job: JobId,
     /// Counts from 1.
     pub attempt: u32,
+    /// When it was given.
+    pub at: Duration,
 }
 
 /// Why something is stopped.
@@ -265,7 +267,7 @@ impl Machine {
             record.attempts += 1;
             let attempt = record.attempts;
             self.stage_started(job, now);
-            return Ok(Some(Ticket { job, attempt }));
+            return Ok(Some(Ticket { job, attempt, at: now }));
         }
         Ok(None)
     }

@@ -14,3 +14,6 @@ mod timers;
 pub use machine::{JobEnd, Limits, Machine, Notice, Stop, Ticket};
 pub use resources::{Demand, Pool};
 pub use state::{IllegalTransition, JobState};
+
+#[cfg(test)]
+mod tests;

@@ -79,11 +79,11 @@ pub enum StepRecord {
 /// What a step may see and do while it runs. Cheap to clone.
 #[derive(Clone)]
 pub struct StepContext {
-    services: Arc<dyn StepServices>,
-    state: Arc<State>,
+    inner: Arc<Inner>,
 }
 
-struct State {
+struct Inner {
+    services: Arc<dyn StepServices>,
     index: u32,
     output: OnceLock<Output>,
     cancel: OnceLock<CancellationToken>,
@@ -92,8 +92,8 @@ struct State {
 impl fmt::Debug for StepContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StepContext")
-            .field("job", &self.services.job().name)
-            .field("step", &self.state.index)
+            .field("job", &self.inner.services.job().name)
+            .field("step", &self.inner.index)
             .finish_non_exhaustive()
     }
 }
@@ -102,66 +102,59 @@ impl StepContext {
     /// The context of the step at `index` of the job behind `services`.
     #[must_use]
     pub fn new(services: Arc<dyn StepServices>, index: u32) -> Self {
-        let state = State {
-            index,
-            output: OnceLock::new(),
-            cancel: OnceLock::new(),
-        };
-        Self {
-            services,
-            state: Arc::new(state),
-        }
+        let (output, cancel) = (OnceLock::new(), OnceLock::new());
+        Self { inner: Arc::new(Inner { services, index, output, cancel }) }
     }
 
     /// The run.
     #[must_use]
     pub fn run_id(&self) -> RunId {
-        self.services.run()
+        self.inner.services.run()
     }
 
     /// The job.
     #[must_use]
     pub fn job(&self) -> &JobSpec {
-        self.services.job()
+        self.inner.services.job()
     }
 
     /// The attempt of the job, from 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {
-        self.services.attempt()
+        self.inner.services.attempt()
     }
 
     /// The step's place in the job, from 0.
     #[must_use]
     pub fn index(&self) -> u32 {
-        self.state.index
+        self.inner.index
     }
 
     /// What the run is for.
     #[must_use]
     pub fn facts(&self) -> &RunFacts {
-        self.services.facts()
+        self.inner.services.facts()
     }
 
     /// Where time comes from.
     #[must_use]
     pub fn clock(&self) -> &Clock {
-        self.services.clock()
+        self.inner.services.clock()
     }
 
     /// The services behind the context, for steps that are built in.
     pub(crate) fn services(&self) -> &dyn StepServices {
-        &*self.services
+        &*self.inner.services
     }
 
     /// The variables that the step sees, secrets included.
     #[must_use]
     pub fn env(&self) -> StepEnv {
-        let env = self.services.env();
+        let env = self.inner.services.env();
         let own = self
             .job()
             .steps
-            .get(self.state.index as usize)
+            .get(self.inner.index as usize)
             .map(|step| &step.env);
         match own {
             Some(own) if !own.is_empty() => {
@@ -178,25 +171,24 @@ impl StepContext {
 
     /// Sets a variable for the steps that follow in the job.
     pub fn set_env(&self, name: &str, value: &str) {
-        self.services.set_env(name, value);
+        self.inner.services.set_env(name, value);
     }
 
     /// The job's session, prepared now if it was not yet.
     pub async fn session(&self) -> Result<Arc<dyn Session>, StepError> {
-        self.services.session().await
+        self.inner.services.session().await
     }
 
     /// The step's output.
     #[must_use]
     pub fn output(&self) -> &Output {
-        self.state
-            .output
-            .get_or_init(|| self.services.output(self.state.index))
+        self.inner.output
+            .get_or_init(|| self.inner.services.output(self.inner.index))
     }
 
     /// The step's output, if anything asked for it yet.
     pub(crate) fn opened_output(&self) -> Option<&Output> {
-        self.state.output.get()
+        self.inner.output.get()
     }
 
     /// Writes a line to the step's log in the name of the engine.
@@ -207,14 +199,13 @@ impl StepContext {
     /// Canceled when the step has to stop.
     #[must_use]
     pub fn cancellation(&self) -> &CancellationToken {
-        self.state
-            .cancel
-            .get_or_init(|| self.services.cancellation().child_token())
+        self.inner.cancel
+            .get_or_init(|| self.inner.services.cancellation().child_token())
     }
 
     /// Reports something that the step did.
     pub fn record(&self, record: StepRecord) {
-        self.services.record(self.state.index, record);
+        self.inner.services.record(self.inner.index, record);
     }
 
     /// Runs a command in the job's session with the step's variables, and gives how it ended.
@@ -251,7 +242,7 @@ impl StepContext {
         prompt: Option<&str>,
         deadline: Option<Duration>,
     ) -> Result<Option<bool>, StepError> {
-        let decision = self.services.decide(prompt);
+        let decision = self.inner.services.decide(prompt);
         match deadline {
             None => decision.await.map(Some),
             Some(limit) => match tokio::time::timeout(limit, decision).await {

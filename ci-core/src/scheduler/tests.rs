@@ -1,0 +1,424 @@
+//! The machine against a simple reference scheduler, and its policies one by one.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{Demand, JobState, Limits, Machine, Notice, Pool, Stop, Ticket};
+use crate::id::JobId;
+use crate::job::{AllowFailure, JobSpec, Need, Retry, Start};
+use crate::outcome::{CancelReason, Outcome, OutcomeKind, TimeLimit};
+use crate::workflow::{Budget, Plan, RunFacts, WorkflowSpec};
+
+const ZERO: Duration = Duration::ZERO;
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+fn plan(jobs: Vec<JobSpec>) -> Arc<Plan> {
+    let spec = WorkflowSpec::builder("test").jobs(jobs).build().expect("a valid workflow");
+    Arc::new(spec.plan(&RunFacts::default()).expect("a plan"))
+}
+
+/// A machine with a clock, driven by hand.
+struct Bench {
+    plan: Arc<Plan>,
+    machine: Machine,
+    now: Duration,
+    running: BTreeMap<JobId, Ticket>,
+    notices: Vec<Notice>,
+}
+
+impl Bench {
+    fn new(jobs: Vec<JobSpec>, limits: Limits) -> Self {
+        let plan = plan(jobs);
+        let mut machine = Machine::new(Arc::clone(&plan), limits);
+        machine.start(ZERO).expect("a legal start");
+        let mut bench =
+            Self { plan, machine, now: ZERO, running: BTreeMap::new(), notices: Vec::new() };
+        bench.pop();
+        bench
+    }
+
+    fn pop(&mut self) -> Vec<JobId> {
+        let mut popped = Vec::new();
+        while let Some(ticket) = self.machine.pop(self.now).expect("a legal pop") {
+            self.running.insert(ticket.job, ticket);
+            popped.push(ticket.job);
+        }
+        let mut buffer = Vec::new();
+        self.machine.swap_notices(&mut buffer);
+        self.notices.append(&mut buffer);
+        popped
+    }
+
+    fn id(&self, name: &str) -> JobId {
+        self.plan.find(name).expect("the job exists")
+    }
+
+    fn finish(&mut self, name: &str, outcome: Outcome) -> Vec<String> {
+        let job = self.id(name);
+        self.running.remove(&job).expect("the job runs");
+        self.machine.finish(job, outcome, seconds(1), self.now, 0.5).expect("a legal end");
+        let popped = self.pop();
+        popped.iter().map(|job| self.plan.job(*job).name.to_string()).collect()
+    }
+
+    fn advance(&mut self, now: Duration) -> Vec<String> {
+        self.now = now;
+        self.machine.advance(now).expect("legal timers");
+        let popped = self.pop();
+        popped.iter().map(|job| self.plan.job(*job).name.to_string()).collect()
+    }
+
+    fn outcome(&self, name: &str) -> OutcomeKind {
+        let job = self.id(name);
+        assert_eq!(self.machine.state(job), JobState::Done, "`{name}` has not ended");
+        self.machine.record(job).outcome.kind()
+    }
+
+    fn running(&self) -> Vec<String> {
+        self.running.keys().map(|job| self.plan.job(*job).name.to_string()).collect()
+    }
+}
+
+fn failed() -> Outcome {
+    Outcome::from_exit_code(1)
+}
+
+#[test]
+fn a_job_starts_the_moment_its_own_dependencies_allow_it() {
+    let jobs = vec![
+        JobSpec::new("slow"),
+        JobSpec::new("quick"),
+        JobSpec::new("after-quick").needs("quick"),
+        JobSpec::new("after-both").needs("slow").needs("quick"),
+    ];
+    let mut bench = Bench::new(jobs, Limits::slots(8));
+    assert_eq!(bench.running(), ["slow", "quick"]);
+    assert_eq!(bench.finish("quick", Outcome::Success), ["after-quick"]);
+    assert_eq!(bench.finish("slow", Outcome::Success), ["after-both"]);
+}
+
+#[test]
+fn the_critical_path_goes_first_by_history() {
+    let jobs = || vec![JobSpec::new("a"), JobSpec::new("b"), JobSpec::new("c").needs("b")];
+    let bench = Bench::new(jobs(), Limits::slots(1));
+    assert_eq!(bench.running(), ["b"]);
+    let mut limits = Limits::slots(1);
+    limits.history = HashMap::from([(JobId::from_index(0), 9000), (JobId::from_index(1), 10)]);
+    limits.history.insert(JobId::from_index(2), 10);
+    assert_eq!(Bench::new(jobs(), limits).running(), ["a"]);
+}
+
+#[test]
+fn a_refused_outcome_ends_what_waits_and_teardown_still_runs() {
+    let jobs = vec![
+        JobSpec::new("build"),
+        JobSpec::new("test").needs("build"),
+        JobSpec::new("report").needs(Need::outcomes("build", &[OutcomeKind::Failed])),
+        JobSpec::new("stop").needs("test").always(),
+    ];
+    let mut bench = Bench::new(jobs, Limits::slots(8));
+    assert_eq!(bench.finish("build", failed()), ["report", "stop"]);
+    assert_eq!(bench.outcome("test"), OutcomeKind::NotRun);
+    bench.finish("report", Outcome::Success);
+    bench.finish("stop", Outcome::Success);
+    assert!(bench.machine.is_done());
+    assert_eq!(bench.machine.outcome(), OutcomeKind::Failed);
+}
+
+#[test]
+fn an_allowed_failure_counts_as_success_for_those_who_wait() {
+    let jobs = vec![
+        JobSpec::new("lint").allow_failure(AllowFailure::ExitCodes(vec![1])),
+        JobSpec::new("next").needs("lint"),
+    ];
+    let mut bench = Bench::new(jobs, Limits::slots(1));
+    assert_eq!(bench.finish("lint", failed()), ["next"]);
+    bench.finish("next", Outcome::Success);
+    assert_eq!(bench.machine.outcome(), OutcomeKind::Success);
+}
+
+#[test]
+fn a_retry_waits_out_its_pause_and_counts_attempts() {
+    let backoff = crate::job::Backoff::exponential(seconds(2));
+    let jobs = vec![JobSpec::new("flaky").retry(Retry::times(1).backoff(backoff))];
+    let mut bench = Bench::new(jobs, Limits::slots(1));
+    assert!(bench.finish("flaky", failed()).is_empty());
+    assert_eq!(bench.machine.next_deadline(), Some(seconds(2)));
+    assert!(bench.advance(seconds(1)).is_empty());
+    assert_eq!(bench.advance(seconds(2)), ["flaky"]);
+    bench.finish("flaky", failed());
+    assert_eq!(bench.outcome("flaky"), OutcomeKind::Failed);
+    assert_eq!(bench.machine.record(bench.id("flaky")).attempts, 2);
+}
+
+#[test]
+fn a_group_holds_and_frees_its_places() {
+    let jobs = vec![JobSpec::new("a"), JobSpec::new("b"), JobSpec::new("c")];
+    let mut limits = Limits::slots(8);
+    let members = (0..2).map(JobId::from_index).collect();
+    limits.pools = vec![Pool { name: "db".into(), limit: 1, jobs: members }];
+    let mut bench = Bench::new(jobs, limits);
+    assert_eq!(bench.running(), ["a", "c"]);
+    assert!(bench.notices.iter().any(|notice| matches!(notice, Notice::Lacks(..))));
+    assert_eq!(bench.finish("a", Outcome::Success), ["b"]);
+}
+
+#[test]
+fn a_big_job_is_not_starved_by_small_ones() {
+    let mut jobs = vec![JobSpec::new("big").priority(-1)];
+    jobs.extend((0..60).map(|index| JobSpec::new(format!("small-{index}"))));
+    // A slot more than there are processors, so that the big job is looked at and found too big.
+    let mut limits = Limits::slots(3);
+    limits.capacity = Demand { cpu_milli: 2000, memory_mib: 0 };
+    let demand = |cpu_milli| Demand { cpu_milli, memory_mib: 0 };
+    limits.demands = (1..61).map(|index| (JobId::from_index(index), demand(1000))).collect();
+    limits.demands.insert(JobId::from_index(0), demand(2000));
+    let mut bench = Bench::new(jobs, limits);
+    let mut finished = 0;
+    while !bench.running().contains(&"big".to_owned()) {
+        let name = bench.running().into_iter().next().expect("something runs");
+        bench.finish(&name, Outcome::Success);
+        finished += 1;
+        assert!(finished <= 25, "the big job still waits");
+    }
+}
+
+#[test]
+fn held_jobs_wait_for_a_decision_or_their_deadline() {
+    let manual = |optional, deadline| {
+        move |options: &mut crate::job::JobOptions| {
+            options.start = Start::Manual { prompt: None, optional, deadline };
+        }
+    };
+    let jobs = vec![
+        JobSpec::new("approve").with(manual(false, None)),
+        JobSpec::new("late").with(manual(false, Some(seconds(5)))),
+        JobSpec::new("extra").with(manual(true, None)),
+        JobSpec::new("after-extra").needs("extra"),
+    ];
+    let mut bench = Bench::new(jobs, Limits::slots(8));
+    assert!(bench.machine.is_on_hold());
+    bench.advance(seconds(5));
+    assert_eq!(bench.outcome("late"), OutcomeKind::TimedOut);
+    let approve = bench.id("approve");
+    assert!(bench.machine.decide(approve, true, bench.now).expect("a legal decision"));
+    bench.pop();
+    bench.finish("approve", Outcome::Success);
+    bench.machine.skip_optional(bench.now).expect("a legal skip");
+    assert_eq!(bench.outcome("extra"), OutcomeKind::Skipped);
+    assert_eq!(bench.outcome("after-extra"), OutcomeKind::NotRun);
+    assert!(bench.machine.is_done());
+}
+
+#[test]
+fn fail_fast_stops_the_others_but_not_teardown() {
+    let jobs = vec![
+        JobSpec::new("a"),
+        JobSpec::new("b"),
+        JobSpec::new("c").needs("b"),
+        JobSpec::new("stop").needs("b").always(),
+    ];
+    let mut limits = Limits::slots(8);
+    limits.fail_fast = true;
+    let mut bench = Bench::new(jobs, limits);
+    bench.finish("a", failed());
+    let stop = Stop::Cancel(CancelReason::FailFast);
+    assert!(bench.notices.contains(&Notice::Stop(bench.id("b"), stop)));
+    assert_eq!(bench.outcome("c"), OutcomeKind::Canceled);
+    assert_eq!(bench.finish("b", stop.outcome()), ["stop"]);
+    bench.finish("stop", Outcome::Success);
+    assert_eq!(bench.machine.outcome(), OutcomeKind::Failed);
+}
+
+#[test]
+fn the_time_limit_of_the_run_and_budgets_are_timers() {
+    let jobs = vec![JobSpec::new("a").stage("fast"), JobSpec::new("b").needs("a")];
+    let mut limits = Limits::slots(1);
+    limits.timeout = Some(seconds(10));
+    limits.budgets = vec![Budget::new("fast", seconds(3))];
+    let mut bench = Bench::new(jobs, limits);
+    bench.advance(seconds(3));
+    assert!(bench.notices.contains(&Notice::OverBudget(0)));
+    bench.now = seconds(4);
+    assert_eq!(bench.finish("a", Outcome::Success), ["b"]);
+    assert_eq!(bench.machine.spent().collect::<Vec<_>>(), [Some(seconds(4))]);
+    bench.advance(seconds(10));
+    assert!(bench.notices.contains(&Notice::Stop(bench.id("b"), Stop::Limit(TimeLimit::Workflow))));
+    bench.finish("b", Outcome::TimedOut(TimeLimit::Workflow));
+    assert_eq!(bench.machine.outcome(), OutcomeKind::TimedOut);
+}
+
+#[test]
+fn what_the_machine_is_told_has_to_be_possible() {
+    let mut bench = Bench::new(vec![JobSpec::new("a")], Limits::slots(1));
+    bench.finish("a", Outcome::Success);
+    let again = bench.machine.finish(JobId::from_index(0), failed(), ZERO, ZERO, 0.0);
+    assert_eq!(again.expect_err("it has ended").from, JobState::Done);
+}
+
+#[test]
+fn a_chain_of_many_jobs_fails_without_recursion() {
+    let jobs: Vec<JobSpec> = (0..200_000)
+        .map(|index: u32| {
+            let job = JobSpec::new(index.to_string());
+            if index == 0 { job } else { job.needs((index - 1).to_string()) }
+        })
+        .collect();
+    let mut bench = Bench::new(jobs, Limits::slots(1));
+    bench.finish("0", failed());
+    assert!(bench.machine.is_done());
+}
+
+// ===== against the reference =====
+
+/// A random workflow: for each job how long it takes, whether it fails, and on which earlier jobs it
+/// waits, accepting any outcome or only success.
+#[derive(Debug, Clone)]
+struct Case {
+    jobs: Vec<(u64, bool, Vec<(usize, bool)>)>,
+    slots: usize,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    (1usize..24, 1usize..5).prop_flat_map(|(count, slots)| {
+        let job = move |index: usize| {
+            let needs = prop::collection::vec((0..index.max(1), any::<bool>()), 0..4);
+            (1u64..9, prop::bool::weighted(0.2), needs).prop_map(move |(length, fails, needs)| {
+                let mut needs = if index == 0 { Vec::new() } else { needs };
+                needs.sort_unstable();
+                needs.dedup_by_key(|(on, _)| *on);
+                (length, fails, needs)
+            })
+        };
+        let jobs: Vec<_> = (0..count).map(job).collect();
+        jobs.prop_map(move |jobs| Case { jobs, slots })
+    })
+}
+
+impl Case {
+    fn specs(&self) -> Vec<JobSpec> {
+        let job = |(index, (_, _, needs)): (usize, &(u64, bool, Vec<(usize, bool)>))| {
+            let needs = needs.iter().map(|(on, any)| {
+                let on = on.to_string();
+                if *any { Need::any(on) } else { Need::success(on) }
+            });
+            JobSpec::new(index.to_string()).needs_all(needs)
+        };
+        self.jobs.iter().enumerate().map(job).collect()
+    }
+
+    fn outcome(&self, job: usize) -> Outcome {
+        if self.jobs[job].1 { failed() } else { Outcome::Success }
+    }
+
+    /// When each job starts, by looking at every job at every second: `None` if it never does.
+    fn reference(&self) -> Vec<Option<u64>> {
+        let count = self.jobs.len();
+        let mut rank = vec![0; count];
+        for job in (0..count).rev() {
+            let after = (0..count).filter(|later| {
+                self.jobs[*later].2.iter().any(|(on, _)| *on == job)
+            });
+            rank[job] = 1 + after.map(|later| rank[later]).max().unwrap_or(0);
+        }
+        let mut start = vec![None; count];
+        let mut end = vec![None; count];
+        let mut dropped = vec![false; count];
+        for now in 0..(10 * count as u64 + 10) {
+            let ended = |job: usize, end: &[Option<u64>]| end[job].is_some_and(|at| at <= now);
+            // A job is dropped when a job it needs to succeed failed, or was dropped itself.
+            for job in 0..count {
+                let refused = self.jobs[job].2.iter().any(|(on, any)| {
+                    !any && (dropped[*on] || (ended(*on, &end) && self.jobs[*on].1))
+                });
+                if start[job].is_none() && refused {
+                    dropped[job] = true;
+                }
+            }
+            let mut ready: Vec<usize> = (0..count)
+                .filter(|job| start[*job].is_none() && !dropped[*job])
+                .filter(|job| {
+                    self.jobs[*job].2.iter().all(|(on, _)| dropped[*on] || ended(*on, &end))
+                })
+                .collect();
+            ready.sort_by_key(|job| (std::cmp::Reverse(rank[*job]), *job));
+            let busy = (0..count)
+                .filter(|job| start[*job].is_some() && !ended(*job, &end))
+                .count();
+            for job in ready.into_iter().take(self.slots - busy) {
+                start[job] = Some(now);
+                end[job] = Some(now + self.jobs[job].0);
+            }
+        }
+        start
+    }
+}
+
+/// Runs a case to its end, stopping the run at its `stop_at`th event if there is one. Gives when each
+/// job started.
+fn run(case: &Case, stop_at: Option<usize>) -> Vec<Option<u64>> {
+    let mut bench = Bench::new(case.specs(), Limits::slots(case.slots));
+    let mut starts: Vec<Option<u64>> = vec![None; case.jobs.len()];
+    let mut ends: BTreeMap<(u64, usize), ()> = BTreeMap::new();
+    let mut events = 0;
+    let mut note = |bench: &Bench, ends: &mut BTreeMap<(u64, usize), ()>| {
+        for job in bench.running.keys() {
+            let index = job.index();
+            if starts[index].is_none() {
+                starts[index] = Some(bench.now.as_secs());
+                ends.insert((bench.now.as_secs() + case.jobs[index].0, index), ());
+            }
+        }
+        assert!(bench.running.len() <= case.slots);
+    };
+    note(&bench, &mut ends);
+    while let Some(((at, index), ())) = ends.pop_first() {
+        bench.now = seconds(at);
+        if stop_at == Some(events) {
+            let stop = Stop::Cancel(CancelReason::Requested);
+            bench.machine.stop(stop, false, bench.now).expect("a legal stop");
+        }
+        events += 1;
+        let job = JobId::from_index(index);
+        bench.running.remove(&job);
+        bench.machine.finish(job, case.outcome(index), ZERO, bench.now, 0.5).expect("legal");
+        // All that ends at one moment has ended before anything starts.
+        if ends.first_key_value().is_none_or(|((next, _), ())| *next > at) {
+            bench.pop();
+            note(&bench, &mut ends);
+        }
+    }
+    assert!(bench.machine.is_done(), "something never ended");
+    assert!(bench.running.is_empty());
+    starts
+}
+
+proptest! {
+    #[test]
+    fn starts_every_job_when_a_simple_scheduler_would(case in case()) {
+        prop_assert_eq!(run(&case, None), case.reference());
+    }
+
+    #[test]
+    fn starts_no_job_before_what_it_waits_for(case in case()) {
+        let starts = run(&case, None);
+        for (job, (_, _, needs)) in case.jobs.iter().enumerate() {
+            for (on, _) in needs {
+                if let (Some(start), Some(before)) = (starts[job], starts[*on]) {
+                    prop_assert!(start >= before + case.jobs[*on].0);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_cancellation_at_any_event_leaves_nothing_running(case in case(), at in 0usize..24) {
+        run(&case, Some(at));
+    }
+}
