@@ -53,7 +53,10 @@ impl EventHub {
                 }
                 let _ = sink.finish();
             });
-            hub.sinks.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).push((interest, sender));
+            hub.sinks
+                .get_mut()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .push((interest, sender));
             if let Ok(threads) = hub.threads.get_mut() {
                 threads.push(thread);
             }
@@ -84,7 +87,12 @@ impl EventHub {
             time: self.clock.wall(),
             event,
         });
-        for (interest, sender) in self.sinks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter() {
+        for (interest, sender) in self
+            .sinks
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .iter()
+        {
             if *interest == Interest::All || !record.event.is_output() {
                 let _ = sender.send(Arc::clone(&record));
             }
@@ -93,8 +101,16 @@ impl EventHub {
 
     /// Waits until the sinks have taken everything, but no longer than they can be expected to.
     pub fn close(&self) {
-        self.sinks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
-        for thread in self.threads.lock().map(|mut t| std::mem::take(&mut *t)).unwrap_or_default() {
+        self.sinks
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clear();
+        for thread in self
+            .threads
+            .lock()
+            .map(|mut t| std::mem::take(&mut *t))
+            .unwrap_or_default()
+        {
             let _ = thread.join();
         }
     }

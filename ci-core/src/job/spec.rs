@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{AllowFailure, Condition, GroupUse, JobOptions, Matrix, Requirements, Retry, ServiceSpec, Start};
+use super::{
+    AllowFailure, Condition, GroupUse, JobOptions, Matrix, Requirements, Retry, ServiceSpec, Start,
+};
 use crate::outcome::{OutcomeKind, OutcomeSet};
 use crate::step::StepSpec;
 

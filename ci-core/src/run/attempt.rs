@@ -14,11 +14,7 @@ use crate::session::Output;
 use crate::step::{SessionUse, Step, StepContext, StepError, StepServices, StepSpec, StepWhen};
 
 /// Runs one attempt of a job to its end.
-pub(super) async fn attempt(
-    host: &Arc<RunHost>,
-    ticket: Ticket,
-    origin: Duration,
-) -> AttemptEnd {
+pub(super) async fn attempt(host: &Arc<RunHost>, ticket: Ticket, origin: Duration) -> AttemptEnd {
     let mut begun = ticket.at;
     let leases = if host.shares_groups(ticket.job) {
         let leases = Box::pin(host.take_leases(ticket)).await;
@@ -44,7 +40,10 @@ pub(super) async fn attempt(
     if !leases.is_empty() {
         Box::pin(host.give_leases(leases)).await;
     }
-    AttemptEnd::Ended { outcome: host.masked(outcome), begun }
+    AttemptEnd::Ended {
+        outcome: host.masked(outcome),
+        begun,
+    }
 }
 
 /// The steps of one attempt on their way.
@@ -60,7 +59,12 @@ impl<'a> Steps<'a> {
     fn new(services: &'a Arc<JobServices>, begun: Duration) -> Self {
         let limit = services.job().options.timeouts.job;
         let deadline = limit.map(|limit| begun + limit);
-        Self { services, deadline, outcome: Outcome::Success, stop: None }
+        Self {
+            services,
+            deadline,
+            outcome: Outcome::Success,
+            stop: None,
+        }
     }
 
     async fn run(mut self) -> Outcome {
@@ -125,7 +129,12 @@ impl<'a> Steps<'a> {
     fn limits(&self, step: Option<Duration>, no_output: Option<Duration>) -> Limits {
         let now = || self.services.clock().elapsed();
         let step = step.map(|limit| now() + limit);
-        Limits { job: self.deadline, step, no_output, grace: self.services.host().grace }
+        Limits {
+            job: self.deadline,
+            step,
+            no_output,
+            grace: self.services.host().grace,
+        }
     }
 
     /// The first step that fails decides over the job.
@@ -153,7 +162,11 @@ impl<'a> Steps<'a> {
             spec.timeout.or(defaults.step),
             spec.no_output_timeout.or(defaults.no_output),
         );
-        let watch = StepWatch { services, cx: &cx, cleaning: self.stop.is_some() };
+        let watch = StepWatch {
+            services,
+            cx: &cx,
+            cleaning: self.stop.is_some(),
+        };
         let watched = supervise(step.run(&cx), &host.clock, limits, &watch).await;
         let stop = watched.stop;
         let mut outcome = outcome_of(watched);
@@ -161,7 +174,10 @@ impl<'a> Steps<'a> {
             && let Err(error) = output.finish().await
             && outcome.is_success()
         {
-            let words = format!("the log could not be written: {}", crate::error::chain(&error));
+            let words = format!(
+                "the log could not be written: {}",
+                crate::error::chain(&error)
+            );
             outcome = Outcome::InfrastructureFailure(words.into());
         }
         let outcome = host.masked(outcome);
@@ -178,7 +194,9 @@ impl<'a> Steps<'a> {
         // A step's own limit is a failure of the step; the job's own and a cancellation stop the job.
         let own = matches!(
             stop,
-            Some(Stop::Limit(crate::outcome::TimeLimit::Step | crate::outcome::TimeLimit::NoOutput))
+            Some(Stop::Limit(
+                crate::outcome::TimeLimit::Step | crate::outcome::TimeLimit::NoOutput
+            ))
         );
         if !own {
             self.note_stop(stop);
@@ -193,9 +211,9 @@ fn outcome_of(watched: Watched<Result<Outcome, StepError>>) -> Outcome {
         (_, Some(stop)) => stop.outcome(),
         (Some(Ok(Ok(outcome))), None) => outcome,
         (Some(Ok(Err(error))), None) => error.outcome(),
-        (Some(Err(panic)), None) => {
-            Outcome::Failed(Box::new(Failure::message(format!("the step panicked: {panic}"))))
-        }
+        (Some(Err(panic)), None) => Outcome::Failed(Box::new(Failure::message(format!(
+            "the step panicked: {panic}"
+        )))),
         (None, None) => Outcome::InfrastructureFailure("the step was lost".into()),
     }
 }
@@ -209,7 +227,11 @@ struct StepWatch<'a> {
 
 impl Watch for StepWatch<'_> {
     async fn stopped(&self) -> Stop {
-        if self.cleaning { std::future::pending().await } else { self.services.control().stopped().await }
+        if self.cleaning {
+            std::future::pending().await
+        } else {
+            self.services.control().stopped().await
+        }
     }
 
     fn tell(&self) {

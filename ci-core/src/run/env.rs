@@ -36,10 +36,19 @@ pub(super) fn job_env(
     }
     let layers = [&facts.variables, workflow]
         .into_iter()
-        .chain(job.options.contexts.iter().filter_map(|name| contexts.get(name)))
+        .chain(
+            job.options
+                .contexts
+                .iter()
+                .filter_map(|name| contexts.get(name)),
+        )
         .chain([&job.options.env]);
     for layer in layers {
-        env.extend(layer.iter().map(|(name, value)| (name.clone(), value.clone())));
+        env.extend(
+            layer
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
     }
     Arc::new(env)
 }

@@ -36,7 +36,12 @@ pub enum RunErrorKind {
 
 impl RunError {
     pub(crate) fn new(kind: RunErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hints: Vec::new(), source: None }
+        Self {
+            kind,
+            message: message.into(),
+            hints: Vec::new(),
+            source: None,
+        }
     }
 
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
@@ -82,7 +87,12 @@ impl From<StoreError> for RunError {
             _ => RunErrorKind::Store,
         };
         let hints = error.hints().to_vec();
-        Self { kind, message: crate::error::chain(&error), hints, source: Some(Box::new(error)) }
+        Self {
+            kind,
+            message: crate::error::chain(&error),
+            hints,
+            source: Some(Box::new(error)),
+        }
     }
 }
 
@@ -90,12 +100,20 @@ impl From<ExecutorError> for RunError {
     fn from(error: ExecutorError) -> Self {
         let hints = error.hints().to_vec();
         let message = crate::error::chain(&error);
-        Self { kind: RunErrorKind::Executor, message, hints, source: Some(Box::new(error)) }
+        Self {
+            kind: RunErrorKind::Executor,
+            message,
+            hints,
+            source: Some(Box::new(error)),
+        }
     }
 }
 
 impl From<IllegalTransition> for RunError {
     fn from(error: IllegalTransition) -> Self {
-        Self::new(RunErrorKind::Internal, format!("the scheduler contradicted itself: {error}"))
+        Self::new(
+            RunErrorKind::Internal,
+            format!("the scheduler contradicted itself: {error}"),
+        )
     }
 }

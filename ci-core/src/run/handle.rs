@@ -29,7 +29,13 @@ impl RunHandle {
         commands: mpsc::UnboundedSender<Command>,
         task: JoinHandle<Result<RunReport, RunError>>,
     ) -> Self {
-        Self { run, plan, commands, task: Some(task), detached: false }
+        Self {
+            run,
+            plan,
+            commands,
+            task: Some(task),
+            detached: false,
+        }
     }
 
     /// The run's id.
@@ -47,7 +53,10 @@ impl RunHandle {
     /// A cheap handle that can steer the run from elsewhere, such as a signal handler.
     #[must_use]
     pub fn control(&self) -> RunControl {
-        RunControl { plan: Arc::clone(&self.plan), commands: self.commands.clone() }
+        RunControl {
+            plan: Arc::clone(&self.plan),
+            commands: self.commands.clone(),
+        }
     }
 
     /// Waits for the end of the run.
@@ -59,7 +68,10 @@ impl RunHandle {
         let result = task.await;
         self.task = None;
         result.unwrap_or_else(|error| {
-            Err(RunError::new(RunErrorKind::Internal, format!("the engine panicked: {error}")))
+            Err(RunError::new(
+                RunErrorKind::Internal,
+                format!("the engine panicked: {error}"),
+            ))
         })
     }
 
@@ -87,28 +99,42 @@ pub struct RunControl {
 impl RunControl {
     /// Stops the run: what has not begun will not, what runs is stopped, teardown jobs still run.
     pub fn cancel(&self, reason: CancelReason) {
-        let _ = self
-            .commands
-            .send(Command::Stop { stop: Stop::Cancel(reason), teardown_too: false });
+        let _ = self.commands.send(Command::Stop {
+            stop: Stop::Cancel(reason),
+            teardown_too: false,
+        });
     }
 
     /// Stops the run with its teardown jobs.
     pub fn cancel_with_teardown(&self, reason: CancelReason) {
-        let _ =
-            self.commands.send(Command::Stop { stop: Stop::Cancel(reason), teardown_too: true });
+        let _ = self.commands.send(Command::Stop {
+            stop: Stop::Cancel(reason),
+            teardown_too: true,
+        });
     }
 
     /// Stops one job. False if the run has no such job.
     pub fn cancel_job(&self, job: &str, reason: CancelReason) -> bool {
         self.plan.find(job).is_some_and(|job| {
-            self.commands.send(Command::StopJob { job, stop: Stop::Cancel(reason) }).is_ok()
+            self.commands
+                .send(Command::StopJob {
+                    job,
+                    stop: Stop::Cancel(reason),
+                })
+                .is_ok()
         })
     }
 
     /// Decides about a held job. False if the run has no such job.
     pub fn decide(&self, job: &str, approved: bool, by: impl Into<String>) -> bool {
         self.plan.find(job).is_some_and(|job| {
-            self.commands.send(Command::Decide { job, approved, by: by.into() }).is_ok()
+            self.commands
+                .send(Command::Decide {
+                    job,
+                    approved,
+                    by: by.into(),
+                })
+                .is_ok()
         })
     }
 

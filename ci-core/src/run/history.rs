@@ -29,7 +29,13 @@ impl History {
         for record in journal {
             history.last_seq = history.last_seq.max(record.seq);
             match &record.event {
-                RunEvent::JobFinished { job, result, attempts, duration, .. } => {
+                RunEvent::JobFinished {
+                    job,
+                    result,
+                    attempts,
+                    duration,
+                    ..
+                } => {
                     let end = JobEnd {
                         outcome: result.clone(),
                         attempts: *attempts,
@@ -53,6 +59,7 @@ impl History {
 
     /// Jobs that ended only because the engine was told to end have not had their chance.
     fn forget_shutdown(&mut self) {
-        self.ended.retain(|_, end| end.outcome != Outcome::Canceled(CancelReason::Shutdown));
+        self.ended
+            .retain(|_, end| end.outcome != Outcome::Canceled(CancelReason::Shutdown));
     }
 }

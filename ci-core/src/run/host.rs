@@ -102,7 +102,10 @@ impl RunHost {
 
     pub(super) fn unregister(&self, job: JobId, control: &Arc<JobControl>) {
         let mut registered = lock(&self.controls.registered);
-        if registered.get(&job).is_some_and(|known| Arc::ptr_eq(known, control)) {
+        if registered
+            .get(&job)
+            .is_some_and(|known| Arc::ptr_eq(known, control))
+        {
             registered.remove(&job);
         }
     }
@@ -117,7 +120,10 @@ impl RunHost {
 
     pub(super) fn executor_name(&self, job: JobId) -> Arc<str> {
         let index = self.placement.get(&job).copied().unwrap_or(0);
-        self.executors.get(index).map_or("none", |executor| executor.name()).into()
+        self.executors
+            .get(index)
+            .map_or("none", |executor| executor.name())
+            .into()
     }
 
     /// The code of a step.
@@ -142,7 +148,10 @@ impl RunHost {
         }
         match outcome {
             Outcome::Failed(failure) => Outcome::Failed(Box::new(Failure {
-                message: failure.message.as_deref().map(|words| self.secrets.mask(words)),
+                message: failure
+                    .message
+                    .as_deref()
+                    .map(|words| self.secrets.mask(words)),
                 ..*failure
             })),
             Outcome::InfrastructureFailure(words) => Outcome::InfrastructureFailure(mask(&words)),
@@ -169,11 +178,17 @@ impl RunHost {
 
     /// Asks the approver, if there is one, without waiting for the answer.
     pub(super) fn ask(&self, job: JobId, request: ApprovalRequest) {
-        let Some(approver) = self.approver.clone() else { return };
+        let Some(approver) = self.approver.clone() else {
+            return;
+        };
         let commands = self.commands.clone();
         tokio::spawn(async move {
             if let Some(approved) = approver.decide(&request).await {
-                let _ = commands.send(Command::Decide { job, approved, by: "approver".into() });
+                let _ = commands.send(Command::Decide {
+                    job,
+                    approved,
+                    by: "approver".into(),
+                });
             }
         });
     }
@@ -189,7 +204,9 @@ impl RunHost {
         &self,
         ticket: Ticket,
     ) -> Result<Option<Vec<Lease>>, StoreError> {
-        let Some(store) = &self.store else { return Ok(Some(Vec::new())) };
+        let Some(store) = &self.store else {
+            return Ok(Some(Vec::new()));
+        };
         let spec = self.plan.job(ticket.job);
         let mut leases = Vec::new();
         // In the order of their names: two jobs that want the same groups never wait for each other.
@@ -243,7 +260,11 @@ impl RunHost {
                 let (name, prompt) = (Arc::clone(&spec.name), prompt_of(&spec.options.start));
                 if let Some(approved) = self.earlier_decision(*job) {
                     let by = "an earlier decision".to_owned();
-                    self.request(Command::Decide { job: *job, approved, by });
+                    self.request(Command::Decide {
+                        job: *job,
+                        approved,
+                        by,
+                    });
                 } else {
                     self.ask(*job, ApprovalRequest::new(self.run, name, prompt));
                 }
@@ -268,17 +289,29 @@ impl RunHost {
             Notice::Ready(job) => RunEvent::JobReady { job: name(*job) },
             Notice::Held(job) => {
                 let prompt = prompt_of(&self.plan.job(*job).options.start);
-                RunEvent::JobHeld { job: name(*job), prompt }
+                RunEvent::JobHeld {
+                    job: name(*job),
+                    prompt,
+                }
             }
             Notice::Delayed(job, until) => {
                 let millis = u64::try_from(until.as_millis()).unwrap_or(u64::MAX);
                 let until = Timestamp::from_millis(self.began.as_millis().saturating_add(millis));
-                RunEvent::JobDelayed { job: name(*job), until }
+                RunEvent::JobDelayed {
+                    job: name(*job),
+                    until,
+                }
             }
-            Notice::Lacks(job, what) => {
-                RunEvent::JobWaiting { job: name(*job), reason: std::mem::take(what) }
-            }
-            Notice::Retrying { job, attempt, outcome, delay } => RunEvent::JobRetrying {
+            Notice::Lacks(job, what) => RunEvent::JobWaiting {
+                job: name(*job),
+                reason: std::mem::take(what),
+            },
+            Notice::Retrying {
+                job,
+                attempt,
+                outcome,
+                delay,
+            } => RunEvent::JobRetrying {
                 job: name(*job),
                 attempt: *attempt,
                 result: std::mem::take(outcome),
@@ -302,9 +335,10 @@ impl RunHost {
                 RunEvent::BudgetExceeded { stage, limit }
             }
             Notice::Stopping(Stop::Cancel(reason)) => RunEvent::RunCanceling { reason: *reason },
-            Notice::Stopping(Stop::Limit(limit)) => {
-                RunEvent::Warning { job: None, message: limit.to_string() }
-            }
+            Notice::Stopping(Stop::Limit(limit)) => RunEvent::Warning {
+                job: None,
+                message: limit.to_string(),
+            },
             Notice::Stop(..) => return None,
         })
     }
@@ -335,14 +369,24 @@ impl Host for RunHost {
         if !self.recorder.is_on() {
             return None;
         }
-        let mut events: Vec<RunEvent> =
-            notices.iter_mut().filter_map(|notice| self.event(machine, notice)).collect();
+        let mut events: Vec<RunEvent> = notices
+            .iter_mut()
+            .filter_map(|notice| self.event(machine, notice))
+            .collect();
         // A job that needs leases says that it started when it has them.
-        let at_once = started.iter().filter(|ticket| !self.shares_groups(ticket.job));
+        let at_once = started
+            .iter()
+            .filter(|ticket| !self.shares_groups(ticket.job));
         events.extend(at_once.map(|ticket| self.started(*ticket)));
         // What ended on hold has not ended: the run that resumes it decides.
         events.retain(|event| {
-            !matches!(event, RunEvent::JobFinished { result: Outcome::OnHold, .. })
+            !matches!(
+                event,
+                RunEvent::JobFinished {
+                    result: Outcome::OnHold,
+                    ..
+                }
+            )
         });
         self.recorder.queue(events)
     }
@@ -352,12 +396,15 @@ impl Host for RunHost {
     }
 
     fn decide_step(&self, job: JobId, approved: bool) -> bool {
-        lock(&self.holds).remove(&job).is_some_and(|step| step.send(approved).is_ok())
+        lock(&self.holds)
+            .remove(&job)
+            .is_some_and(|step| step.send(approved).is_ok())
     }
 
     fn decided(&self, job: JobId, approved: bool, by: &str) -> Option<Receipt> {
         let (job, by) = (Arc::clone(&self.plan.job(job).name), by.to_owned());
-        self.recorder.queue(vec![RunEvent::JobApproved { job, approved, by }])
+        self.recorder
+            .queue(vec![RunEvent::JobApproved { job, approved, by }])
     }
 
     fn ends_on_hold(&self) -> bool {

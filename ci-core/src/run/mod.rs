@@ -20,7 +20,7 @@ mod start;
 mod supervise;
 mod watch;
 
-pub use approver::{ApprovalRequest, Approver, approve_fn, ApproveFn};
+pub use approver::{ApprovalRequest, ApproveFn, Approver, approve_fn};
 pub use error::{RunError, RunErrorKind};
 pub use handle::{RunControl, RunHandle};
 pub use options::{Hold, RunOptions};

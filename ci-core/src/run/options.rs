@@ -63,7 +63,14 @@ impl fmt::Debug for RunOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Contexts hold secrets: their names only.
         f.debug_struct("RunOptions")
-            .field("executors", &self.executors.iter().map(|it| it.name()).collect::<Vec<_>>())
+            .field(
+                "executors",
+                &self
+                    .executors
+                    .iter()
+                    .map(|it| it.name())
+                    .collect::<Vec<_>>(),
+            )
             .field("facts", &self.facts)
             .field("contexts", &self.contexts.keys().collect::<Vec<_>>())
             .field("slots", &self.slots)
@@ -148,7 +155,10 @@ impl RunOptions {
         name: impl Into<String>,
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Self {
-        self.contexts.entry(name.into()).or_default().extend(variables);
+        self.contexts
+            .entry(name.into())
+            .or_default()
+            .extend(variables);
         self
     }
 

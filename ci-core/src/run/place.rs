@@ -28,7 +28,9 @@ pub(super) struct Placed {
 pub(super) fn place(plan: &Plan, options: &mut RunOptions) -> Result<Placed, RunError> {
     #[cfg(any())]
     if options.executors.is_empty() {
-        options.executors.push(std::sync::Arc::new(crate::executor::LocalExecutor::new()));
+        options
+            .executors
+            .push(std::sync::Arc::new(crate::executor::LocalExecutor::new()));
     }
     let local = options.settings.local();
     let machine = Machine::of_this_process();
@@ -51,7 +53,11 @@ pub(super) fn place(plan: &Plan, options: &mut RunOptions) -> Result<Placed, Run
             Err(problem) => problems.push(problem.to_string()),
             Ok(placement) => {
                 if let Some(name) = &placement.executor {
-                    match options.executors.iter().position(|executor| executor.name() == name) {
+                    match options
+                        .executors
+                        .iter()
+                        .position(|executor| executor.name() == name)
+                    {
                         Some(0) => {}
                         Some(index) => {
                             placed.executors.insert(job, index);
@@ -59,8 +65,10 @@ pub(super) fn place(plan: &Plan, options: &mut RunOptions) -> Result<Placed, Run
                         None => problems.push(no_executor(&spec.name, name, options)),
                     }
                 }
-                let demand =
-                    Demand { cpu_milli: placement.cpu_milli, memory_mib: placement.memory_mib };
+                let demand = Demand {
+                    cpu_milli: placement.cpu_milli,
+                    memory_mib: placement.memory_mib,
+                };
                 if demand != Demand::NONE {
                     placed.demands.insert(job, demand);
                     placed.note_excess(&spec.name, demand);
@@ -91,8 +99,11 @@ impl Placed {
 }
 
 fn no_executor(job: &str, name: &str, options: &RunOptions) -> String {
-    let known: Vec<_> =
-        options.executors.iter().map(|executor| format!("`{}`", executor.name())).collect();
+    let known: Vec<_> = options
+        .executors
+        .iter()
+        .map(|executor| format!("`{}`", executor.name()))
+        .collect();
     format!(
         "`{job}` is to run on `{name}`, which this run does not have (it has {})",
         known.join(", ")
@@ -112,7 +123,13 @@ impl Machine {
             let slots = std::thread::available_parallelism().map_or(1, usize::from);
             let cpu_milli = u32::try_from(slots.saturating_mul(1000)).unwrap_or(u32::MAX);
             let memory_mib = memory_mib().unwrap_or(u32::MAX);
-            Machine { slots, capacity: Demand { cpu_milli, memory_mib } }
+            Machine {
+                slots,
+                capacity: Demand {
+                    cpu_milli,
+                    memory_mib,
+                },
+            }
         });
         &MACHINE
     }
@@ -121,7 +138,9 @@ impl Machine {
 /// The machine's memory in MiB, from `/proc/meminfo` (proc(5)) where there is one.
 fn memory_mib() -> Option<u32> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     u32::try_from(kib / 1024).ok()
 }

@@ -43,7 +43,14 @@ impl Recorder {
         last_seq: u64,
     ) -> Self {
         let (seq, queue) = (AtomicU64::new(last_seq), Mutex::default());
-        Self { run, clock, hub, store, seq, queue }
+        Self {
+            run,
+            clock,
+            hub,
+            store,
+            seq,
+            queue,
+        }
     }
 
     /// Whether anybody takes events: if not, they need not be made.
@@ -75,8 +82,17 @@ impl Recorder {
             commit.await?;
         }
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        while queue.waiting.front().is_some_and(|(ticket, _)| *ticket <= receipt.ticket) {
-            for event in queue.waiting.pop_front().into_iter().flat_map(|(_, events)| events) {
+        while queue
+            .waiting
+            .front()
+            .is_some_and(|(ticket, _)| *ticket <= receipt.ticket)
+        {
+            for event in queue
+                .waiting
+                .pop_front()
+                .into_iter()
+                .flat_map(|(_, events)| events)
+            {
                 self.hub.emit(event);
             }
         }

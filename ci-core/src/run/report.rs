@@ -58,7 +58,11 @@ pub struct BudgetReport {
 
 impl BudgetReport {
     pub(crate) fn new(stage: Arc<str>, limit: Duration, spent: Duration) -> Self {
-        Self { stage, limit, spent }
+        Self {
+            stage,
+            limit,
+            spent,
+        }
     }
 
     /// The share of the budget that was spent; above 1 is over it.

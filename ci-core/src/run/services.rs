@@ -59,7 +59,8 @@ impl JobControl {
     /// Ready when the job is stopped.
     pub(super) async fn stopped(&self) -> Stop {
         self.token.cancelled().await;
-        self.reason().unwrap_or(Stop::Cancel(crate::outcome::CancelReason::Requested))
+        self.reason()
+            .unwrap_or(Stop::Cancel(crate::outcome::CancelReason::Requested))
     }
 }
 
@@ -91,7 +92,8 @@ impl JobServices {
 
     /// The control of the job, known to the run from the first time somebody asks for it.
     pub(super) fn control(&self) -> &Arc<JobControl> {
-        self.control.get_or_init(|| self.host.register(self.ticket.job))
+        self.control
+            .get_or_init(|| self.host.register(self.ticket.job))
     }
 
     /// Whether and why the job was stopped.
@@ -119,7 +121,10 @@ impl JobServices {
         let limit = self.host.teardown_limit;
         let teardown = tokio::spawn(async move {
             let work = async {
-                session.teardown().await.map_err(|error| crate::error::chain(&error))?;
+                session
+                    .teardown()
+                    .await
+                    .map_err(|error| crate::error::chain(&error))?;
                 for task in background {
                     let _ = task.await;
                 }
@@ -130,8 +135,12 @@ impl JobServices {
                 Err(_) => Err(format!("it took longer than {} s", limit.as_secs())),
             }
         });
-        let result = teardown.await.unwrap_or_else(|panic| Err(panic.to_string()));
-        result.err().map(|why| format!("tearing down failed: {why}"))
+        let result = teardown
+            .await
+            .unwrap_or_else(|panic| Err(panic.to_string()));
+        result
+            .err()
+            .map(|why| format!("tearing down failed: {why}"))
     }
 
     fn options(&self) -> OutputOptions {
@@ -184,8 +193,15 @@ impl StepServices for JobServices {
 
     fn env(&self) -> StepEnv {
         let host = &self.host;
-        let make =
-            || job_env(host.run, self.job(), &host.workflow_env, &host.facts, &host.contexts);
+        let make = || {
+            job_env(
+                host.run,
+                self.job(),
+                &host.workflow_env,
+                &host.facts,
+                &host.contexts,
+            )
+        };
         Arc::clone(lock(&self.env).get_or_insert_with(make))
     }
 
@@ -196,7 +212,10 @@ impl StepServices for JobServices {
     }
 
     async fn session(&self) -> Result<Arc<dyn Session>, StepError> {
-        self.session.get_or_try_init(|| self.prepare()).await.cloned()
+        self.session
+            .get_or_try_init(|| self.prepare())
+            .await
+            .cloned()
     }
 
     fn output(&self, index: u32) -> Output {
@@ -230,9 +249,21 @@ impl StepServices for JobServices {
         let job = Arc::clone(&self.job().name);
         let secrets = &self.host.secrets;
         self.host.recorder.note(match record {
-            StepRecord::Stored { kind, name, bytes, digest } => {
+            StepRecord::Stored {
+                kind,
+                name,
+                bytes,
+                digest,
+            } => {
                 let name = secrets.mask(&name);
-                RunEvent::Stored { job, step: index, kind, name, bytes, digest }
+                RunEvent::Stored {
+                    job,
+                    step: index,
+                    kind,
+                    name,
+                    bytes,
+                    digest,
+                }
             }
             StepRecord::Warning(message) => {
                 self.host.warn(Some(job), secrets.mask(&message));
@@ -254,7 +285,10 @@ impl StepServices for JobServices {
         }
         let (sender, receiver) = oneshot::channel();
         lock(&host.holds).insert(self.ticket.job, sender);
-        host.recorder.note(RunEvent::JobHeld { job: Arc::clone(&job), prompt: prompt.clone() });
+        host.recorder.note(RunEvent::JobHeld {
+            job: Arc::clone(&job),
+            prompt: prompt.clone(),
+        });
         host.ask(self.ticket.job, ApprovalRequest::new(host.run, job, prompt));
         // A job that waits for a person gives its slot to others, also if this future is dropped.
         let pause = Pause::new(host);
@@ -272,13 +306,23 @@ impl StepServices for JobServices {
     }
 
     fn background(&self, command: Command, output: Output) {
-        let Some(session) = self.session.get().cloned() else { return };
-        let io = ExecIo::new(output.clone(), self.background_token.get_or_init(CancellationToken::new).clone());
+        let Some(session) = self.session.get().cloned() else {
+            return;
+        };
+        let io = ExecIo::new(
+            output.clone(),
+            self.background_token
+                .get_or_init(CancellationToken::new)
+                .clone(),
+        );
         let task = tokio::spawn(async move {
             let end = match session.exec(&command, io).await {
                 Ok(status) => format!("the background command ended: {status:?}"),
                 Err(error) => {
-                    format!("the background command failed: {}", crate::error::chain(&error))
+                    format!(
+                        "the background command failed: {}",
+                        crate::error::chain(&error)
+                    )
                 }
             };
             output.say(end).await;

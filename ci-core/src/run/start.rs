@@ -60,8 +60,17 @@ pub async fn start(workflow: impl Workflow, options: RunOptions) -> Result<RunHa
     let spec = workflow.spec()?.into_owned();
     let (spec, notes) = options.settings.apply(spec);
     let facts = options.facts.clone();
-    begin(Beginning { run: RunId::new(), spec: Arc::new(spec), facts, past: Past::New, notes }, options)
-        .await
+    begin(
+        Beginning {
+            run: RunId::new(),
+            spec: Arc::new(spec),
+            facts,
+            past: Past::New,
+            notes,
+        },
+        options,
+    )
+    .await
 }
 
 /// Goes on with a run whose process died: ends what the dead process left running, keeps what ended,
@@ -83,7 +92,17 @@ pub async fn resume(run: RunId, options: RunOptions) -> Result<RunHandle, RunErr
     }
     let (spec, facts) = (stored.workflow, stored.facts);
     let past = Past::Resumed(history);
-    begin(Beginning { run, spec, facts, past, notes: Vec::new() }, options).await
+    begin(
+        Beginning {
+            run,
+            spec,
+            facts,
+            past,
+            notes: Vec::new(),
+        },
+        options,
+    )
+    .await
 }
 
 /// Runs again what did not succeed in an ended run, as a new run that reuses the rest: the outcome of
@@ -98,13 +117,26 @@ pub async fn rerun(run: RunId, options: RunOptions) -> Result<RunHandle, RunErro
     let history = History::of(&stored.journal);
     let (spec, facts) = (stored.workflow, stored.facts);
     let past = Past::Repeated { of: run, history };
-    begin(Beginning { run: RunId::new(), spec, facts, past, notes: Vec::new() }, options).await
+    begin(
+        Beginning {
+            run: RunId::new(),
+            spec,
+            facts,
+            past,
+            notes: Vec::new(),
+        },
+        options,
+    )
+    .await
 }
 
 fn needs_store(options: &RunOptions) -> Result<Arc<dyn RunStore>, RunError> {
     options.store.clone().ok_or_else(|| {
-        RunError::new(RunErrorKind::Invalid, "only runs that are in a store can be gone on with")
-            .with_hint("give the options the store of the run")
+        RunError::new(
+            RunErrorKind::Invalid,
+            "only runs that are in a store can be gone on with",
+        )
+        .with_hint("give the options the store of the run")
     })
 }
 
@@ -125,7 +157,13 @@ enum Past {
 }
 
 async fn begin(beginning: Beginning, mut options: RunOptions) -> Result<RunHandle, RunError> {
-    let Beginning { run, spec, facts, past, notes } = beginning;
+    let Beginning {
+        run,
+        spec,
+        facts,
+        past,
+        notes,
+    } = beginning;
     let mut plan = spec.plan(&facts)?;
     if !options.only.is_empty() {
         plan = plan.restrict(&options.only, true)?;
@@ -142,17 +180,29 @@ async fn begin(beginning: Beginning, mut options: RunOptions) -> Result<RunHandl
     let history = history_of(&plan, store.as_deref()).await?;
     let (secrets, weak) = secrets(&options.contexts);
     let (commands, inbox) = mpsc::unbounded_channel();
-    let last_seq = if let Past::Resumed(history) = &past { history.last_seq } else { 0 };
+    let last_seq = if let Past::Resumed(history) = &past {
+        history.last_seq
+    } else {
+        0
+    };
     let sinks = std::mem::take(&mut options.sinks);
     let hub = Arc::new(EventHub::new(run, options.clock.clone(), sinks));
-    let recorder =
-        Recorder::new(run, options.clock.clone(), hub, options.store.clone(), last_seq);
+    let recorder = Recorder::new(
+        run,
+        options.clock.clone(),
+        hub,
+        options.store.clone(),
+        last_seq,
+    );
     let limits = limits(&plan, &spec, &options, &placed, history);
     let host = Arc::new(RunHost {
         run,
         decisions: decisions(&plan, &past),
         plan: Arc::clone(&plan),
-        project_dir: options.project_dir.clone().or_else(|| facts.repository.clone()),
+        project_dir: options
+            .project_dir
+            .clone()
+            .or_else(|| facts.repository.clone()),
         facts,
         workflow_env: spec.env.clone(),
         contexts: options.contexts,
@@ -228,7 +278,9 @@ async fn history_of(
     plan: &Plan,
     store: Option<&dyn RunStore>,
 ) -> Result<HashMap<JobId, u32>, RunError> {
-    let Some(store) = store else { return Ok(HashMap::new()) };
+    let Some(store) = store else {
+        return Ok(HashMap::new());
+    };
     let durations = store.durations(&plan.workflow).await?;
     if durations.is_empty() {
         return Ok(HashMap::new());
@@ -264,32 +316,44 @@ fn limits(
     let mut groups: BTreeMap<Arc<str>, Pool> = BTreeMap::new();
     for job in plan.dag.jobs() {
         for group in &plan.job(job).options.groups {
-            let pool = groups.entry(Arc::clone(&group.name)).or_insert_with(|| Pool {
-                name: Arc::clone(&group.name),
-                limit: group.limit,
-                jobs: Vec::new(),
-            });
+            let pool = groups
+                .entry(Arc::clone(&group.name))
+                .or_insert_with(|| Pool {
+                    name: Arc::clone(&group.name),
+                    limit: group.limit,
+                    jobs: Vec::new(),
+                });
             pool.limit = pool.limit.min(group.limit);
             pool.jobs.push(job);
         }
     }
     limits.pools = groups.into_values().collect();
     for (index, executor) in options.executors.iter().enumerate() {
-        let Some(limit) = executor.limit() else { continue };
+        let Some(limit) = executor.limit() else {
+            continue;
+        };
         let members = plan.dag.jobs();
         let jobs = members
             .filter(|job| placed.executors.get(job).copied().unwrap_or(0) == index)
             .collect();
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        limits.pools.push(Pool { name: executor.name().into(), limit, jobs });
+        limits.pools.push(Pool {
+            name: executor.name().into(),
+            limit,
+            jobs,
+        });
     }
     limits
 }
 
 fn decisions(plan: &Plan, past: &Past) -> HashMap<JobId, bool> {
-    let Past::Resumed(history) = past else { return HashMap::new() };
+    let Past::Resumed(history) = past else {
+        return HashMap::new();
+    };
     let known = history.decisions.iter();
-    known.filter_map(|(name, approved)| Some((plan.find(name)?, *approved))).collect()
+    known
+        .filter_map(|(name, approved)| Some((plan.find(name)?, *approved)))
+        .collect()
 }
 
 /// Tells the machine what ended in an earlier life of the run.
@@ -382,7 +446,10 @@ async fn go_on(
     }
     let driven = drive(Arc::clone(host), machine, host.clock.clone(), inbox).await;
     let Some((machine, failure)) = driven else {
-        return Err(RunError::new(RunErrorKind::Internal, "the driver lost its machine"));
+        return Err(RunError::new(
+            RunErrorKind::Internal,
+            "the driver lost its machine",
+        ));
     };
     if let Some(failure) = failure {
         return Err(failure);
@@ -411,7 +478,10 @@ async fn clean_up(host: &RunHost, past: &Past) -> Result<(), RunError> {
             for executor in &host.executors {
                 let report = executor.reap(&ReapScope::Run(host.run)).await?;
                 for left in report.left {
-                    host.warn(None, format!("`{}` could not remove {left}", executor.name()));
+                    host.warn(
+                        None,
+                        format!("`{}` could not remove {left}", executor.name()),
+                    );
                 }
             }
         }
@@ -422,19 +492,27 @@ async fn clean_up(host: &RunHost, past: &Past) -> Result<(), RunError> {
 
 #[cfg(feature = "storage")]
 async fn bring_along(host: &RunHost, of: RunId, history: &History) -> Result<(), RunError> {
-    let Some(storage) = host.storage.clone() else { return Ok(()) };
+    let Some(storage) = host.storage.clone() else {
+        return Ok(());
+    };
     let reused = reusable(&host.plan, history).into_iter();
-    let names: Vec<_> =
-        reused.map(|(job, _)| Arc::clone(&host.plan.job(job).name)).collect();
+    let names: Vec<_> = reused
+        .map(|(job, _)| Arc::clone(&host.plan.job(job).name))
+        .collect();
     let to = host.run;
     let copied = tokio::task::spawn_blocking(move || {
-        names.iter().try_for_each(|job| storage.reuse_job(of, to, job))
+        names
+            .iter()
+            .try_for_each(|job| storage.reuse_job(of, to, job))
     });
     match copied.await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(RunError::new(
             RunErrorKind::Store,
-            format!("the workspace could not be reused: {}", crate::error::chain(&error)),
+            format!(
+                "the workspace could not be reused: {}",
+                crate::error::chain(&error)
+            ),
         )),
         Err(panic) => Err(RunError::new(RunErrorKind::Internal, panic.to_string())),
     }
@@ -461,7 +539,11 @@ fn first_events(host: &RunHost, machine: &Machine, past: &Past) -> Vec<RunEvent>
     });
     let resumed = matches!(past, Past::Resumed(_));
     let workflow = Arc::clone(&plan.workflow);
-    let mut events = vec![RunEvent::RunStarted { workflow, jobs: jobs.collect(), resumed }];
+    let mut events = vec![RunEvent::RunStarted {
+        workflow,
+        jobs: jobs.collect(),
+        resumed,
+    }];
     if let Past::Repeated { history, .. } = past {
         events.extend(reusable(plan, history).into_iter().map(|(job, _)| {
             let end = machine.record(job);
@@ -496,9 +578,17 @@ fn report(host: &RunHost, machine: &Machine, begun: std::time::Duration) -> RunR
             duration: end.spent,
         }
     });
-    let budgets = host.budgets.iter().zip(machine.spent()).filter_map(|(budget, spent)| {
-        Some(BudgetReport::new(Arc::clone(&budget.stage), budget.limit, spent?))
-    });
+    let budgets = host
+        .budgets
+        .iter()
+        .zip(machine.spent())
+        .filter_map(|(budget, spent)| {
+            Some(BudgetReport::new(
+                Arc::clone(&budget.stage),
+                budget.limit,
+                spent?,
+            ))
+        });
     RunReport {
         run: host.run,
         workflow: Arc::clone(&plan.workflow),

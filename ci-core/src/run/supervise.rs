@@ -55,7 +55,10 @@ pub(super) async fn supervise<T>(
     watch: &impl Watch,
 ) -> Watched<T> {
     match poll_fn(|cx| Poll::Ready(poll_catching(&mut work, cx))).await {
-        Poll::Ready(output) => Watched { output: Some(output), stop: None },
+        Poll::Ready(output) => Watched {
+            output: Some(output),
+            stop: None,
+        },
         Poll::Pending => Box::pin(watch_over(work, clock, limits, watch)).await,
     }
 }

@@ -26,7 +26,9 @@ pub(super) struct StoreWatch(Option<JoinHandle<()>>);
 
 impl StoreWatch {
     pub(super) fn start(host: &Arc<RunHost>) -> Self {
-        let Some(store) = host.store.clone() else { return Self(None) };
+        let Some(store) = host.store.clone() else {
+            return Self(None);
+        };
         Self(Some(tokio::spawn(watch(Arc::clone(host), store))))
     }
 }
@@ -77,11 +79,17 @@ async fn beat(host: &RunHost, store: &dyn RunStore) -> bool {
         Err(error) if error.kind() == StoreErrorKind::Lost => {
             host.warn(None, format!("this run is no longer ours: {error}"));
             let stop = Stop::Cancel(super::start::SHUTDOWN);
-            host.request(Command::Stop { stop, teardown_too: true });
+            host.request(Command::Stop {
+                stop,
+                teardown_too: true,
+            });
             false
         }
         Err(error) => {
-            host.warn(None, format!("the store did not take the heartbeat: {error}"));
+            host.warn(
+                None,
+                format!("the store did not take the heartbeat: {error}"),
+            );
             true
         }
     }
@@ -90,15 +98,31 @@ async fn beat(host: &RunHost, store: &dyn RunStore) -> bool {
 fn obey(host: &RunHost, request: Request, earlier: bool) {
     match request.kind {
         RequestKind::Approve { job, approved } => match host.plan.find(&job) {
-            Some(job) => host.request(Command::Decide { job, approved, by: request.by }),
-            None => host.warn(None, format!("`{}` decided about `{job}`, no job", request.by)),
+            Some(job) => host.request(Command::Decide {
+                job,
+                approved,
+                by: request.by,
+            }),
+            None => host.warn(
+                None,
+                format!("`{}` decided about `{job}`, no job", request.by),
+            ),
         },
         RequestKind::Cancel { .. } if earlier => {}
         RequestKind::Cancel { job: None, reason } => {
-            host.request(Command::Stop { stop: Stop::Cancel(reason), teardown_too: false });
+            host.request(Command::Stop {
+                stop: Stop::Cancel(reason),
+                teardown_too: false,
+            });
         }
-        RequestKind::Cancel { job: Some(job), reason } => match host.plan.find(&job) {
-            Some(job) => host.request(Command::StopJob { job, stop: Stop::Cancel(reason) }),
+        RequestKind::Cancel {
+            job: Some(job),
+            reason,
+        } => match host.plan.find(&job) {
+            Some(job) => host.request(Command::StopJob {
+                job,
+                stop: Stop::Cancel(reason),
+            }),
             None => host.warn(None, format!("`{}` canceled `{job}`, no job", request.by)),
         },
     }
@@ -111,7 +135,9 @@ pub(super) async fn supersede(
     workflow: &str,
     facts: &RunFacts,
 ) -> Result<(), StoreError> {
-    let Some(branch) = &facts.branch else { return Ok(()) };
+    let Some(branch) = &facts.branch else {
+        return Ok(());
+    };
     let query = RunQuery {
         workflow: Some(workflow.to_owned()),
         branch: Some(branch.clone()),
@@ -119,9 +145,18 @@ pub(super) async fn supersede(
     };
     for other in store.runs(&query).await?.runs {
         if other.active && other.id < run {
-            let kind = RequestKind::Cancel { job: None, reason: CancelReason::Superseded };
+            let kind = RequestKind::Cancel {
+                job: None,
+                reason: CancelReason::Superseded,
+            };
             let by = format!("run {run}");
-            store.request(Request { run: other.id, kind, by }).await?;
+            store
+                .request(Request {
+                    run: other.id,
+                    kind,
+                    by,
+                })
+                .await?;
         }
     }
     Ok(())
@@ -132,7 +167,9 @@ pub(super) async fn take_run_group(
     host: &RunHost,
     group: Option<GroupUse>,
 ) -> Result<(), RunError> {
-    let (Some(group), Some(store)) = (group, &host.store) else { return Ok(()) };
+    let (Some(group), Some(store)) = (group, &host.store) else {
+        return Ok(());
+    };
     let request = LeaseRequest {
         group: Arc::clone(&group.name),
         limit: group.limit,
@@ -143,7 +180,10 @@ pub(super) async fn take_run_group(
     let mut said = false;
     while store.acquire(&request).await?.is_none() {
         if !std::mem::replace(&mut said, true) {
-            host.warn(None, format!("waits for other runs in the group `{}`", group.name));
+            host.warn(
+                None,
+                format!("waits for other runs in the group `{}`", group.name),
+            );
         }
         host.clock.sleep(host.poll_interval).await;
     }

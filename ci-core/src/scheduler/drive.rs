@@ -43,7 +43,10 @@ pub(crate) trait Host: Send + Sync + 'static {
     ) -> Option<Self::Receipt>;
 
     /// Makes known what was recorded once it is durable.
-    fn publish(&self, receipt: Self::Receipt) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    fn publish(
+        &self,
+        receipt: Self::Receipt,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// Hands a decision to a step of `job` that waits for one. False if none does.
     fn decide_step(&self, job: JobId, approved: bool) -> bool;
@@ -76,15 +79,9 @@ pub(crate) enum AttemptEnd {
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Stop the run; with `teardown_too` its teardown jobs as well.
-    Stop {
-        stop: Stop,
-        teardown_too: bool,
-    },
+    Stop { stop: Stop, teardown_too: bool },
     /// Stop a job.
-    StopJob {
-        job: JobId,
-        stop: Stop,
-    },
+    StopJob { job: JobId, stop: Stop },
     /// Decide about a held job or step.
     Decide {
         job: JobId,
@@ -151,15 +148,23 @@ pub(crate) async fn drive<H: Host>(
         let deadline = match drive.check() {
             Check::Over => break,
             Check::Failed => {
-                drive.clone().turn_and_spawn(|machine, now| {
-                    machine.stop(Stop::Cancel(crate::outcome::CancelReason::Shutdown), true, now)
-                }).await;
+                drive
+                    .clone()
+                    .turn_and_spawn(|machine, now| {
+                        machine.stop(
+                            Stop::Cancel(crate::outcome::CancelReason::Shutdown),
+                            true,
+                            now,
+                        )
+                    })
+                    .await;
                 None
             }
             Check::Quiet => {
-                drive.clone().turn_and_spawn(|machine, now| {
-                    machine.skip_optional(now)
-                }).await;
+                drive
+                    .clone()
+                    .turn_and_spawn(|machine, now| machine.skip_optional(now))
+                    .await;
                 continue;
             }
             Check::Goes(deadline) => deadline,
@@ -210,7 +215,9 @@ impl<H: Host> Drive<H> {
 
     fn check(&self) -> Check {
         let state = self.lock();
-        let Some(machine) = &state.machine else { return Check::Over };
+        let Some(machine) = &state.machine else {
+            return Check::Over;
+        };
         if state.workers == 0 && (machine.is_done() || state.failure.is_some()) {
             return Check::Over;
         }
@@ -231,10 +238,12 @@ impl<H: Host> Drive<H> {
     async fn obey(self: Arc<Self>, command: Command) {
         match command {
             Command::Stop { stop, teardown_too } => {
-                self.turn_and_spawn(|machine, now| machine.stop(stop, teardown_too, now)).await;
+                self.turn_and_spawn(|machine, now| machine.stop(stop, teardown_too, now))
+                    .await;
             }
             Command::StopJob { job, stop } => {
-                self.turn_and_spawn(|machine, now| machine.stop_job(job, stop, now)).await;
+                self.turn_and_spawn(|machine, now| machine.stop_job(job, stop, now))
+                    .await;
             }
             Command::Decide { job, approved, by } => self.decide(job, approved, &by).await,
             Command::Pause => {
@@ -265,7 +274,8 @@ impl<H: Host> Drive<H> {
             if let Some(receipt) = self.host.decided(job, approved, by) {
                 self.publish(receipt).await;
             }
-            self.turn_and_spawn(|machine, now| machine.decide(job, approved, now).map(drop)).await;
+            self.turn_and_spawn(|machine, now| machine.decide(job, approved, now).map(drop))
+                .await;
         } else if self.host.decide_step(job, approved)
             && let Some(receipt) = self.host.decided(job, approved, by)
         {
@@ -290,8 +300,14 @@ impl<H: Host> Drive<H> {
         let now = self.now();
         let mut guard = self.lock();
         let state = &mut *guard;
-        let mut turn = Turn { next: None, others: Vec::new(), receipt: None };
-        let Some(machine) = &mut state.machine else { return turn };
+        let mut turn = Turn {
+            next: None,
+            others: Vec::new(),
+            receipt: None,
+        };
+        let Some(machine) = &mut state.machine else {
+            return turn;
+        };
         let mut result = change(machine, now);
         while result.is_ok() && state.failure.is_none() {
             match machine.pop(now) {
@@ -302,7 +318,9 @@ impl<H: Host> Drive<H> {
         }
         state.workers += state.started.len();
         machine.swap_notices(&mut state.notices);
-        turn.receipt = self.host.record(machine, &mut state.notices, &state.started);
+        turn.receipt = self
+            .host
+            .record(machine, &mut state.notices, &state.started);
         state.notices.clear();
         let mut started = state.started.drain(..);
         turn.next = started.next();

@@ -183,9 +183,10 @@ impl Machine {
         let mut stage_of = HashMap::new();
         let mut stages = Vec::new();
         for (index, budget) in (0u32..).zip(&limits.budgets) {
-            let members = plan.dag.jobs().filter(|job| {
-                plan.job(*job).options.stage.as_ref() == Some(&budget.stage)
-            });
+            let members = plan
+                .dag
+                .jobs()
+                .filter(|job| plan.job(*job).options.stage.as_ref() == Some(&budget.stage));
             let before = stage_of.len();
             stage_of.extend(members.map(|job| (job, index)));
             stages.push(Stage {
@@ -211,7 +212,12 @@ impl Machine {
             stages,
             stage_of,
             free_slots: i64::try_from(limits.slots).unwrap_or(i64::MAX),
-            counts: Counts { undone: jobs, live: 0, held: 0, held_optional: 0 },
+            counts: Counts {
+                undone: jobs,
+                live: 0,
+                held: 0,
+                held_optional: 0,
+            },
             stopped: None,
             fail_fast: limits.fail_fast,
             stop_due: false,
@@ -235,10 +241,18 @@ impl Machine {
 
     /// Begins: jobs that wait for nothing go on.
     pub fn start(&mut self, now: Duration) -> Result<(), IllegalTransition> {
-        let restored: Vec<JobId> =
-            self.plan.dag.jobs().filter(|job| self.state(*job) == JobState::Done).collect();
-        let free: Vec<JobId> =
-            self.plan.dag.jobs().filter(|job| self.plan.dag.in_degree(*job) == 0).collect();
+        let restored: Vec<JobId> = self
+            .plan
+            .dag
+            .jobs()
+            .filter(|job| self.state(*job) == JobState::Done)
+            .collect();
+        let free: Vec<JobId> = self
+            .plan
+            .dag
+            .jobs()
+            .filter(|job| self.plan.dag.in_degree(*job) == 0)
+            .collect();
         for job in restored {
             self.settle_dependents(job, now)?;
         }
@@ -253,7 +267,9 @@ impl Machine {
     /// The next job to run, if a slot and what it needs are free.
     pub fn pop(&mut self, now: Duration) -> Result<Option<Ticket>, IllegalTransition> {
         while self.free_slots > 0 {
-            let Some(job) = self.ready.pop() else { return Ok(None) };
+            let Some(job) = self.ready.pop() else {
+                return Ok(None);
+            };
             if self.state(job) != JobState::Ready {
                 continue;
             }
@@ -267,7 +283,11 @@ impl Machine {
             record.attempts += 1;
             let attempt = record.attempts;
             self.stage_started(job, now);
-            return Ok(Some(Ticket { job, attempt, at: now }));
+            return Ok(Some(Ticket {
+                job,
+                attempt,
+                at: now,
+            }));
         }
         Ok(None)
     }
@@ -288,7 +308,12 @@ impl Machine {
         let retry = &self.plan.jobs[job.index()].options.retry;
         if retry.max > 0 && self.stopped.is_none() && retry.wants(&outcome, attempt) {
             let delay = retry.backoff.delay(attempt, random);
-            self.notices.push(Notice::Retrying { job, attempt, outcome, delay });
+            self.notices.push(Notice::Retrying {
+                job,
+                attempt,
+                outcome,
+                delay,
+            });
             return self.wait_until(job, now, delay);
         }
         self.end(job, outcome, now)
@@ -401,10 +426,18 @@ impl Machine {
         if !self.is_on_hold() {
             return Ok(());
         }
-        let held = self.plan.dag.jobs().filter(|job| self.state(*job) == JobState::Held);
+        let held = self
+            .plan
+            .dag
+            .jobs()
+            .filter(|job| self.state(*job) == JobState::Held);
         let optional: Vec<JobId> = held.filter(|job| !self.holds_run(*job)).collect();
         for job in &optional {
-            self.end(*job, Outcome::Skipped("nobody started this manual job".into()), now)?;
+            self.end(
+                *job,
+                Outcome::Skipped("nobody started this manual job".into()),
+                now,
+            )?;
         }
         Ok(())
     }
@@ -467,7 +500,9 @@ impl Machine {
     /// What each stage with a budget has spent, in the order of the budgets; `None` if it never began.
     pub fn spent(&self) -> impl Iterator<Item = Option<Duration>> {
         self.stages.iter().map(|stage| {
-            stage.started.map(|started| stage.ended.saturating_sub(started))
+            stage
+                .started
+                .map(|started| stage.ended.saturating_sub(started))
         })
     }
 
@@ -507,7 +542,10 @@ impl Machine {
             return Err(IllegalTransition { from, to });
         }
         let live = |state| {
-            matches!(state, JobState::Ready | JobState::Running | JobState::Waiting)
+            matches!(
+                state,
+                JobState::Ready | JobState::Running | JobState::Waiting
+            )
         };
         self.counts.live += usize::from(live(to));
         self.counts.live -= usize::from(live(from));
@@ -657,7 +695,10 @@ impl Machine {
         let name = &plan.job(dependency).name;
         let kind = self.records[dependency.index()].outcome.kind();
         let wanted: Vec<_> = accept.iter().map(OutcomeKind::as_str).collect();
-        let words = format!("`{name}` ended as {kind}, and this needs {}", wanted.join(" or "));
+        let words = format!(
+            "`{name}` ended as {kind}, and this needs {}",
+            wanted.join(" or ")
+        );
         Some(Outcome::NotRun(words.into()))
     }
 
@@ -668,7 +709,9 @@ impl Machine {
         now: Duration,
     ) -> Result<(), IllegalTransition> {
         if self.state(job) == JobState::Ready {
-            self.resources.forget(job);
+            let mut woken = Vec::new();
+            self.resources.forget(job, |waiting| woken.push(waiting));
+            woken.into_iter().for_each(|waiting| self.enqueue(waiting));
         }
         self.set(job, JobState::Done)?;
         self.stage_ended(job, now);
@@ -686,11 +729,16 @@ impl Machine {
     }
 
     fn holds_run(&self, job: JobId) -> bool {
-        !matches!(self.plan.job(job).options.start, Start::Manual { optional: true, .. })
+        !matches!(
+            self.plan.job(job).options.start,
+            Start::Manual { optional: true, .. }
+        )
     }
 
     fn stage_started(&mut self, job: JobId, now: Duration) {
-        let Some(index) = self.stage_of.get(&job).copied() else { return };
+        let Some(index) = self.stage_of.get(&job).copied() else {
+            return;
+        };
         let stage = &mut self.stages[index as usize];
         if stage.started.is_none() {
             stage.started = Some(now);
@@ -699,7 +747,9 @@ impl Machine {
     }
 
     fn stage_ended(&mut self, job: JobId, now: Duration) {
-        let Some(index) = self.stage_of.get(&job).copied() else { return };
+        let Some(index) = self.stage_of.get(&job).copied() else {
+            return;
+        };
         let stage = &mut self.stages[index as usize];
         stage.ended = now;
         stage.undone = stage.undone.saturating_sub(1);

@@ -10,7 +10,6 @@ mod resources;
 mod state;
 mod timers;
 
-
 pub use machine::{JobEnd, Limits, Machine, Notice, Stop, Ticket};
 pub use resources::{Demand, Pool};
 pub use state::{IllegalTransition, JobState};

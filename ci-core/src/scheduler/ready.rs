@@ -21,7 +21,11 @@ struct Entry {
 
 impl ReadyQueue {
     pub(super) fn push(&mut self, job: JobId, priority: i32, rank: u32) {
-        self.heap.push(Entry { priority, rank, job: Reverse(job) });
+        self.heap.push(Entry {
+            priority,
+            rank,
+            job: Reverse(job),
+        });
     }
 
     pub(super) fn pop(&mut self) -> Option<JobId> {

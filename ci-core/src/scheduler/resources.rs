@@ -1,5 +1,6 @@
 //! What running jobs hold besides a slot: places in groups, processor time and memory.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -20,7 +21,10 @@ pub struct Demand {
 
 impl Demand {
     /// Nothing.
-    pub const NONE: Self = Self { cpu_milli: 0, memory_mib: 0 };
+    pub const NONE: Self = Self {
+        cpu_milli: 0,
+        memory_mib: 0,
+    };
 
     fn fits(self, free: Self) -> bool {
         self.cpu_milli <= free.cpu_milli && self.memory_mib <= free.memory_mib
@@ -54,6 +58,9 @@ pub(super) struct Resources {
     short: Vec<JobId>,
     /// For each job that ever lacked them and has not started: how many have started past it.
     overtaken: HashMap<JobId, u32>,
+    /// The one job that was overtaken too often: no other that takes processors or memory starts
+    /// before it. Only ever one, or two of them would wait for each other.
+    reserved: Option<JobId>,
     pools: Vec<PoolState>,
     memberships: HashMap<JobId, Vec<u32>>,
 }
@@ -82,14 +89,23 @@ impl Resources {
             for job in pool.jobs {
                 memberships.entry(job).or_default().push(index);
             }
-            states.push(PoolState { name: pool.name, free: pool.limit, waiting: Vec::new() });
+            states.push(PoolState {
+                name: pool.name,
+                free: pool.limit,
+                waiting: Vec::new(),
+            });
         }
-        let demands = demands.into_iter().map(|(job, demand)| (job, demand.clamped(total)));
+        let demands = demands
+            .into_iter()
+            .map(|(job, demand)| (job, demand.clamped(total)));
         Self {
             free: total,
-            demands: demands.filter(|(_, demand)| *demand != Demand::NONE).collect(),
+            demands: demands
+                .filter(|(_, demand)| *demand != Demand::NONE)
+                .collect(),
             short: Vec::new(),
             overtaken: HashMap::new(),
+            reserved: None,
             pools: states,
             memberships,
         }
@@ -101,16 +117,17 @@ impl Resources {
             return Taken::All;
         }
         let places = self.memberships.get(&job).map_or(&[][..], Vec::as_slice);
-        if let Some(full) = places.iter().find(|index| self.pools[**index as usize].free == 0) {
+        if let Some(full) = places
+            .iter()
+            .find(|index| self.pools[**index as usize].free == 0)
+        {
             let pool = &mut self.pools[*full as usize];
             pool.waiting.push(job);
             return Taken::Lacks(format!("a place in `{}`", pool.name));
         }
+        let mut started_with = false;
         if let Some(demand) = self.demands.get(&job).copied() {
-            let starved = self
-                .overtaken
-                .iter()
-                .any(|(other, count)| *other != job && *count >= MAX_OVERTAKEN);
+            let starved = self.reserved.is_some_and(|other| other != job);
             if starved || !demand.fits(self.free) {
                 self.short.push(job);
                 self.overtaken.entry(job).or_insert(0);
@@ -122,13 +139,33 @@ impl Resources {
             }
             self.free.cpu_milli -= demand.cpu_milli;
             self.free.memory_mib -= demand.memory_mib;
-            self.overtaken.remove(&job);
-            self.overtaken.values_mut().for_each(|count| *count += 1);
+            started_with = true;
         }
         for index in places {
             self.pools[*index as usize].free -= 1;
         }
+        if started_with {
+            self.started(job);
+        }
         Taken::All
+    }
+
+    /// Counts who was overtaken by `job`, and reserves for the first who was too often.
+    fn started(&mut self, job: JobId) {
+        self.overtaken.remove(&job);
+        if self.reserved == Some(job) {
+            self.reserved = None;
+        }
+        self.overtaken.values_mut().for_each(|count| *count += 1);
+        if self.reserved.is_none() {
+            let most = self
+                .overtaken
+                .iter()
+                .max_by_key(|(job, count)| (**count, Reverse(**job)));
+            self.reserved = most
+                .filter(|(_, count)| **count >= MAX_OVERTAKEN)
+                .map(|(job, _)| *job);
+        }
     }
 
     /// Gives back what `job` holds, and hands the jobs that may fit now to `wake`.
@@ -145,12 +182,18 @@ impl Resources {
         }
     }
 
-    /// Forgets that `job` waits.
-    pub(super) fn forget(&mut self, job: JobId) {
+    /// Forgets that `job` waits, and hands the jobs that may fit now to `wake`.
+    pub(super) fn forget(&mut self, job: JobId, wake: impl FnMut(JobId)) {
         self.short.retain(|waiting| *waiting != job);
         self.overtaken.remove(&job);
         for index in self.memberships.get(&job).map_or(&[][..], Vec::as_slice) {
-            self.pools[*index as usize].waiting.retain(|waiting| *waiting != job);
+            self.pools[*index as usize]
+                .waiting
+                .retain(|waiting| *waiting != job);
+        }
+        if self.reserved == Some(job) {
+            self.reserved = None;
+            self.short.drain(..).for_each(wake);
         }
     }
 }

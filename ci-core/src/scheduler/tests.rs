@@ -19,7 +19,10 @@ fn seconds(count: u64) -> Duration {
 }
 
 fn plan(jobs: Vec<JobSpec>) -> Arc<Plan> {
-    let spec = WorkflowSpec::builder("test").jobs(jobs).build().expect("a valid workflow");
+    let spec = WorkflowSpec::builder("test")
+        .jobs(jobs)
+        .build()
+        .expect("a valid workflow");
     Arc::new(spec.plan(&RunFacts::default()).expect("a plan"))
 }
 
@@ -37,8 +40,13 @@ impl Bench {
         let plan = plan(jobs);
         let mut machine = Machine::new(Arc::clone(&plan), limits);
         machine.start(ZERO).expect("a legal start");
-        let mut bench =
-            Self { plan, machine, now: ZERO, running: BTreeMap::new(), notices: Vec::new() };
+        let mut bench = Self {
+            plan,
+            machine,
+            now: ZERO,
+            running: BTreeMap::new(),
+            notices: Vec::new(),
+        };
         bench.pop();
         bench
     }
@@ -62,26 +70,41 @@ impl Bench {
     fn finish(&mut self, name: &str, outcome: Outcome) -> Vec<String> {
         let job = self.id(name);
         self.running.remove(&job).expect("the job runs");
-        self.machine.finish(job, outcome, seconds(1), self.now, 0.5).expect("a legal end");
+        self.machine
+            .finish(job, outcome, seconds(1), self.now, 0.5)
+            .expect("a legal end");
         let popped = self.pop();
-        popped.iter().map(|job| self.plan.job(*job).name.to_string()).collect()
+        popped
+            .iter()
+            .map(|job| self.plan.job(*job).name.to_string())
+            .collect()
     }
 
     fn advance(&mut self, now: Duration) -> Vec<String> {
         self.now = now;
         self.machine.advance(now).expect("legal timers");
         let popped = self.pop();
-        popped.iter().map(|job| self.plan.job(*job).name.to_string()).collect()
+        popped
+            .iter()
+            .map(|job| self.plan.job(*job).name.to_string())
+            .collect()
     }
 
     fn outcome(&self, name: &str) -> OutcomeKind {
         let job = self.id(name);
-        assert_eq!(self.machine.state(job), JobState::Done, "`{name}` has not ended");
+        assert_eq!(
+            self.machine.state(job),
+            JobState::Done,
+            "`{name}` has not ended"
+        );
         self.machine.record(job).outcome.kind()
     }
 
     fn running(&self) -> Vec<String> {
-        self.running.keys().map(|job| self.plan.job(*job).name.to_string()).collect()
+        self.running
+            .keys()
+            .map(|job| self.plan.job(*job).name.to_string())
+            .collect()
     }
 }
 
@@ -105,7 +128,13 @@ fn a_job_starts_the_moment_its_own_dependencies_allow_it() {
 
 #[test]
 fn the_critical_path_goes_first_by_history() {
-    let jobs = || vec![JobSpec::new("a"), JobSpec::new("b"), JobSpec::new("c").needs("b")];
+    let jobs = || {
+        vec![
+            JobSpec::new("a"),
+            JobSpec::new("b"),
+            JobSpec::new("c").needs("b"),
+        ]
+    };
     let bench = Bench::new(jobs(), Limits::slots(1));
     assert_eq!(bench.running(), ["b"]);
     let mut limits = Limits::slots(1);
@@ -162,10 +191,19 @@ fn a_group_holds_and_frees_its_places() {
     let jobs = vec![JobSpec::new("a"), JobSpec::new("b"), JobSpec::new("c")];
     let mut limits = Limits::slots(8);
     let members = (0..2).map(JobId::from_index).collect();
-    limits.pools = vec![Pool { name: "db".into(), limit: 1, jobs: members }];
+    limits.pools = vec![Pool {
+        name: "db".into(),
+        limit: 1,
+        jobs: members,
+    }];
     let mut bench = Bench::new(jobs, limits);
     assert_eq!(bench.running(), ["a", "c"]);
-    assert!(bench.notices.iter().any(|notice| matches!(notice, Notice::Lacks(..))));
+    assert!(
+        bench
+            .notices
+            .iter()
+            .any(|notice| matches!(notice, Notice::Lacks(..)))
+    );
     assert_eq!(bench.finish("a", Outcome::Success), ["b"]);
 }
 
@@ -175,9 +213,17 @@ fn a_big_job_is_not_starved_by_small_ones() {
     jobs.extend((0..60).map(|index| JobSpec::new(format!("small-{index}"))));
     // A slot more than there are processors, so that the big job is looked at and found too big.
     let mut limits = Limits::slots(3);
-    limits.capacity = Demand { cpu_milli: 2000, memory_mib: 0 };
-    let demand = |cpu_milli| Demand { cpu_milli, memory_mib: 0 };
-    limits.demands = (1..61).map(|index| (JobId::from_index(index), demand(1000))).collect();
+    limits.capacity = Demand {
+        cpu_milli: 2000,
+        memory_mib: 0,
+    };
+    let demand = |cpu_milli| Demand {
+        cpu_milli,
+        memory_mib: 0,
+    };
+    limits.demands = (1..61)
+        .map(|index| (JobId::from_index(index), demand(1000)))
+        .collect();
     limits.demands.insert(JobId::from_index(0), demand(2000));
     let mut bench = Bench::new(jobs, limits);
     let mut finished = 0;
@@ -193,7 +239,11 @@ fn a_big_job_is_not_starved_by_small_ones() {
 fn held_jobs_wait_for_a_decision_or_their_deadline() {
     let manual = |optional, deadline| {
         move |options: &mut crate::job::JobOptions| {
-            options.start = Start::Manual { prompt: None, optional, deadline };
+            options.start = Start::Manual {
+                prompt: None,
+                optional,
+                deadline,
+            };
         }
     };
     let jobs = vec![
@@ -207,10 +257,18 @@ fn held_jobs_wait_for_a_decision_or_their_deadline() {
     bench.advance(seconds(5));
     assert_eq!(bench.outcome("late"), OutcomeKind::TimedOut);
     let approve = bench.id("approve");
-    assert!(bench.machine.decide(approve, true, bench.now).expect("a legal decision"));
+    assert!(
+        bench
+            .machine
+            .decide(approve, true, bench.now)
+            .expect("a legal decision")
+    );
     bench.pop();
     bench.finish("approve", Outcome::Success);
-    bench.machine.skip_optional(bench.now).expect("a legal skip");
+    bench
+        .machine
+        .skip_optional(bench.now)
+        .expect("a legal skip");
     assert_eq!(bench.outcome("extra"), OutcomeKind::Skipped);
     assert_eq!(bench.outcome("after-extra"), OutcomeKind::NotRun);
     assert!(bench.machine.is_done());
@@ -238,7 +296,10 @@ fn fail_fast_stops_the_others_but_not_teardown() {
 
 #[test]
 fn the_time_limit_of_the_run_and_budgets_are_timers() {
-    let jobs = vec![JobSpec::new("a").stage("fast"), JobSpec::new("b").needs("a")];
+    let jobs = vec![
+        JobSpec::new("a").stage("fast"),
+        JobSpec::new("b").needs("a"),
+    ];
     let mut limits = Limits::slots(1);
     limits.timeout = Some(seconds(10));
     limits.budgets = vec![Budget::new("fast", seconds(3))];
@@ -247,9 +308,15 @@ fn the_time_limit_of_the_run_and_budgets_are_timers() {
     assert!(bench.notices.contains(&Notice::OverBudget(0)));
     bench.now = seconds(4);
     assert_eq!(bench.finish("a", Outcome::Success), ["b"]);
-    assert_eq!(bench.machine.spent().collect::<Vec<_>>(), [Some(seconds(4))]);
+    assert_eq!(
+        bench.machine.spent().collect::<Vec<_>>(),
+        [Some(seconds(4))]
+    );
     bench.advance(seconds(10));
-    assert!(bench.notices.contains(&Notice::Stop(bench.id("b"), Stop::Limit(TimeLimit::Workflow))));
+    assert!(bench.notices.contains(&Notice::Stop(
+        bench.id("b"),
+        Stop::Limit(TimeLimit::Workflow)
+    )));
     bench.finish("b", Outcome::TimedOut(TimeLimit::Workflow));
     assert_eq!(bench.machine.outcome(), OutcomeKind::TimedOut);
 }
@@ -258,7 +325,9 @@ fn the_time_limit_of_the_run_and_budgets_are_timers() {
 fn what_the_machine_is_told_has_to_be_possible() {
     let mut bench = Bench::new(vec![JobSpec::new("a")], Limits::slots(1));
     bench.finish("a", Outcome::Success);
-    let again = bench.machine.finish(JobId::from_index(0), failed(), ZERO, ZERO, 0.0);
+    let again = bench
+        .machine
+        .finish(JobId::from_index(0), failed(), ZERO, ZERO, 0.0);
     assert_eq!(again.expect_err("it has ended").from, JobState::Done);
 }
 
@@ -267,7 +336,11 @@ fn a_chain_of_many_jobs_fails_without_recursion() {
     let jobs: Vec<JobSpec> = (0..200_000)
         .map(|index: u32| {
             let job = JobSpec::new(index.to_string());
-            if index == 0 { job } else { job.needs((index - 1).to_string()) }
+            if index == 0 {
+                job
+            } else {
+                job.needs((index - 1).to_string())
+            }
         })
         .collect();
     let mut bench = Bench::new(jobs, Limits::slots(1));
@@ -306,7 +379,11 @@ impl Case {
         let job = |(index, (_, _, needs)): (usize, &(u64, bool, Vec<(usize, bool)>))| {
             let needs = needs.iter().map(|(on, any)| {
                 let on = on.to_string();
-                if *any { Need::any(on) } else { Need::success(on) }
+                if *any {
+                    Need::any(on)
+                } else {
+                    Need::success(on)
+                }
             });
             JobSpec::new(index.to_string()).needs_all(needs)
         };
@@ -314,7 +391,11 @@ impl Case {
     }
 
     fn outcome(&self, job: usize) -> Outcome {
-        if self.jobs[job].1 { failed() } else { Outcome::Success }
+        if self.jobs[job].1 {
+            failed()
+        } else {
+            Outcome::Success
+        }
     }
 
     /// When each job starts, by looking at every job at every second: `None` if it never does.
@@ -322,9 +403,8 @@ impl Case {
         let count = self.jobs.len();
         let mut rank = vec![0; count];
         for job in (0..count).rev() {
-            let after = (0..count).filter(|later| {
-                self.jobs[*later].2.iter().any(|(on, _)| *on == job)
-            });
+            let after =
+                (0..count).filter(|later| self.jobs[*later].2.iter().any(|(on, _)| *on == job));
             rank[job] = 1 + after.map(|later| rank[later]).max().unwrap_or(0);
         }
         let mut start = vec![None; count];
@@ -344,7 +424,10 @@ impl Case {
             let mut ready: Vec<usize> = (0..count)
                 .filter(|job| start[*job].is_none() && !dropped[*job])
                 .filter(|job| {
-                    self.jobs[*job].2.iter().all(|(on, _)| dropped[*on] || ended(*on, &end))
+                    self.jobs[*job]
+                        .2
+                        .iter()
+                        .all(|(on, _)| dropped[*on] || ended(*on, &end))
                 })
                 .collect();
             ready.sort_by_key(|job| (std::cmp::Reverse(rank[*job]), *job));
@@ -382,14 +465,23 @@ fn run(case: &Case, stop_at: Option<usize>) -> Vec<Option<u64>> {
         bench.now = seconds(at);
         if stop_at == Some(events) {
             let stop = Stop::Cancel(CancelReason::Requested);
-            bench.machine.stop(stop, false, bench.now).expect("a legal stop");
+            bench
+                .machine
+                .stop(stop, false, bench.now)
+                .expect("a legal stop");
         }
         events += 1;
         let job = JobId::from_index(index);
         bench.running.remove(&job);
-        bench.machine.finish(job, case.outcome(index), ZERO, bench.now, 0.5).expect("legal");
+        bench
+            .machine
+            .finish(job, case.outcome(index), ZERO, bench.now, 0.5)
+            .expect("legal");
         // All that ends at one moment has ended before anything starts.
-        if ends.first_key_value().is_none_or(|((next, _), ())| *next > at) {
+        if ends
+            .first_key_value()
+            .is_none_or(|((next, _), ())| *next > at)
+        {
             bench.pop();
             note(&bench, &mut ends);
         }

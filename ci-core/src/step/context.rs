@@ -103,7 +103,14 @@ impl StepContext {
     #[must_use]
     pub fn new(services: Arc<dyn StepServices>, index: u32) -> Self {
         let (output, cancel) = (OnceLock::new(), OnceLock::new());
-        Self { inner: Arc::new(Inner { services, index, output, cancel }) }
+        Self {
+            inner: Arc::new(Inner {
+                services,
+                index,
+                output,
+                cancel,
+            }),
+        }
     }
 
     /// The run.
@@ -182,7 +189,8 @@ impl StepContext {
     /// The step's output.
     #[must_use]
     pub fn output(&self) -> &Output {
-        self.inner.output
+        self.inner
+            .output
             .get_or_init(|| self.inner.services.output(self.inner.index))
     }
 
@@ -199,7 +207,8 @@ impl StepContext {
     /// Canceled when the step has to stop.
     #[must_use]
     pub fn cancellation(&self) -> &CancellationToken {
-        self.inner.cancel
+        self.inner
+            .cancel
             .get_or_init(|| self.inner.services.cancellation().child_token())
     }
 

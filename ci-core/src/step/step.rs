@@ -101,7 +101,11 @@ impl StepError {
     #[must_use]
     pub fn on_hold() -> Self {
         let message = "waits for an approval".into();
-        Self { message, kind: ErrorKind::OnHold, source: None }
+        Self {
+            message,
+            kind: ErrorKind::OnHold,
+            source: None,
+        }
     }
 
     /// An error in words: a lower-case fragment with values in back-ticks.

@@ -4,5 +4,14 @@
 #[derive(Debug)]
 pub struct Storage {}
 
-impl Storage { /// x
- pub fn reuse_job(&self, _: crate::id::RunId, _: crate::id::RunId, _: &str) -> Result<(), std::io::Error> { Ok(()) } }
+impl Storage {
+    /// x
+    pub fn reuse_job(
+        &self,
+        _: crate::id::RunId,
+        _: crate::id::RunId,
+        _: &str,
+    ) -> Result<(), std::io::Error> {
+        Ok(())
+    }
+}

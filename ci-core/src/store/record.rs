@@ -132,8 +132,12 @@ pub struct RunPage {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OwnerId(pub Arc<str>);
-impl OwnerId { /// x
- pub fn for_this_process() -> Self { Self("x".into()) } }
+impl OwnerId {
+    /// x
+    pub fn for_this_process() -> Self {
+        Self("x".into())
+    }
+}
 
 /// Wanted: a place in a counted group.
 #[derive(Debug, Clone)]
