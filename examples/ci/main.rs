@@ -1,2 +1,64 @@
-//! The `ci` command line.
-fn main() {}
+//! The `ci` command line: runs workflows on this machine and looks at what happened.
+
+mod args;
+mod commands;
+mod failure;
+mod open;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { failure::INPUT } else { 0 });
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::error(&failure::Failure::engine(format!("no threads to be had: {error}")));
+            return ExitCode::from(failure::ENGINE);
+        }
+    };
+    let result = runtime.block_on(dispatch(args));
+    // A sink or a reader that hangs must not keep the process.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            output::error(&failure);
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
+    let global = args.global;
+    match args.command {
+        Command::Run(args) => commands::run::run(&global, args).await,
+        Command::Resume(args) => commands::run::resume(&global, args).await,
+        Command::Rerun(args) => commands::run::rerun(&global, args).await,
+        Command::Graph(args) => commands::graph::graph(&args),
+        Command::List(args) => commands::graph::list(&global, &args),
+        Command::Runs(args) => commands::runs::runs(&global, &args).await,
+        Command::Show(args) => commands::runs::show(&global, &args).await,
+        Command::Logs(args) => commands::logs::logs(&global, &args).await,
+        Command::Cancel(args) => commands::requests::cancel(&global, args).await,
+        Command::Approve(args) => commands::requests::approve(&global, args).await,
+        Command::Artifacts(args) => commands::artifacts::artifacts(&global, &args).await,
+        Command::Cache(args) => commands::cache::cache(&global, &args),
+        Command::Prune(args) => commands::runs::prune(&global, &args).await,
+        Command::Schema(args) => commands::graph::schema(&args),
+        Command::Completions(args) => {
+            commands::completions::completions(&args);
+            Ok(0)
+        }
+    }
+}

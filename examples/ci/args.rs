@@ -1,0 +1,366 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Run CI workflows on this machine, and look at what happened.
+///
+/// A workflow is a file, or a directory with `.ci/workflow.yml` in it. Runs are kept in a store, so
+/// that a run whose process died can be resumed, and what failed can be run again.
+#[derive(Debug, Parser)]
+#[command(name = "ci", version, max_term_width = 100, after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  ci run                          run the workflow of this directory
+  ci run path/to/project -v       another one, with all its output
+  ci run --job test               one job and what it needs
+  ci runs                         what ran lately
+  ci show last                    how the last run went
+  ci logs last test               what its job `test` printed
+  ci rerun last --from-failed     run again what failed
+  ci graph --as mermaid           the jobs as a diagram
+
+Exit codes: 0 success, 1 the workflow failed, 2 the input was wrong, 3 the engine or an executor
+broke, 130 interrupted.";
+
+/// Options of every command.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Global {
+    /// The file that keeps the runs [default: in the user's state directory]
+    #[arg(long, global = true, value_name = "FILE", env = "CI_STORE")]
+    pub(crate) store: Option<PathBuf>,
+    /// The directory of caches, workspaces and artifacts [default: in the user's cache directory]
+    #[arg(long, global = true, value_name = "DIR", env = "CI_STORAGE")]
+    pub(crate) storage: Option<PathBuf>,
+    /// How to print
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Whether to use colours
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// For programs: one event a line for runs, one document for listings.
+    Json,
+}
+
+/// Whether to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a workflow
+    Run(RunArgs),
+    /// Go on with a run whose process died, or that ended on hold
+    Resume(AgainArgs),
+    /// Run again what did not succeed, reusing the rest
+    Rerun(RerunArgs),
+    /// Draw the jobs of a workflow
+    Graph(GraphArgs),
+    /// List the jobs of a workflow and where each would run
+    List(WorkflowArgs),
+    /// List runs, newest first
+    Runs(RunsArgs),
+    /// Show how a run went
+    Show(RunRef),
+    /// Print what jobs wrote
+    Logs(LogsArgs),
+    /// Ask a run or a job to stop
+    Cancel(CancelArgs),
+    /// Decide about a job that is held
+    Approve(ApproveArgs),
+    /// List or copy out the files that jobs kept
+    Artifacts(ArtifactsArgs),
+    /// Look at or remove caches
+    Cache(CacheArgs),
+    /// Remove old runs
+    Prune(PruneArgs),
+    /// Print a JSON schema
+    Schema(SchemaArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+}
+
+/// A workflow and what a run of it is for.
+#[derive(Debug, clap::Args)]
+pub(crate) struct WorkflowArgs {
+    /// A workflow file, or a directory with `.ci/workflow.yml` in it
+    #[arg(default_value = ".", value_name = "PATH")]
+    pub(crate) path: PathBuf,
+    /// The branch the run is for [default: the one checked out]
+    #[arg(long)]
+    pub(crate) branch: Option<String>,
+    /// The tag the run is for
+    #[arg(long)]
+    pub(crate) tag: Option<String>,
+    /// The commit the run is for [default: the one checked out]
+    #[arg(long)]
+    pub(crate) revision: Option<String>,
+    /// Compare with this revision to find the changed paths
+    #[arg(long, value_name = "REV")]
+    pub(crate) base: Option<String>,
+    /// A variable of the run; may be repeated
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) variables: Vec<(String, String)>,
+    /// The settings file [default: `.ci/settings.yml` of the project]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
+}
+
+/// How a run is done.
+#[derive(Debug, clap::Args)]
+pub(crate) struct HowArgs {
+    /// How many jobs run at once [default: one for each processor]
+    #[arg(long, short = 'j', value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) slots: Option<u16>,
+    /// A file that maps context names to their secret variables, as YAML or JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) context: Vec<PathBuf>,
+    /// What to do when only jobs are left that wait for an approval
+    #[arg(long, value_enum, default_value_t = HoldChoice::Wait)]
+    pub(crate) hold: HoldChoice,
+    /// Show all output as it comes
+    #[arg(long, short = 'v', conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// Show only how jobs ended
+    #[arg(long, short = 'q')]
+    pub(crate) quiet: bool,
+    /// Write a trace for Chrome or Perfetto
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+}
+
+/// What to do when only held jobs are left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HoldChoice {
+    /// Wait for `ci approve`.
+    Wait,
+    /// End as on hold, to be resumed after `ci approve`.
+    Finish,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) workflow: WorkflowArgs,
+    #[command(flatten)]
+    pub(crate) how: HowArgs,
+    /// Run only this job and what it needs; may be repeated
+    #[arg(long = "job", value_name = "JOB")]
+    pub(crate) jobs: Vec<String>,
+    /// Stop older runs of this workflow on the same branch
+    #[arg(long)]
+    pub(crate) supersede: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AgainArgs {
+    #[command(flatten)]
+    pub(crate) run: RunRef,
+    #[command(flatten)]
+    pub(crate) how: HowArgs,
+    /// The settings file [default: `.ci/settings.yml` of the run's project]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RerunArgs {
+    #[command(flatten)]
+    pub(crate) again: AgainArgs,
+    /// Reuse the jobs that succeeded
+    #[arg(long)]
+    pub(crate) from_failed: bool,
+}
+
+/// A run, by name.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunRef {
+    /// A run's id, the beginning of one, or `last`
+    #[arg(value_name = "RUN", default_value = "last")]
+    pub(crate) run: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct GraphArgs {
+    #[command(flatten)]
+    pub(crate) workflow: WorkflowArgs,
+    /// The language of the drawing
+    #[arg(long = "as", value_enum, default_value_t = Drawing::Dot)]
+    pub(crate) drawing: Drawing,
+}
+
+/// The language of a drawing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Drawing {
+    /// Graphviz.
+    Dot,
+    /// Mermaid.
+    Mermaid,
+    /// A picture.
+    Svg,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunsArgs {
+    /// Only runs of this workflow
+    #[arg(long)]
+    pub(crate) workflow: Option<String>,
+    /// Only runs for this branch
+    #[arg(long)]
+    pub(crate) branch: Option<String>,
+    /// How many at most
+    #[arg(long, short = 'n', default_value_t = 20)]
+    pub(crate) limit: u64,
+    /// How many to pass over
+    #[arg(long, default_value_t = 0)]
+    pub(crate) offset: u64,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct LogsArgs {
+    /// A run's id, the beginning of one, or `last`
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// Only this job
+    #[arg(value_name = "JOB")]
+    pub(crate) job: Option<String>,
+    /// Only this step, counted from 0
+    #[arg(long)]
+    pub(crate) step: Option<u32>,
+    /// This attempt, counted from 1 [default: the last]
+    #[arg(long)]
+    pub(crate) attempt: Option<u32>,
+    /// Go on while the run does
+    #[arg(long, short = 'f')]
+    pub(crate) follow: bool,
+    /// Print the time of each line
+    #[arg(long, short = 't')]
+    pub(crate) timestamps: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CancelArgs {
+    #[command(flatten)]
+    pub(crate) run: RunRef,
+    /// Only this job
+    #[arg(long, value_name = "JOB")]
+    pub(crate) job: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ApproveArgs {
+    /// A run's id, the beginning of one, or `last`
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// The job that waits
+    #[arg(value_name = "JOB")]
+    pub(crate) job: String,
+    /// Refuse instead
+    #[arg(long)]
+    pub(crate) reject: bool,
+    /// Who decides [default: the user's name]
+    #[arg(long, env = "USER", value_name = "NAME")]
+    pub(crate) by: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ArtifactsArgs {
+    /// A run's id, the beginning of one, or `last`
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// Only this job
+    #[arg(value_name = "JOB")]
+    pub(crate) job: Option<String>,
+    /// Copy the files into this directory
+    #[arg(long, short = 'o', value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CacheArgs {
+    #[command(subcommand)]
+    pub(crate) command: CacheCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// List the caches, the last used first
+    List,
+    /// Remove caches by key
+    Rm {
+        /// The keys
+        #[arg(required_unless_present = "all")]
+        keys: Vec<String>,
+        /// Remove all of them
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PruneArgs {
+    /// Remove ended runs older than this, such as `30d` or `12h`
+    #[arg(long, value_parser = duration, value_name = "AGE")]
+    pub(crate) older_than: Option<Duration>,
+    /// Keep only so many ended runs
+    #[arg(long, value_name = "N")]
+    pub(crate) keep: Option<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SchemaArgs {
+    /// Of what
+    #[arg(value_enum)]
+    pub(crate) of: SchemaOf,
+}
+
+/// What has a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// Workflow files.
+    Workflow,
+    /// `.ci/settings.yml`.
+    Settings,
+    /// The lines that `ci run --format json` prints.
+    Events,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) =
+        text.split_once('=').ok_or_else(|| format!("`{text}` has no `=`; write NAME=VALUE"))?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    ci_core::units::parse_duration(text).map_err(|error| error.to_string())
+}

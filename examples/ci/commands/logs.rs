@@ -1,0 +1,94 @@
+//! `ci logs`.
+
+use std::io::Write;
+use std::time::Duration;
+
+use ci_core::session::Stream;
+use ci_core::store::{LogLine, LogQuery, RunStore};
+use serde_json::json;
+
+use crate::args::{Format, Global, LogsArgs};
+use crate::failure::Failure;
+use crate::open;
+
+/// How often a log that is followed is read again.
+const POLL: Duration = Duration::from_millis(300);
+
+/// Prints what jobs wrote.
+pub(crate) async fn logs(global: &Global, args: &LogsArgs) -> Result<u8, Failure> {
+    let store = open::store(global)?;
+    let run = open::run_id(&*store, &args.run).await?;
+    let query =
+        LogQuery { run, job: args.job.clone(), attempt: args.attempt, step: args.step };
+    if let Some(job) = &args.job {
+        known_job(&*store, run, job).await?;
+    }
+    let mut printed = 0;
+    loop {
+        let goes_on = args.follow && {
+            let summary = store.load(run).await?.summary;
+            summary.outcome.is_none() && summary.active
+        };
+        let lines = store.read_log(&query).await?;
+        for line in lines.iter().skip(printed) {
+            if !print(global, args, line)? {
+                return Ok(0);
+            }
+        }
+        printed = lines.len();
+        if !goes_on {
+            return Ok(0);
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+async fn known_job(store: &dyn RunStore, run: ci_core::id::RunId, job: &str) -> Result<(), Failure> {
+    let stored = store.load(run).await?;
+    let plan = stored
+        .workflow
+        .plan(&stored.facts)
+        .map_err(|error| Failure::input(error.to_string()))?;
+    if plan.find(job).is_some() {
+        return Ok(());
+    }
+    let known: Vec<String> = plan.jobs.iter().map(|job| format!("`{}`", job.name)).collect();
+    Err(Failure::input(format!("the run has no job `{job}`"))
+        .hint(format!("it has {}", known.join(", "))))
+}
+
+/// Prints a line. False when nobody reads any more.
+fn print(global: &Global, args: &LogsArgs, line: &LogLine) -> Result<bool, Failure> {
+    let mut out = std::io::stdout().lock();
+    let mut bytes = Vec::new();
+    if global.format == Format::Json {
+        let document = json!({
+            "job": &*line.job,
+            "attempt": line.attempt,
+            "step": line.step,
+            "stream": line.stream,
+            "time": line.time,
+            "text": String::from_utf8_lossy(&line.bytes),
+        });
+        bytes.extend(serde_json::to_vec(&document)?);
+    } else {
+        if args.timestamps {
+            bytes.extend(format!("{:>10} ", line.time.as_millis()).into_bytes());
+        }
+        if args.job.is_none() {
+            bytes.extend(format!("{} | ", line.job).into_bytes());
+        }
+        if line.stream == Stream::Engine {
+            bytes.extend(b"# ");
+        }
+        bytes.extend(&line.bytes);
+    }
+    bytes.push(b'\n');
+    match out.write_all(&bytes) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        other => {
+            other?;
+            Ok(true)
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! One file for each group of commands.
+
+pub(crate) mod artifacts;
+pub(crate) mod cache;
+pub(crate) mod completions;
+pub(crate) mod graph;
+pub(crate) mod logs;
+pub(crate) mod requests;
+pub(crate) mod run;
+pub(crate) mod runs;

@@ -1,0 +1,61 @@
+//! `ci cancel` and `ci approve`: what is asked of the process that drives a run.
+
+use ci_core::id::RunId;
+use ci_core::outcome::CancelReason;
+use ci_core::store::{Request, RequestKind, RunStore};
+
+use crate::args::{ApproveArgs, CancelArgs, Global};
+use crate::failure::Failure;
+use crate::{open, output};
+
+/// Asks a run or a job to stop.
+pub(crate) async fn cancel(global: &Global, args: CancelArgs) -> Result<u8, Failure> {
+    let store = open::store(global)?;
+    let run = open::run_id(&*store, &args.run.run).await?;
+    let stored = store.load(run).await?;
+    if !stored.summary.active {
+        return Err(Failure::input(format!("the run `{run}` does not go on"))
+            .hint(format!("`ci show {run}` shows how it ended")));
+    }
+    check_job(&stored, args.job.as_deref())?;
+    let kind = RequestKind::Cancel { job: args.job, reason: CancelReason::Requested };
+    ask(&*store, run, kind, None).await
+}
+
+/// Decides about a held job.
+pub(crate) async fn approve(global: &Global, args: ApproveArgs) -> Result<u8, Failure> {
+    let store = open::store(global)?;
+    let run = open::run_id(&*store, &args.run).await?;
+    let stored = store.load(run).await?;
+    check_job(&stored, Some(&args.job))?;
+    let active = stored.summary.active;
+    let kind = RequestKind::Approve { job: args.job, approved: !args.reject };
+    let code = ask(&*store, run, kind, args.by).await?;
+    if !active {
+        output::say(format!("nothing drives the run now; `ci resume {run}` goes on with it"));
+    }
+    Ok(code)
+}
+
+fn check_job(run: &ci_core::store::StoredRun, job: Option<&str>) -> Result<(), Failure> {
+    let Some(job) = job else { return Ok(()) };
+    let plan =
+        run.workflow.plan(&run.facts).map_err(|error| Failure::input(error.to_string()))?;
+    if plan.find(job).is_some() {
+        return Ok(());
+    }
+    let known: Vec<String> = plan.jobs.iter().map(|job| format!("`{}`", job.name)).collect();
+    Err(Failure::input(format!("the run has no job `{job}`"))
+        .hint(format!("it has {}", known.join(", "))))
+}
+
+async fn ask(
+    store: &dyn RunStore,
+    run: RunId,
+    kind: RequestKind,
+    by: Option<String>,
+) -> Result<u8, Failure> {
+    let by = by.unwrap_or_else(|| "the command line".to_owned());
+    store.request(Request { run, kind, by }).await?;
+    Ok(0)
+}

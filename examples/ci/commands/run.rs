@@ -1,0 +1,175 @@
+//! `ci run`, `ci resume` and `ci rerun`.
+
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::Path;
+use std::sync::Arc;
+
+use ci_core::event::{ChromeTrace, Console, ConsoleOptions, JsonLines, Verbosity};
+use ci_core::outcome::{CancelReason, OutcomeKind};
+use ci_core::run::{Hold, RunControl, RunHandle, RunOptions, RunReport};
+use ci_core::settings::Settings;
+use ci_core::store::{RunStore, SqliteStore};
+
+use crate::args::{AgainArgs, Color, Format, Global, HoldChoice, HowArgs, RerunArgs, RunArgs};
+use crate::failure::{self, Failure};
+use crate::{open, output};
+
+/// Runs a workflow.
+pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
+    let project = open::project(&args.workflow)?;
+    let store = open::store(global)?;
+    let workflow = &project.workflow.name;
+    let mut options = options(global, &args.how, &store, project.settings, workflow).await?;
+    options = options.facts(project.facts).project_dir(project.dir).only(args.jobs);
+    if args.supersede {
+        options = options.supersede();
+    }
+    finish(global, ci_core::run::start(project.workflow, options).await?).await
+}
+
+/// Goes on with a run.
+pub(crate) async fn resume(global: &Global, args: AgainArgs) -> Result<u8, Failure> {
+    let store = open::store(global)?;
+    let id = open::run_id(&*store, &args.run.run).await?;
+    let options = again(global, &args, &store, id).await?;
+    finish(global, ci_core::run::resume(id, options).await?).await
+}
+
+/// Runs again what did not succeed, or everything.
+pub(crate) async fn rerun(global: &Global, args: RerunArgs) -> Result<u8, Failure> {
+    let store = open::store(global)?;
+    let id = open::run_id(&*store, &args.again.run.run).await?;
+    let options = again(global, &args.again, &store, id).await?;
+    if args.from_failed {
+        return finish(global, ci_core::run::rerun(id, options).await?).await;
+    }
+    let stored = store.load(id).await?;
+    let options = options.facts(stored.facts);
+    finish(global, ci_core::run::start(stored.workflow, options).await?).await
+}
+
+async fn again(
+    global: &Global,
+    args: &AgainArgs,
+    store: &Arc<SqliteStore>,
+    id: ci_core::id::RunId,
+) -> Result<RunOptions, Failure> {
+    let stored = store.load(id).await?;
+    let dir = stored.facts.repository.clone();
+    let settings = open::settings(args.settings.as_deref(), dir.as_deref().unwrap_or(Path::new(".")))?;
+    let options = options(global, &args.how, store, settings, &stored.workflow.name).await?;
+    Ok(match dir {
+        Some(dir) => options.project_dir(dir),
+        None => options,
+    })
+}
+
+async fn options(
+    global: &Global,
+    how: &HowArgs,
+    store: &Arc<SqliteStore>,
+    settings: Settings,
+    workflow: &str,
+) -> Result<RunOptions, Failure> {
+    let mut options = RunOptions::new().settings(settings).storage(open::storage(global)?);
+    options = options.store(Arc::clone(store) as Arc<dyn RunStore>);
+    for (name, variables) in open::contexts(&how.context)? {
+        options = options.context(name, variables);
+    }
+    if let Some(slots) = how.slots {
+        options = options.slots(usize::from(slots));
+    }
+    options = options.hold(match how.hold {
+        HoldChoice::Wait => Hold::Wait,
+        HoldChoice::Finish => Hold::Finish,
+    });
+    if let Some(path) = &how.trace {
+        let file = File::create(path).map_err(|error| {
+            Failure::input(format!("the trace file `{}`: {error}", path.display()))
+        })?;
+        options = options.sink(ChromeTrace::new(BufWriter::new(file)));
+    }
+    Ok(match global.format {
+        Format::Json => options.sink(JsonLines::new(io::stdout())),
+        Format::Text => {
+            let history = store.durations(workflow).await?;
+            options.sink(console(global, how, history))
+        }
+    })
+}
+
+fn console(
+    global: &Global,
+    how: &HowArgs,
+    history: std::collections::HashMap<Arc<str>, std::time::Duration>,
+) -> Console {
+    let mut options = ConsoleOptions::from_env();
+    options.history = history;
+    options.hints = true;
+    match global.color {
+        Color::Auto => {}
+        Color::Always => options.color = ci_core::event::ColorChoice::Always,
+        Color::Never => options.color = ci_core::event::ColorChoice::Never,
+    }
+    if how.verbose {
+        options.verbosity = Verbosity::Verbose;
+    } else if how.quiet {
+        options.verbosity = Verbosity::Quiet;
+    }
+    Console::stderr(options)
+}
+
+/// Waits for the run and tells its end by the exit code.
+async fn finish(global: &Global, handle: RunHandle) -> Result<u8, Failure> {
+    if global.format == Format::Text {
+        output::say(format!("run {}", handle.id()));
+    }
+    let control = handle.control();
+    let signals = tokio::spawn(async move { obey_signals(&control).await });
+    let result = handle.wait().await;
+    let interrupted = signals.is_finished();
+    signals.abort();
+    let report = result?;
+    Ok(if interrupted { failure::INTERRUPTED } else { exit_code(&report) })
+}
+
+fn exit_code(report: &RunReport) -> u8 {
+    match report.outcome {
+        OutcomeKind::Success | OutcomeKind::OnHold => 0,
+        OutcomeKind::InfrastructureFailure | OutcomeKind::Interrupted => failure::ENGINE,
+        _ => failure::WORKFLOW,
+    }
+}
+
+/// The first signal stops the run, and its teardown jobs still run; the second stops those too. Ready
+/// after the first.
+async fn obey_signals(control: &RunControl) {
+    next_signal().await;
+    output::say("stopping; once more to stop teardown as well");
+    control.cancel(CancelReason::Requested);
+    let control = control.clone();
+    tokio::spawn(async move {
+        next_signal().await;
+        control.cancel_with_teardown(CancelReason::Requested);
+    });
+}
+
+#[cfg(unix)]
+async fn next_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn next_signal() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,124 @@
+//! `ci runs`, `ci show` and `ci prune`: the runs that the store has.
+
+use ci_core::outcome::OutcomeKind;
+use ci_core::store::{Retention, RunQuery, RunStore, RunSummary};
+use serde_json::{Value, json};
+
+use crate::args::{Format, Global, PruneArgs, RunRef, RunsArgs};
+use crate::failure::Failure;
+use crate::{open, output};
+
+/// Lists runs, newest first.
+pub(crate) async fn runs(global: &Global, args: &RunsArgs) -> Result<u8, Failure> {
+    let store = open::store(global)?;
+    let query = RunQuery {
+        workflow: args.workflow.clone(),
+        branch: args.branch.clone(),
+        offset: args.offset,
+        limit: Some(args.limit),
+        ..RunQuery::default()
+    };
+    let page = store.runs(&query).await?;
+    if global.format == Format::Json {
+        let data: Vec<Value> = page.runs.iter().map(document).collect();
+        output::json(&json!({ "total": page.total, "data": data }))?;
+        return Ok(0);
+    }
+    let mut rows = vec![["RUN", "WORKFLOW", "OUTCOME", "BRANCH", "JOBS", "TOOK"].map(String::from).to_vec()];
+    for run in &page.runs {
+        let took = run.finished.map(|end| output::duration(end.since(run.created)));
+        rows.push(vec![
+            run.id.to_string(),
+            run.workflow.to_string(),
+            state(run).to_owned(),
+            run.branch.clone().unwrap_or_default(),
+            run.jobs.len().to_string(),
+            took.unwrap_or_default(),
+        ]);
+    }
+    output::print(&output::table(&rows))?;
+    let shown = args.offset + page.runs.len() as u64;
+    if shown < page.total {
+        output::say(format!("{} more; `--offset {shown}` shows them", page.total - shown));
+    }
+    Ok(0)
+}
+
+/// Shows how a run went.
+pub(crate) async fn show(global: &Global, args: &RunRef) -> Result<u8, Failure> {
+    let store = open::store(global)?;
+    let id = open::run_id(&*store, &args.run).await?;
+    let run = store.load(id).await?;
+    if global.format == Format::Json {
+        let mut document = document(&run.summary);
+        document["facts"] = serde_json::to_value(&run.facts)?;
+        document["events"] = serde_json::to_value(&run.journal)?;
+        output::json(&document)?;
+        return Ok(0);
+    }
+    let summary = &run.summary;
+    output::line(format!("run       {id}"))?;
+    output::line(format!("workflow  {}", summary.workflow))?;
+    output::line(format!("outcome   {}", state(summary)))?;
+    for (name, value) in [("branch", &summary.branch), ("revision", &summary.revision)] {
+        if let Some(value) = value {
+            output::line(format!("{name:<8}  {value}"))?;
+        }
+    }
+    output::line("")?;
+    let mut rows = vec![["JOB", "OUTCOME", "TOOK", "ATTEMPTS", ""].map(String::from).to_vec()];
+    for job in &summary.jobs {
+        rows.push(vec![
+            job.name.to_string(),
+            job.outcome.to_string(),
+            output::duration(job.duration),
+            job.attempts.to_string(),
+            job.reason.clone().unwrap_or_default(),
+        ]);
+    }
+    output::print(&output::table(&rows))?;
+    next_step(summary);
+    Ok(0)
+}
+
+/// What a person would want to type next.
+fn next_step(run: &RunSummary) {
+    let failed = run.jobs.iter().find(|job| job.outcome == OutcomeKind::Failed && !job.allowed);
+    if let Some(job) = failed {
+        output::say(format!("\nhint: `ci logs {} '{}'` shows what `{}` printed", run.id, job.name, job.name));
+    }
+    if run.outcome.is_none() && !run.active {
+        output::say(format!("\nhint: its process is gone; `ci resume {}` goes on with it", run.id));
+    }
+}
+
+/// Removes old runs with what they kept.
+pub(crate) async fn prune(global: &Global, args: &PruneArgs) -> Result<u8, Failure> {
+    if args.older_than.is_none() && args.keep.is_none() {
+        return Err(Failure::input("nothing says which runs are old")
+            .hint("give `--older-than 30d` or `--keep 100`"));
+    }
+    let (store, storage) = (open::store(global)?, open::storage(global)?);
+    let retention = Retention { max_age: args.older_than, max_runs: args.keep };
+    let removed = store.prune(&retention).await?;
+    for run in &removed {
+        storage.remove_run(*run).map_err(|error| Failure::engine(crate::failure::chain(&error)))?;
+    }
+    output::say(format!("{} runs removed", removed.len()));
+    Ok(0)
+}
+
+/// How a run is, in one word.
+fn state(run: &RunSummary) -> &'static str {
+    match run.outcome {
+        Some(outcome) => outcome.as_str(),
+        None if run.active => "running",
+        None => OutcomeKind::Interrupted.as_str(),
+    }
+}
+
+fn document(run: &RunSummary) -> Value {
+    let mut document = serde_json::to_value(run).unwrap_or_default();
+    document["outcome"] = Value::from(state(run));
+    document
+}

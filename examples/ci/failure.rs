@@ -1,0 +1,86 @@
+//! Why a command could not do what it was asked, and the exit code that says so.
+
+use ci_core::run::{RunError, RunErrorKind};
+use ci_core::store::{StoreError, StoreErrorKind};
+
+/// The workflow failed.
+pub(crate) const WORKFLOW: u8 = 1;
+/// The input was wrong.
+pub(crate) const INPUT: u8 = 2;
+/// The engine or an executor broke.
+pub(crate) const ENGINE: u8 = 3;
+/// Interrupted by a signal.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Why a command could not do what it was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    pub(crate) message: String,
+    pub(crate) hints: Vec<String>,
+}
+
+impl Failure {
+    /// The input was wrong.
+    pub(crate) fn input(message: impl Into<String>) -> Self {
+        Self { code: INPUT, message: message.into(), hints: Vec::new() }
+    }
+
+    /// The engine or something below it broke.
+    pub(crate) fn engine(message: impl Into<String>) -> Self {
+        Self { code: ENGINE, message: message.into(), hints: Vec::new() }
+    }
+
+    /// Adds what to do next.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+}
+
+/// An error with its causes.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_words = cause.to_string();
+        if !words.contains(&cause_words) {
+            words = format!("{words}: {cause_words}");
+        }
+        source = cause.source();
+    }
+    words
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        let code = match error.kind() {
+            RunErrorKind::Invalid | RunErrorKind::NotFound | RunErrorKind::NotResumable => INPUT,
+            _ => ENGINE,
+        };
+        Self { code, message: chain(&error), hints: error.hints().to_vec() }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let code = if error.kind() == StoreErrorKind::NotFound { INPUT } else { ENGINE };
+        Self { code, message: chain(&error), hints: error.hints().to_vec() }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::engine(error.to_string())
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::engine(error.to_string())
+    }
+}

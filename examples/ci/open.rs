@@ -1,0 +1,150 @@
+//! Opens what the commands work on: the workflow, the store, the storage, the secrets.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ci_core::id::RunId;
+use ci_core::settings::Settings;
+use ci_core::storage::Storage;
+use ci_core::store::{RunQuery, RunStore, SqliteStore};
+use ci_core::workflow::{RunFacts, WorkflowSpec};
+
+use crate::args::{Global, WorkflowArgs};
+use crate::failure::{Failure, chain};
+
+/// The names under which a directory's workflow is looked for.
+const WORKFLOW_FILES: [&str; 3] = [".ci/workflow.yml", ".ci/workflow.yaml", ".ci/workflow.json"];
+
+/// A workflow with what a run of it is for.
+pub(crate) struct Project {
+    pub(crate) workflow: WorkflowSpec,
+    pub(crate) facts: RunFacts,
+    pub(crate) settings: Settings,
+    pub(crate) dir: PathBuf,
+}
+
+/// Reads the workflow, the settings and the facts.
+pub(crate) fn project(args: &WorkflowArgs) -> Result<Project, Failure> {
+    let (file, dir) = locate(&args.path)?;
+    let workflow =
+        WorkflowSpec::from_path(&file).map_err(|error| Failure::input(chain(&error)))?;
+    let settings = settings(args.settings.as_deref(), &dir)?;
+    let facts = facts(args, &dir)?;
+    Ok(Project { workflow, facts, settings, dir })
+}
+
+/// The settings in `file`, or those of the project.
+pub(crate) fn settings(file: Option<&Path>, project: &Path) -> Result<Settings, Failure> {
+    let settings = match file {
+        Some(file) => Settings::load(file),
+        None => Settings::discover(project),
+    };
+    settings.map_err(|error| Failure::input(chain(&error)))
+}
+
+/// The workflow file and the project's directory behind what was typed.
+fn locate(path: &Path) -> Result<(PathBuf, PathBuf), Failure> {
+    let path = std::fs::canonicalize(path)
+        .map_err(|error| Failure::input(format!("`{}`: {error}", path.display())))?;
+    if path.is_dir() {
+        let found = WORKFLOW_FILES.iter().map(|name| path.join(name)).find(|file| file.is_file());
+        let file = found.ok_or_else(|| {
+            Failure::input(format!("`{}` has no workflow", path.display())).hint(format!(
+                "write one to `{}`; `ci schema workflow` describes it",
+                WORKFLOW_FILES[0]
+            ))
+        })?;
+        return Ok((file, path));
+    }
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    let dir = if dir.ends_with(".ci") { dir.parent().unwrap_or(dir) } else { dir };
+    Ok((path.clone(), dir.to_path_buf()))
+}
+
+/// What the run is for: what was typed, else what is checked out.
+fn facts(args: &WorkflowArgs, dir: &Path) -> Result<RunFacts, Failure> {
+    // A directory that is no repository is fine: then nothing is known about branches.
+    let mut facts = ci_core::vcs::discover(dir).unwrap_or_default();
+    facts.repository = Some(dir.to_path_buf());
+    if let Some(base) = &args.base {
+        let changed = ci_core::vcs::changed_since(dir, base, true)
+            .map_err(|error| Failure::input(chain(&error)))?;
+        facts.changed_paths = Some(changed);
+    }
+    if args.branch.is_some() || args.tag.is_some() {
+        facts.branch.clone_from(&args.branch);
+        facts.tag.clone_from(&args.tag);
+    }
+    if args.revision.is_some() {
+        facts.revision.clone_from(&args.revision);
+    }
+    facts.variables.extend(args.variables.iter().cloned());
+    Ok(facts)
+}
+
+/// The run store.
+pub(crate) fn store(global: &Global) -> Result<Arc<SqliteStore>, Failure> {
+    let store = match &global.store {
+        Some(file) => SqliteStore::open(file),
+        None => SqliteStore::open_default(),
+    };
+    Ok(Arc::new(store?))
+}
+
+/// The storage of caches, workspaces and artifacts.
+pub(crate) fn storage(global: &Global) -> Result<Arc<Storage>, Failure> {
+    let storage = match &global.storage {
+        Some(dir) => Storage::open(dir.clone()),
+        None => Storage::open_default(),
+    };
+    storage.map(Arc::new).map_err(|error| Failure::engine(chain(&error)))
+}
+
+/// Context names with their variables.
+pub(crate) type Contexts = BTreeMap<String, BTreeMap<String, String>>;
+
+/// Reads files that map context names to their variables.
+pub(crate) fn contexts(files: &[PathBuf]) -> Result<Contexts, Failure> {
+    let mut contexts = Contexts::new();
+    for file in files {
+        let name = file.display();
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| Failure::input(format!("the context file `{name}`: {error}")))?;
+        // YAML is a superset of JSON.
+        let read: Contexts = serde_saphyr::from_str(&text).map_err(|error| {
+            Failure::input(format!("the context file `{name}`: {error}"))
+                .hint("it maps names to variables: `deploy: {TOKEN: secret}`")
+        })?;
+        for (context, variables) in read {
+            contexts.entry(context).or_default().extend(variables);
+        }
+    }
+    Ok(contexts)
+}
+
+/// The run behind what was typed: an id, the beginning of one, or `last`.
+pub(crate) async fn run_id(store: &dyn RunStore, text: &str) -> Result<RunId, Failure> {
+    if let Ok(id) = text.parse() {
+        return Ok(id);
+    }
+    let limit = (text == "last").then_some(1);
+    let page = store.runs(&RunQuery { limit, ..RunQuery::default() }).await?;
+    let mut found = page
+        .runs
+        .iter()
+        .map(|run| run.id)
+        .filter(|id| text == "last" || id.to_string().starts_with(text));
+    match (found.next(), found.next()) {
+        (Some(id), None) => Ok(id),
+        (Some(_), Some(_)) => {
+            Err(Failure::input(format!("several runs begin with `{text}`; write more of the id")))
+        }
+        (None, _) if text == "last" => {
+            Err(Failure::input("there is no run yet").hint("start one with `ci run`"))
+        }
+        (None, _) => {
+            Err(Failure::input(format!("no run is `{text}`")).hint("`ci runs` lists them"))
+        }
+    }
+}
