@@ -51,7 +51,7 @@ impl ArchiveError {
     }
 
     /// Doing `what` to the entry `name` failed.
-    pub(super) fn io(what: &str, name: &str, source: io::Error) -> Self {
+    pub(crate) fn io(what: &str, name: &str, source: io::Error) -> Self {
         Self::new(kind_of(&source), format!("could not {what} `{name}`"))
             .at(name)
             .caused_by(source)
@@ -80,7 +80,8 @@ impl ArchiveError {
     }
 }
 
-fn kind_of(error: &io::Error) -> ArchiveErrorKind {
+/// What kind of trouble a failed read or write is.
+pub(super) fn kind_of(error: &io::Error) -> ArchiveErrorKind {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ArchiveErrorKind::Full,
         _ => ArchiveErrorKind::Io,

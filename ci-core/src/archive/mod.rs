@@ -17,6 +17,8 @@ pub use glob::Selector;
 pub use pack::{PackRoot, Packed, pack, pack_stream};
 pub use path::EntryPath;
 pub use read::{Entry, EntryKind, Limits, Totals, read_entries};
+#[cfg(feature = "storage")]
+pub(crate) use unpack::Tree;
 pub use unpack::{Unpacked, unpack};
 
 #[cfg(test)]

@@ -56,13 +56,15 @@ impl EntryPath {
         self.0.file_name().unwrap_or_default()
     }
 
-    /// Why a symbolic link at this path to `target` would leave `root`, if it would. The answer holds
+    /// Whether a symbolic link at this path to `target` would leave `root`. The answer holds
     /// also where directories of the target are links themselves, because `..` is only accepted in
     /// front, where it stands for directories that are known to be none.
-    pub(super) fn link_leaves(&self, target: &Path, root: &Path) -> bool {
+    ///
+    /// Without a `root` every absolute target leaves.
+    pub(crate) fn link_leaves(&self, target: &Path, root: Option<&Path>) -> bool {
         if target.is_absolute() {
             let plain = target.components().all(|part| part != Component::ParentDir);
-            return !(plain && target.starts_with(root));
+            return !(plain && root.is_some_and(|root| target.starts_with(root)));
         }
         let mut depth = self.0.components().count().saturating_sub(1);
         let mut descended = false;
@@ -144,7 +146,7 @@ mod tests {
             ("a", "/root/dirt", true),
         ] {
             let path = EntryPath::parse(link.as_bytes()).unwrap();
-            let found = path.link_leaves(Path::new(target), Path::new("/root/dir"));
+            let found = path.link_leaves(Path::new(target), Some(Path::new("/root/dir")));
             assert_eq!(found, leaves, "{link} -> {target}");
         }
     }

@@ -255,7 +255,7 @@ fn broken(last: &str, gauge: &Gauge, error: io::Error) -> ArchiveError {
     };
     // A reader that failed says so with its own error; the parser's are made of words only.
     let kind = if gauge.0.failed.get() {
-        ArchiveErrorKind::Io
+        super::error::kind_of(&error)
     } else {
         ArchiveErrorKind::Malformed
     };

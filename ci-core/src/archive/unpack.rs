@@ -66,7 +66,7 @@ fn put<P: Place>(place: &mut P, entry: &mut Entry<'_>, root: &Path) -> Result<()
     let done = match &entry.kind {
         EntryKind::Directory => place.directory(&path),
         EntryKind::File => place.file(&path).and_then(|file| fill(file, entry)),
-        EntryKind::Symlink(target) if path.link_leaves(target, root) => {
+        EntryKind::Symlink(target) if path.link_leaves(target, Some(root)) => {
             let target = target.display();
             let why = format!("is a symbolic link to `{target}`, outside of the directory");
             Err(Trouble::Refused(why))
@@ -93,6 +93,42 @@ fn fill(mut file: File, entry: &mut Entry<'_>) -> Result<(), Trouble> {
     }
     file.set_times(FileTimes::new().set_modified(entry.modified))?;
     Ok(())
+}
+
+/// A directory that single files are put into, as safely as [`unpack`] does.
+#[cfg(feature = "storage")]
+#[derive(Debug)]
+pub(crate) struct Tree(HostPlace);
+
+#[cfg(feature = "storage")]
+impl Tree {
+    /// Opens `dest`, which is made if it is missing.
+    pub(crate) fn open(dest: &Path) -> Result<Self, ArchiveError> {
+        let failed = |error| ArchiveError::io("open", &dest.display().to_string(), error);
+        fs::create_dir_all(dest).map_err(failed)?;
+        HostPlace::open(dest).map(Self).map_err(failed)
+    }
+
+    /// Puts a file of `size` bytes there.
+    pub(crate) fn put(
+        &mut self,
+        path: &str,
+        (mode, size): (u32, u64),
+        content: &mut dyn Read,
+    ) -> Result<EntryPath, ArchiveError> {
+        let path =
+            EntryPath::parse(path.as_bytes()).map_err(|why| ArchiveError::refused(path, why))?;
+        let mut entry = Entry {
+            path: path.clone(),
+            kind: EntryKind::File,
+            mode: mode & 0o777,
+            modified: SystemTime::now(),
+            size,
+            content,
+        };
+        put(&mut self.0, &mut entry, Path::new(""))?;
+        Ok(path)
+    }
 }
 
 fn is_gone(error: &io::Error) -> bool {
