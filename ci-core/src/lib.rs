@@ -3,6 +3,8 @@
 //! Build a [`WorkflowSpec`](workflow::WorkflowSpec) of jobs and steps and run it.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(any(feature = "local", feature = "storage"))]
+pub mod archive;
 pub mod clock;
 mod error;
 pub mod event;
