@@ -13,6 +13,7 @@ mod hub;
 mod json;
 mod sink;
 mod sink_fn;
+mod trace;
 mod wire;
 
 pub use channel::{ChannelSink, EventReceiver, channel};
@@ -22,4 +23,5 @@ pub use hub::EventHub;
 pub use json::JsonLines;
 pub use sink::{Interest, NullSink, Sink, SinkError};
 pub use sink_fn::{SinkFn, sink_fn};
+pub use trace::ChromeTrace;
 pub use wire::event_schema;

@@ -1,0 +1,6 @@
+//! A timeline of the run in the Chrome trace event format, for Perfetto and `chrome://tracing`.
+
+mod sink;
+mod timeline;
+
+pub use sink::ChromeTrace;
