@@ -34,10 +34,6 @@ struct Kept {
 impl Collect {
     /// A sink, and the handle that sees what it keeps.
     #[must_use]
-    #[expect(
-        clippy::new_ret_no_self,
-        reason = "the handle is what the caller keeps; the sink goes to the run"
-    )]
     pub fn new() -> (Self, CollectHandle) {
         let shared = Arc::<Shared>::default();
         let handle = CollectHandle {

@@ -145,7 +145,7 @@ pub(super) fn samples() -> Vec<EventRecord> {
     }
     story.at(43.5).push(RunEvent::BudgetExceeded {
         stage: "check".into(),
-        limit: Duration::from_secs(300),
+        limit: Duration::from_mins(5),
     });
     story.push(RunEvent::Warning {
         job: None,

@@ -427,6 +427,3 @@ fn sorted<T>(map: &HashMap<Arc<str>, T>) -> Vec<Arc<str>> {
     names.sort_unstable();
     names
 }
-
-#[cfg(test)]
-mod tests;

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::super::fixtures;
-use super::*;
+use super::event_schema;
+use crate::event::{EventRecord, fixtures};
 
 proptest! {
     #[test]
@@ -90,7 +90,7 @@ fn the_published_schema_is_in_step() {
 #[test]
 fn there_is_a_sample_of_every_event() {
     let schema: Value = serde_json::from_str(&event_schema()).unwrap();
-    let known: BTreeSet<&str> = variants(&schema).iter().map(|v| type_of(v)).collect();
+    let known: BTreeSet<&str> = variants(&schema).iter().map(type_of).collect();
     let samples = fixtures::samples();
     let told: Vec<Value> = samples
         .iter()

@@ -4,8 +4,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::{EventRecord, RunEvent, SCHEMA_VERSION};
 use crate::clock::Timestamp;
+use crate::event::{EventRecord, RunEvent, SCHEMA_VERSION};
 use crate::id::RunId;
 
 /// One event of a run.
@@ -98,6 +98,3 @@ pub fn event_schema() -> String {
     text.push('\n');
     text
 }
-
-#[cfg(test)]
-mod tests;

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
+use super::ChromeTrace;
 use crate::event::fixtures::{Story, any_event, info, result};
-use crate::event::trace::ChromeTrace;
 use crate::event::{EventRecord, RunEvent, Sink};
 use crate::outcome::{CancelReason, Outcome, OutcomeKind};
 

@@ -1,0 +1,7 @@
+//! What a run came to, in a few lines for people.
+
+mod render;
+#[cfg(test)]
+mod tests;
+
+pub use render::{FailedOutput, Summary};
