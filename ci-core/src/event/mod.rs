@@ -2,6 +2,7 @@
 
 mod channel;
 mod collect;
+mod console;
 #[expect(
     clippy::module_inception,
     reason = "the enum gives the module its name"
@@ -21,6 +22,7 @@ mod wire;
 
 pub use channel::{ChannelSink, EventReceiver, channel};
 pub use collect::{Collect, CollectHandle};
+pub use console::{Choice, Console, ConsoleOptions, Environment, Verbosity};
 pub use event::{EventRecord, JobInfo, JobResult, RunEvent, SCHEMA_VERSION, StoredKind};
 pub use hub::EventHub;
 pub use json::JsonLines;

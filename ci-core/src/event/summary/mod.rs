@@ -4,4 +4,5 @@ mod render;
 #[cfg(test)]
 mod tests;
 
+pub(super) use render::quoted;
 pub use render::{FailedOutput, Summary};

@@ -296,7 +296,7 @@ fn why(job: &JobResult) -> Option<String> {
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &str) -> String {
+pub(in crate::event) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
     let word = one_line(word);
     if !word.is_empty() && word.chars().all(plain) {

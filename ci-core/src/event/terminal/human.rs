@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A duration with tenths under a minute: `0.3s`, `12.0s`, `1m 02s`, `2h 05m 00s`.
+/// A duration with tenths under a minute: `0.3s`, `12.0s`, `1m 02s`, `2h 05m`.
 pub(in crate::event) fn precise(duration: Duration) -> String {
     let tenths = (duration.as_millis() + 50) / 100;
     if tenths < 600 {
@@ -12,14 +12,14 @@ pub(in crate::event) fn precise(duration: Duration) -> String {
     }
 }
 
-/// A duration in whole seconds, for what changes while one looks: `7s`, `1m 02s`, `2h 05m 00s`.
+/// A duration in whole seconds, for what changes while one looks: `7s`, `1m 02s`, `2h 05m`.
 pub(in crate::event) fn clock(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     match (hours, minutes) {
         (0, 0) => format!("{seconds}s"),
         (0, _) => format!("{minutes}m {seconds:02}s"),
-        _ => format!("{hours}h {minutes:02}m {seconds:02}s"),
+        _ => format!("{hours}h {minutes:02}m"),
     }
 }
 
@@ -58,7 +58,7 @@ mod tests {
             ("59.9s", "59s"),
             ("1m 00s", "59s"),
             ("1m 02s", "1m 02s"),
-            ("2h 05m 00s", "2h 05m 00s"),
+            ("2h 05m", "2h 05m"),
         ];
         assert_eq!(texts, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
     }

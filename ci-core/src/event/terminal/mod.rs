@@ -5,8 +5,12 @@ mod paint;
 mod sanitize;
 mod width;
 
-pub(super) use human::{bytes, clock, precise};
+#[cfg(feature = "console")]
+pub(super) use human::clock;
+pub(super) use human::{bytes, precise};
 pub(super) use paint::{Paint, Tone, mark};
 pub use sanitize::Sanitizer;
 pub(super) use sanitize::one_line;
-pub(super) use width::{columns, fit, shorten};
+#[cfg(feature = "console")]
+pub(super) use width::shorten;
+pub(super) use width::{columns, fit};

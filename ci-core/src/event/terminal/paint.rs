@@ -14,6 +14,7 @@ pub(in crate::event) enum Tone {
     Good,
     Bad,
     Warn,
+    #[cfg(feature = "console")]
     Busy,
     Dim,
     Bold,
@@ -34,6 +35,7 @@ impl Paint {
             Tone::Good => "32",
             Tone::Bad => "31",
             Tone::Warn => "33",
+            #[cfg(feature = "console")]
             Tone::Busy => "36",
             Tone::Dim => "2",
             Tone::Bold => "1",
