@@ -8,9 +8,11 @@ use uuid::Uuid;
 
 /// Names a run everywhere: in the store, on the command line, and as the label on everything the run
 /// creates. A UUID version 7 (RFC 9562), so that ids sort by the time the run was made.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(transparent)]
-pub struct RunId(Uuid);
+pub struct RunId(#[schemars(with = "String", extend("format" = "uuid"))] Uuid);
 
 impl RunId {
     /// A new id, later than every id made before it on this machine.

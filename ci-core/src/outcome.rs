@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a step, a job or a run ended. A failed step is data; an `Err` means that the engine could not
 /// do its work.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(into = "Record", from = "Record")]
 #[non_exhaustive]
 pub enum Outcome {
@@ -48,23 +48,23 @@ pub enum Outcome {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeKind {
-    /// See [`Outcome::Success`].
+    /// All that was asked for was done.
     Success,
-    /// See [`Outcome::Failed`].
+    /// The work ran and said no.
     Failed,
-    /// See [`Outcome::TimedOut`].
+    /// A time limit ended it.
     TimedOut,
-    /// See [`Outcome::Canceled`].
+    /// Somebody or something asked for it to stop.
     Canceled,
-    /// See [`Outcome::Skipped`].
+    /// It was not meant to run here.
     Skipped,
-    /// See [`Outcome::NotRun`].
+    /// It was meant to run, and what it depends on did not allow it.
     NotRun,
-    /// See [`Outcome::OnHold`].
+    /// It waits for an approval, and the run ended without waiting on.
     OnHold,
-    /// See [`Outcome::Interrupted`].
+    /// The machine under it was taken away.
     Interrupted,
-    /// See [`Outcome::InfrastructureFailure`].
+    /// The engine or an executor could not do its work.
     InfrastructureFailure,
 }
 
@@ -158,7 +158,7 @@ impl fmt::Display for Failure {
 }
 
 /// Which clock ran out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TimeLimit {
@@ -190,7 +190,7 @@ impl fmt::Display for TimeLimit {
 }
 
 /// Why something was asked to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CancelReason {
@@ -298,18 +298,25 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// The flat form of an outcome in JSON: `{"outcome": "failed", "exit_code": 1}`.
-#[derive(Serialize, Deserialize)]
+/// How a step or a job ended, as one flat object: `{"outcome": "failed", "exit_code": 1}`.
+#[derive(Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "Outcome")]
 struct Record {
+    /// Its name.
     outcome: OutcomeKind,
+    /// The exit code behind it: zero for success, the process's own for a failure with one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     exit_code: Option<i32>,
+    /// The number of the signal that ended the process, where one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     signal: Option<i32>,
+    /// Which clock ran out, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     limit: Option<TimeLimit>,
+    /// Why it was canceled, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cancel: Option<CancelReason>,
+    /// The details in words, where the name does not say it all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }

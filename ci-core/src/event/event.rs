@@ -14,8 +14,9 @@ use crate::session::Stream;
 /// new fields and new events do not change it.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// An event with its place in the run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// An event with its place in the run. Its JSON form is one flat object, in which the fields of the
+/// event stand beside those of the record.
+#[derive(Debug, Clone, PartialEq)]
 pub struct EventRecord {
     /// The run.
     pub run: RunId,
@@ -28,7 +29,7 @@ pub struct EventRecord {
 }
 
 /// Everything that can happen in a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum RunEvent {
     /// The run began, or went on after a crash.
@@ -90,6 +91,7 @@ pub enum RunEvent {
         job: Arc<str>,
         /// How long it took, in seconds.
         #[serde(with = "seconds")]
+        #[schemars(with = "f64", range(min = 0))]
         duration: Duration,
     },
     /// A step began.
@@ -146,6 +148,7 @@ pub enum RunEvent {
         result: Outcome,
         /// How long it took, in seconds.
         #[serde(with = "seconds")]
+        #[schemars(with = "f64", range(min = 0))]
         duration: Duration,
     },
     /// An attempt failed and there will be another.
@@ -158,6 +161,7 @@ pub enum RunEvent {
         result: Outcome,
         /// The pause before the next attempt, in seconds.
         #[serde(with = "seconds")]
+        #[schemars(with = "f64", range(min = 0))]
         delay: Duration,
     },
     /// A job ended for good.
@@ -170,6 +174,7 @@ pub enum RunEvent {
         attempts: u32,
         /// How long its attempts took together, in seconds.
         #[serde(with = "seconds")]
+        #[schemars(with = "f64", range(min = 0))]
         duration: Duration,
         /// Whether a failure of it counts as success.
         allowed: bool,
@@ -183,6 +188,7 @@ pub enum RunEvent {
         stage: Arc<str>,
         /// The budget, in seconds.
         #[serde(with = "seconds")]
+        #[schemars(with = "f64", range(min = 0))]
         limit: Duration,
     },
     /// Something a person should know that changes nothing.
@@ -207,12 +213,13 @@ pub enum RunEvent {
         jobs: Vec<JobResult>,
         /// How long it took, in seconds.
         #[serde(with = "seconds")]
+        #[schemars(with = "f64", range(min = 0))]
         duration: Duration,
     },
 }
 
 /// A job as the start of a run shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct JobInfo {
     /// The job's name.
     pub name: Arc<str>,
@@ -227,7 +234,7 @@ pub struct JobInfo {
 }
 
 /// How a job ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct JobResult {
     /// The job's name.
     pub name: Arc<str>,
@@ -242,6 +249,7 @@ pub struct JobResult {
     pub attempts: u32,
     /// How long its attempts took together, in seconds.
     #[serde(with = "seconds")]
+    #[schemars(with = "f64", range(min = 0))]
     pub duration: Duration,
     /// Whether a failure of it counts as success.
     #[serde(default)]
@@ -249,7 +257,7 @@ pub struct JobResult {
 }
 
 /// What a step put away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StoredKind {
     /// A cache that was saved.

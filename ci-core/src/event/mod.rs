@@ -1,13 +1,34 @@
 //! What happens in a run: a closed enum of events, and the sinks that see them.
 
+mod channel;
+mod collect;
+mod console;
 #[expect(
     clippy::module_inception,
     reason = "the enum gives the module its name"
 )]
 mod event;
+#[cfg(test)]
+mod fixtures;
 mod hub;
+mod json;
+mod path;
 mod sink;
+mod sink_fn;
+mod summary;
+mod terminal;
+mod trace;
+mod wire;
 
+pub use channel::{ChannelSink, EventReceiver, channel};
+pub use collect::{Collect, CollectHandle};
+pub use console::{Choice, Console, ConsoleOptions, Environment, Verbosity};
 pub use event::{EventRecord, JobInfo, JobResult, RunEvent, SCHEMA_VERSION, StoredKind};
 pub use hub::EventHub;
+pub use json::JsonLines;
 pub use sink::{Interest, NullSink, Sink, SinkError};
+pub use sink_fn::{SinkFn, sink_fn};
+pub use summary::{FailedOutput, Summary};
+pub use terminal::Sanitizer;
+pub use trace::ChromeTrace;
+pub use wire::event_schema;

@@ -28,6 +28,28 @@ pub trait Sink: Send {
     }
 }
 
+impl<S: Sink + ?Sized> Sink for Box<S> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn interest(&self) -> Interest {
+        (**self).interest()
+    }
+
+    fn event(&mut self, record: &EventRecord) -> Result<(), SinkError> {
+        (**self).event(record)
+    }
+
+    fn tick(&mut self) -> Result<(), SinkError> {
+        (**self).tick()
+    }
+
+    fn finish(&mut self) -> Result<(), SinkError> {
+        (**self).finish()
+    }
+}
+
 /// Which events a sink wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]

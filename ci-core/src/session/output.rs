@@ -11,7 +11,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::secret::{Masker, SecretSet};
 
 /// Which stream of a process wrote something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stream {
     /// Standard output.
