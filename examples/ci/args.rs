@@ -356,8 +356,9 @@ pub(crate) struct CompletionsArgs {
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) =
-        text.split_once('=').ok_or_else(|| format!("`{text}` has no `=`; write NAME=VALUE"))?;
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("`{text}` has no `=`; write NAME=VALUE"))?;
     Ok((name.to_owned(), value.to_owned()))
 }
 

@@ -23,12 +23,20 @@ pub(crate) struct Failure {
 impl Failure {
     /// The input was wrong.
     pub(crate) fn input(message: impl Into<String>) -> Self {
-        Self { code: INPUT, message: message.into(), hints: Vec::new() }
+        Self {
+            code: INPUT,
+            message: message.into(),
+            hints: Vec::new(),
+        }
     }
 
     /// The engine or something below it broke.
     pub(crate) fn engine(message: impl Into<String>) -> Self {
-        Self { code: ENGINE, message: message.into(), hints: Vec::new() }
+        Self {
+            code: ENGINE,
+            message: message.into(),
+            hints: Vec::new(),
+        }
     }
 
     /// Adds what to do next.
@@ -62,14 +70,26 @@ impl From<RunError> for Failure {
             RunErrorKind::Invalid | RunErrorKind::NotFound | RunErrorKind::NotResumable => INPUT,
             _ => ENGINE,
         };
-        Self { code, message: chain(&error), hints: error.hints().to_vec() }
+        Self {
+            code,
+            message: chain(&error),
+            hints: error.hints().to_vec(),
+        }
     }
 }
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let code = if error.kind() == StoreErrorKind::NotFound { INPUT } else { ENGINE };
-        Self { code, message: chain(&error), hints: error.hints().to_vec() }
+        let code = if error.kind() == StoreErrorKind::NotFound {
+            INPUT
+        } else {
+            ENGINE
+        };
+        Self {
+            code,
+            message: chain(&error),
+            hints: error.hints().to_vec(),
+        }
     }
 }
 

@@ -17,13 +17,22 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => {
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { failure::INPUT } else { 0 });
+            return ExitCode::from(if error.use_stderr() {
+                failure::INPUT
+            } else {
+                0
+            });
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
-            output::error(&failure::Failure::engine(format!("no threads to be had: {error}")));
+            output::error(&failure::Failure::engine(format!(
+                "no threads to be had: {error}"
+            )));
             return ExitCode::from(failure::ENGINE);
         }
     };

@@ -27,11 +27,15 @@ pub(crate) struct Project {
 /// Reads the workflow, the settings and the facts.
 pub(crate) fn project(args: &WorkflowArgs) -> Result<Project, Failure> {
     let (file, dir) = locate(&args.path)?;
-    let workflow =
-        WorkflowSpec::from_path(&file).map_err(|error| Failure::input(chain(&error)))?;
+    let workflow = WorkflowSpec::from_path(&file).map_err(|error| Failure::input(chain(&error)))?;
     let settings = settings(args.settings.as_deref(), &dir)?;
     let facts = facts(args, &dir)?;
-    Ok(Project { workflow, facts, settings, dir })
+    Ok(Project {
+        workflow,
+        facts,
+        settings,
+        dir,
+    })
 }
 
 /// The settings in `file`, or those of the project.
@@ -48,7 +52,10 @@ fn locate(path: &Path) -> Result<(PathBuf, PathBuf), Failure> {
     let path = std::fs::canonicalize(path)
         .map_err(|error| Failure::input(format!("`{}`: {error}", path.display())))?;
     if path.is_dir() {
-        let found = WORKFLOW_FILES.iter().map(|name| path.join(name)).find(|file| file.is_file());
+        let found = WORKFLOW_FILES
+            .iter()
+            .map(|name| path.join(name))
+            .find(|file| file.is_file());
         let file = found.ok_or_else(|| {
             Failure::input(format!("`{}` has no workflow", path.display())).hint(format!(
                 "write one to `{}`; `ci schema workflow` describes it",
@@ -58,7 +65,11 @@ fn locate(path: &Path) -> Result<(PathBuf, PathBuf), Failure> {
         return Ok((file, path));
     }
     let dir = path.parent().unwrap_or(Path::new("/"));
-    let dir = if dir.ends_with(".ci") { dir.parent().unwrap_or(dir) } else { dir };
+    let dir = if dir.ends_with(".ci") {
+        dir.parent().unwrap_or(dir)
+    } else {
+        dir
+    };
     Ok((path.clone(), dir.to_path_buf()))
 }
 
@@ -98,7 +109,9 @@ pub(crate) fn storage(global: &Global) -> Result<Arc<Storage>, Failure> {
         Some(dir) => Storage::open(dir.clone()),
         None => Storage::open_default(),
     };
-    storage.map(Arc::new).map_err(|error| Failure::engine(chain(&error)))
+    storage
+        .map(Arc::new)
+        .map_err(|error| Failure::engine(chain(&error)))
 }
 
 /// Context names with their variables.
@@ -129,7 +142,12 @@ pub(crate) async fn run_id(store: &dyn RunStore, text: &str) -> Result<RunId, Fa
         return Ok(id);
     }
     let limit = (text == "last").then_some(1);
-    let page = store.runs(&RunQuery { limit, ..RunQuery::default() }).await?;
+    let page = store
+        .runs(&RunQuery {
+            limit,
+            ..RunQuery::default()
+        })
+        .await?;
     let mut found = page
         .runs
         .iter()
@@ -137,9 +155,9 @@ pub(crate) async fn run_id(store: &dyn RunStore, text: &str) -> Result<RunId, Fa
         .filter(|id| text == "last" || id.to_string().starts_with(text));
     match (found.next(), found.next()) {
         (Some(id), None) => Ok(id),
-        (Some(_), Some(_)) => {
-            Err(Failure::input(format!("several runs begin with `{text}`; write more of the id")))
-        }
+        (Some(_), Some(_)) => Err(Failure::input(format!(
+            "several runs begin with `{text}`; write more of the id"
+        ))),
         (None, _) if text == "last" => {
             Err(Failure::input("there is no run yet").hint("start one with `ci run`"))
         }

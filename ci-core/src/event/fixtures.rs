@@ -114,6 +114,7 @@ impl Story {
     pub(super) fn end(&mut self, job: &str, result: Outcome, seconds: f64) -> &mut Self {
         let attempts = u32::from(!matches!(result, Outcome::NotRun(_) | Outcome::Skipped(_)));
         self.push(RunEvent::JobFinished {
+            reused: false,
             job: job.into(),
             result,
             attempts,
@@ -231,6 +232,7 @@ fn job_samples() -> Vec<RunEvent> {
             delay: seconds(2.0),
         },
         RunEvent::JobFinished {
+            reused: false,
             job: lint(),
             result: failed(),
             attempts: 2,
@@ -410,6 +412,7 @@ fn working_event() -> BoxedStrategy<RunEvent> {
         ),
         (name(), outcome(), any::<u32>(), seconds(), any::<bool>()).prop_map(
             |(job, result, attempts, duration, allowed)| RunEvent::JobFinished {
+                reused: false,
                 job,
                 result,
                 attempts,

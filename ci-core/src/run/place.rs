@@ -26,7 +26,7 @@ pub(super) struct Placed {
 
 /// Places every job, or says about all that have no place why.
 pub(super) fn place(plan: &Plan, options: &mut RunOptions) -> Result<Placed, RunError> {
-    #[cfg(any())]
+    #[cfg(feature = "local")]
     if options.executors.is_empty() {
         options
             .executors

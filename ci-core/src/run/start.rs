@@ -501,9 +501,10 @@ async fn bring_along(host: &RunHost, of: RunId, history: &History) -> Result<(),
         .collect();
     let to = host.run;
     let copied = tokio::task::spawn_blocking(move || {
-        names
-            .iter()
-            .try_for_each(|job| storage.reuse_job(of, to, job))
+        names.iter().try_for_each(|job| {
+            storage.copy_workspace(of, to, job)?;
+            storage.copy_artifacts(of, to, job)
+        })
     });
     match copied.await {
         Ok(Ok(())) => Ok(()),

@@ -12,9 +12,13 @@ pub(crate) async fn artifacts(global: &Global, args: &ArtifactsArgs) -> Result<u
     let run = open::run_id(&*store, &args.run).await?;
     let storage = open::storage(global)?;
     let failed = |error| Failure::engine(chain(&error));
-    let artifacts = storage.artifacts(run, args.job.as_deref()).map_err(failed)?;
+    let artifacts = storage
+        .artifacts(run, args.job.as_deref())
+        .map_err(failed)?;
     if let Some(dir) = &args.output {
-        let count = storage.export(run, args.job.as_deref(), dir).map_err(failed)?;
+        let count = storage
+            .export(run, args.job.as_deref(), dir)
+            .map_err(failed)?;
         output::say(format!("{count} files copied to `{}`", dir.display()));
         return Ok(0);
     }

@@ -20,16 +20,23 @@ pub(crate) fn cache(global: &Global, args: &CacheArgs) -> Result<u8, Failure> {
             }
             let mut rows = vec![["KEY", "SIZE"].map(String::from).to_vec()];
             rows.extend(
-                caches.iter().map(|cache| vec![cache.key.clone(), output::size(cache.bytes)]),
+                caches
+                    .iter()
+                    .map(|cache| vec![cache.key.clone(), output::size(cache.bytes)]),
             );
             output::print(&output::table(&rows))?;
         }
         CacheCommand::Rm { keys, all } => {
             let known = storage.caches().map_err(failed)?;
-            let keys: Vec<String> =
-                if *all { known.iter().map(|cache| cache.key.clone()).collect() } else { keys.clone() };
-            let unknown: Vec<&String> =
-                keys.iter().filter(|key| !known.iter().any(|cache| cache.key == **key)).collect();
+            let keys: Vec<String> = if *all {
+                known.iter().map(|cache| cache.key.clone()).collect()
+            } else {
+                keys.clone()
+            };
+            let unknown: Vec<&String> = keys
+                .iter()
+                .filter(|key| !known.iter().any(|cache| cache.key == **key))
+                .collect();
             if let Some(key) = unknown.first() {
                 return Err(Failure::input(format!("no cache has the key `{key}`"))
                     .hint("`ci cache list` lists them"));

@@ -13,7 +13,9 @@ use crate::{open, output};
 pub(crate) fn graph(args: &GraphArgs) -> Result<u8, Failure> {
     let project = open::project(&args.workflow)?;
     let (workflow, _) = project.settings.apply(project.workflow);
-    let plan = workflow.plan(&project.facts).map_err(|error| Failure::input(error.to_string()))?;
+    let plan = workflow
+        .plan(&project.facts)
+        .map_err(|error| Failure::input(error.to_string()))?;
     output::print(&match args.drawing {
         Drawing::Dot => render::dot(&plan),
         Drawing::Mermaid => render::mermaid(&plan),
@@ -26,7 +28,9 @@ pub(crate) fn graph(args: &GraphArgs) -> Result<u8, Failure> {
 pub(crate) fn list(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> {
     let project = open::project(args)?;
     let (workflow, notes) = project.settings.apply(project.workflow);
-    let plan = workflow.plan(&project.facts).map_err(|error| Failure::input(error.to_string()))?;
+    let plan = workflow
+        .plan(&project.facts)
+        .map_err(|error| Failure::input(error.to_string()))?;
     let mut rows = Vec::new();
     let mut problems = Vec::new();
     for id in plan.dag.jobs() {
@@ -39,7 +43,12 @@ pub(crate) fn list(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> 
                 "?".to_owned()
             }
         };
-        rows.push((job.name.to_string(), needs.join(", "), place, plan.skipped.get(&id).cloned()));
+        rows.push((
+            job.name.to_string(),
+            needs.join(", "),
+            place,
+            plan.skipped.get(&id).cloned(),
+        ));
     }
     notes.iter().for_each(output::say);
     if global.format == Format::Json {
@@ -51,14 +60,23 @@ pub(crate) fn list(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> 
             .collect();
         output::json(&json!({ "total": data.len(), "data": data }))?;
     } else {
-        let mut table = vec![vec!["JOB".into(), "EXECUTOR".into(), "NEEDS".into(), String::new()]];
+        let mut table = vec![vec![
+            "JOB".into(),
+            "EXECUTOR".into(),
+            "NEEDS".into(),
+            String::new(),
+        ]];
         table.extend(rows.into_iter().map(|(name, needs, place, skipped)| {
             let skipped = skipped.map_or_else(String::new, |why| format!("skipped: {why}"));
             vec![name, place, needs, skipped]
         }));
         output::print(&output::table(&table))?;
     }
-    if problems.is_empty() { Ok(0) } else { Err(Failure::input(problems.join("\n"))) }
+    if problems.is_empty() {
+        Ok(0)
+    } else {
+        Err(Failure::input(problems.join("\n")))
+    }
 }
 
 /// Prints a JSON schema.

@@ -18,8 +18,12 @@ const POLL: Duration = Duration::from_millis(300);
 pub(crate) async fn logs(global: &Global, args: &LogsArgs) -> Result<u8, Failure> {
     let store = open::store(global)?;
     let run = open::run_id(&*store, &args.run).await?;
-    let query =
-        LogQuery { run, job: args.job.clone(), attempt: args.attempt, step: args.step };
+    let query = LogQuery {
+        run,
+        job: args.job.clone(),
+        attempt: args.attempt,
+        step: args.step,
+    };
     if let Some(job) = &args.job {
         known_job(&*store, run, job).await?;
     }
@@ -43,7 +47,11 @@ pub(crate) async fn logs(global: &Global, args: &LogsArgs) -> Result<u8, Failure
     }
 }
 
-async fn known_job(store: &dyn RunStore, run: ci_core::id::RunId, job: &str) -> Result<(), Failure> {
+async fn known_job(
+    store: &dyn RunStore,
+    run: ci_core::id::RunId,
+    job: &str,
+) -> Result<(), Failure> {
     let stored = store.load(run).await?;
     let plan = stored
         .workflow
@@ -52,7 +60,11 @@ async fn known_job(store: &dyn RunStore, run: ci_core::id::RunId, job: &str) -> 
     if plan.find(job).is_some() {
         return Ok(());
     }
-    let known: Vec<String> = plan.jobs.iter().map(|job| format!("`{}`", job.name)).collect();
+    let known: Vec<String> = plan
+        .jobs
+        .iter()
+        .map(|job| format!("`{}`", job.name))
+        .collect();
     Err(Failure::input(format!("the run has no job `{job}`"))
         .hint(format!("it has {}", known.join(", "))))
 }

@@ -18,7 +18,10 @@ pub(crate) async fn cancel(global: &Global, args: CancelArgs) -> Result<u8, Fail
             .hint(format!("`ci show {run}` shows how it ended")));
     }
     check_job(&stored, args.job.as_deref())?;
-    let kind = RequestKind::Cancel { job: args.job, reason: CancelReason::Requested };
+    let kind = RequestKind::Cancel {
+        job: args.job,
+        reason: CancelReason::Requested,
+    };
     ask(&*store, run, kind, None).await
 }
 
@@ -29,22 +32,33 @@ pub(crate) async fn approve(global: &Global, args: ApproveArgs) -> Result<u8, Fa
     let stored = store.load(run).await?;
     check_job(&stored, Some(&args.job))?;
     let active = stored.summary.active;
-    let kind = RequestKind::Approve { job: args.job, approved: !args.reject };
+    let kind = RequestKind::Approve {
+        job: args.job,
+        approved: !args.reject,
+    };
     let code = ask(&*store, run, kind, args.by).await?;
     if !active {
-        output::say(format!("nothing drives the run now; `ci resume {run}` goes on with it"));
+        output::say(format!(
+            "nothing drives the run now; `ci resume {run}` goes on with it"
+        ));
     }
     Ok(code)
 }
 
 fn check_job(run: &ci_core::store::StoredRun, job: Option<&str>) -> Result<(), Failure> {
     let Some(job) = job else { return Ok(()) };
-    let plan =
-        run.workflow.plan(&run.facts).map_err(|error| Failure::input(error.to_string()))?;
+    let plan = run
+        .workflow
+        .plan(&run.facts)
+        .map_err(|error| Failure::input(error.to_string()))?;
     if plan.find(job).is_some() {
         return Ok(());
     }
-    let known: Vec<String> = plan.jobs.iter().map(|job| format!("`{}`", job.name)).collect();
+    let known: Vec<String> = plan
+        .jobs
+        .iter()
+        .map(|job| format!("`{}`", job.name))
+        .collect();
     Err(Failure::input(format!("the run has no job `{job}`"))
         .hint(format!("it has {}", known.join(", "))))
 }

@@ -21,11 +21,18 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
     let store = open::store(global)?;
     let workflow = &project.workflow.name;
     let mut options = options(global, &args.how, &store, project.settings, workflow).await?;
-    options = options.facts(project.facts).project_dir(project.dir).only(args.jobs);
+    options = options
+        .facts(project.facts)
+        .project_dir(project.dir)
+        .only(args.jobs);
     if args.supersede {
         options = options.supersede();
     }
-    finish(global, ci_core::run::start(project.workflow, options).await?).await
+    finish(
+        global,
+        ci_core::run::start(project.workflow, options).await?,
+    )
+    .await
 }
 
 /// Goes on with a run.
@@ -57,7 +64,10 @@ async fn again(
 ) -> Result<RunOptions, Failure> {
     let stored = store.load(id).await?;
     let dir = stored.facts.repository.clone();
-    let settings = open::settings(args.settings.as_deref(), dir.as_deref().unwrap_or(Path::new(".")))?;
+    let settings = open::settings(
+        args.settings.as_deref(),
+        dir.as_deref().unwrap_or(Path::new(".")),
+    )?;
     let options = options(global, &args.how, store, settings, &stored.workflow.name).await?;
     Ok(match dir {
         Some(dir) => options.project_dir(dir),
@@ -72,7 +82,9 @@ async fn options(
     settings: Settings,
     workflow: &str,
 ) -> Result<RunOptions, Failure> {
-    let mut options = RunOptions::new().settings(settings).storage(open::storage(global)?);
+    let mut options = RunOptions::new()
+        .settings(settings)
+        .storage(open::storage(global)?);
     options = options.store(Arc::clone(store) as Arc<dyn RunStore>);
     for (name, variables) in open::contexts(&how.context)? {
         options = options.context(name, variables);
@@ -131,7 +143,11 @@ async fn finish(global: &Global, handle: RunHandle) -> Result<u8, Failure> {
     let interrupted = signals.is_finished();
     signals.abort();
     let report = result?;
-    Ok(if interrupted { failure::INTERRUPTED } else { exit_code(&report) })
+    Ok(if interrupted {
+        failure::INTERRUPTED
+    } else {
+        exit_code(&report)
+    })
 }
 
 fn exit_code(report: &RunReport) -> u8 {

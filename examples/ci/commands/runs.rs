@@ -24,9 +24,15 @@ pub(crate) async fn runs(global: &Global, args: &RunsArgs) -> Result<u8, Failure
         output::json(&json!({ "total": page.total, "data": data }))?;
         return Ok(0);
     }
-    let mut rows = vec![["RUN", "WORKFLOW", "OUTCOME", "BRANCH", "JOBS", "TOOK"].map(String::from).to_vec()];
+    let mut rows = vec![
+        ["RUN", "WORKFLOW", "OUTCOME", "BRANCH", "JOBS", "TOOK"]
+            .map(String::from)
+            .to_vec(),
+    ];
     for run in &page.runs {
-        let took = run.finished.map(|end| output::duration(end.since(run.created)));
+        let took = run
+            .finished
+            .map(|end| output::duration(end.since(run.created)));
         rows.push(vec![
             run.id.to_string(),
             run.workflow.to_string(),
@@ -39,7 +45,10 @@ pub(crate) async fn runs(global: &Global, args: &RunsArgs) -> Result<u8, Failure
     output::print(&output::table(&rows))?;
     let shown = args.offset + page.runs.len() as u64;
     if shown < page.total {
-        output::say(format!("{} more; `--offset {shown}` shows them", page.total - shown));
+        output::say(format!(
+            "{} more; `--offset {shown}` shows them",
+            page.total - shown
+        ));
     }
     Ok(0)
 }
@@ -66,7 +75,11 @@ pub(crate) async fn show(global: &Global, args: &RunRef) -> Result<u8, Failure> 
         }
     }
     output::line("")?;
-    let mut rows = vec![["JOB", "OUTCOME", "TOOK", "ATTEMPTS", ""].map(String::from).to_vec()];
+    let mut rows = vec![
+        ["JOB", "OUTCOME", "TOOK", "ATTEMPTS", ""]
+            .map(String::from)
+            .to_vec(),
+    ];
     for job in &summary.jobs {
         rows.push(vec![
             job.name.to_string(),
@@ -83,12 +96,21 @@ pub(crate) async fn show(global: &Global, args: &RunRef) -> Result<u8, Failure> 
 
 /// What a person would want to type next.
 fn next_step(run: &RunSummary) {
-    let failed = run.jobs.iter().find(|job| job.outcome == OutcomeKind::Failed && !job.allowed);
+    let failed = run
+        .jobs
+        .iter()
+        .find(|job| job.outcome == OutcomeKind::Failed && !job.allowed);
     if let Some(job) = failed {
-        output::say(format!("\nhint: `ci logs {} '{}'` shows what `{}` printed", run.id, job.name, job.name));
+        output::say(format!(
+            "\nhint: `ci logs {} '{}'` shows what `{}` printed",
+            run.id, job.name, job.name
+        ));
     }
     if run.outcome.is_none() && !run.active {
-        output::say(format!("\nhint: its process is gone; `ci resume {}` goes on with it", run.id));
+        output::say(format!(
+            "\nhint: its process is gone; `ci resume {}` goes on with it",
+            run.id
+        ));
     }
 }
 
@@ -99,10 +121,15 @@ pub(crate) async fn prune(global: &Global, args: &PruneArgs) -> Result<u8, Failu
             .hint("give `--older-than 30d` or `--keep 100`"));
     }
     let (store, storage) = (open::store(global)?, open::storage(global)?);
-    let retention = Retention { max_age: args.older_than, max_runs: args.keep };
+    let retention = Retention {
+        max_age: args.older_than,
+        max_runs: args.keep,
+    };
     let removed = store.prune(&retention).await?;
     for run in &removed {
-        storage.remove_run(*run).map_err(|error| Failure::engine(crate::failure::chain(&error)))?;
+        storage
+            .remove_run(*run)
+            .map_err(|error| Failure::engine(crate::failure::chain(&error)))?;
     }
     output::say(format!("{} runs removed", removed.len()));
     Ok(0)

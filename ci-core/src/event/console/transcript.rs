@@ -186,6 +186,7 @@ impl Transcript {
                 attempts,
                 duration,
                 allowed,
+                reused: _,
             } => self.job_finished(job, result, (*attempts, *duration), *allowed),
             // Only the board shows that a job is ready.
             _ => {}

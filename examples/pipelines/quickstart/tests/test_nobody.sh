@@ -1,0 +1,3 @@
+GREET_TEST=1
+. ../src/greet.sh
+[ "$(greet)" = "hello, nobody" ]
