@@ -1,9 +1,4 @@
 //! The built-in steps.
-use crate::step::*;
-use std::sync::Arc;
-pub(crate) fn resolve(action: &Action, _r: &StepRegistry) -> Result<Arc<dyn Step>, StepError> {
-    match action {
-        Action::Code(c) => Ok(Arc::clone(c.step())),
-        _ => Err(StepError::new("stub")),
-    }
-}
+mod command;
+use std::sync::Arc; use crate::step::*;
+pub(crate) fn resolve(action: &Action, _r: &StepRegistry) -> Result<Arc<dyn Step>, StepError> { match action { Action::Code(c) => Ok(Arc::clone(c.step())), Action::Run(c) => Ok(Arc::new(command::RunCommand(c.clone()))), _ => Err(StepError::new("stub")) } }

@@ -1,7 +1,8 @@
 //! The executor of this machine.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ pub(super) struct Shared {
     isolated: bool,
     subreaper: bool,
     sessions: AtomicU64,
+    /// What of this process's variables jobs see; found out once.
+    variables: OnceLock<Arc<BTreeMap<String, String>>>,
 }
 
 impl Clone for Shared {
@@ -54,6 +57,7 @@ impl Clone for Shared {
             isolated: self.isolated,
             subreaper: self.subreaper,
             sessions: AtomicU64::new(0),
+            variables: OnceLock::new(),
         }
     }
 }
@@ -78,6 +82,7 @@ impl LocalExecutor {
                 isolated: false,
                 subreaper: true,
                 sessions: AtomicU64::new(0),
+                variables: OnceLock::new(),
             }),
         }
     }
@@ -172,16 +177,11 @@ impl Executor for LocalExecutor {
         } else {
             real_home.clone()
         };
-        let mut variables = env::inherited(std::env::vars(), shared.inherit_all);
-        if own_home {
+        let inherited = shared.variables.get_or_init(|| {
+            let mut variables = env::inherited(std::env::vars(), shared.inherit_all);
             variables.extend(env::tool_homes(&real_home));
-        }
-        variables.extend(
-            request
-                .env
-                .iter()
-                .map(|(name, value)| (name.clone(), value.clone())),
-        );
+            Arc::new(variables)
+        });
         let marks = Marks {
             run: request.run.to_string(),
             session: Some(format!("{}-{number}", std::process::id())),
@@ -196,7 +196,8 @@ impl Executor for LocalExecutor {
                 .collect(),
             run_dir,
             home,
-            env: variables,
+            inherited: Arc::clone(inherited),
+            env: request.env.clone(),
             marks,
             grace: shared.grace,
         };

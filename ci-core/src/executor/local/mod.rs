@@ -13,6 +13,7 @@ mod exec;
 )]
 mod local;
 mod process;
+mod programs;
 mod session;
 mod tree;
 

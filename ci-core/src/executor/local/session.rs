@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::process::{self, Contained};
 use super::tree::{self, Marks};
-use super::{dirs, exec};
+use super::{dirs, exec, programs};
 use crate::archive::{self, ArchiveError, ArchiveErrorKind, PackRoot};
 use crate::session::{
     Command, ExecIo, ExitStatus, Session, SessionError, SessionErrorKind, SessionInfo, TreeReader,
@@ -27,6 +27,9 @@ pub(super) struct SessionPlan {
     pub(super) own_dirs: Vec<PathBuf>,
     pub(super) run_dir: PathBuf,
     pub(super) home: PathBuf,
+    /// What the job sees of this process's variables.
+    pub(super) inherited: Arc<BTreeMap<String, String>>,
+    /// The variables of the job.
     pub(super) env: BTreeMap<String, String>,
     pub(super) marks: Marks,
     pub(super) grace: Duration,
@@ -105,10 +108,16 @@ impl LocalSession {
     }
 
     fn command(&self, command: &Command, words: &[&str], dir: &Path) -> tokio::process::Command {
-        let mut process = tokio::process::Command::new(words[0]);
+        let path = [&command.env, &self.plan.env, &*self.plan.inherited]
+            .into_iter()
+            .find_map(|variables| variables.get("PATH"));
+        // Found here and not by the child: the standard library then starts it with `posix_spawn`,
+        // which copies no page tables.
+        let program = programs::find(words[0], path.map_or("", String::as_str), dir);
+        let mut process = tokio::process::Command::new(program);
         process.args(&words[1..]).current_dir(dir).env_clear();
-        process.envs(&self.plan.env).env("HOME", &self.plan.home);
-        process.envs(&command.env);
+        process.envs(&*self.plan.inherited).envs(&self.plan.env);
+        process.env("HOME", &self.plan.home).envs(&command.env);
         process
     }
 }
