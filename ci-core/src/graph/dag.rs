@@ -165,43 +165,4 @@ impl Dag {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn dag(jobs: usize, edges: &[(usize, usize)]) -> Dag {
-        Dag::new(jobs, || {
-            edges.iter().map(|(from, to)| {
-                let edge = Edge {
-                    to: JobId::from_index(*to),
-                    accept: OutcomeSet::SUCCESS,
-                };
-                (JobId::from_index(*from), edge)
-            })
-        })
-    }
-
-    fn indices(jobs: &[JobId]) -> Vec<usize> {
-        jobs.iter().map(|job| job.index()).collect()
-    }
-
-    #[test]
-    fn orders_and_ranks_a_diamond() {
-        let dag = dag(4, &[(0, 1), (0, 2), (1, 3), (2, 3)]);
-        let order = dag.order().expect("no cycle");
-        assert_eq!(indices(&order), [0, 1, 2, 3]);
-        let weights = [1, 5, 2, 1];
-        assert_eq!(dag.ranks(&order, |job| weights[job.index()]), [7, 6, 3, 1]);
-    }
-
-    #[test]
-    fn finds_the_cycle_and_only_it() {
-        let dag = dag(5, &[(0, 1), (1, 2), (2, 3), (3, 1), (3, 4)]);
-        let Err(Cycle(path)) = dag.order() else {
-            panic!("there is a cycle")
-        };
-        let mut sorted = indices(&path);
-        let at = sorted.iter().position(|job| *job == 1).expect("1 is in it");
-        sorted.rotate_left(at);
-        assert_eq!(sorted, [1, 2, 3]);
-    }
-}
+mod tests;

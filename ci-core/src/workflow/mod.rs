@@ -1,9 +1,15 @@
 //! A workflow: a directed acyclic graph of jobs, as a trait and as data.
 
+mod check;
+mod expand;
 mod facts;
+mod filter;
+mod link;
+mod names;
 mod plan;
 mod problem;
 mod spec;
+mod suggest;
 #[expect(
     clippy::module_inception,
     reason = "the trait gives the module its name"

@@ -1,5 +1,6 @@
 //! A workflow as data.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,7 +107,12 @@ impl WorkflowSpec {
     /// Makes the jobs of one run: matrices and shards spelled out, jobs filtered by their conditions,
     /// names resolved.
     pub fn plan(&self, facts: &RunFacts) -> Result<Plan, InvalidWorkflow> {
-        Plan::new(self, facts)
+        Plan::new(Cow::Borrowed(self), facts)
+    }
+
+    /// Like [`plan`](Self::plan), for a workflow that is not needed any more: its jobs are not copied.
+    pub fn into_plan(self, facts: &RunFacts) -> Result<Plan, InvalidWorkflow> {
+        Plan::new(Cow::Owned(self), facts)
     }
 }
 
@@ -114,7 +120,7 @@ impl WorkflowSpec {
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct WorkflowBuilder {
-    spec: WorkflowSpec,
+    pub(super) spec: WorkflowSpec,
 }
 
 impl WorkflowBuilder {
