@@ -4,11 +4,14 @@ mod check;
 mod expand;
 mod facts;
 mod filter;
+mod form;
 mod link;
 mod names;
 mod plan;
 mod problem;
+mod read;
 mod spec;
+mod spec_error;
 mod suggest;
 #[expect(
     clippy::module_inception,
@@ -20,4 +23,5 @@ pub use facts::RunFacts;
 pub use plan::Plan;
 pub use problem::{InvalidWorkflow, Problem};
 pub use spec::{Budget, OverBudget, WorkflowBuilder, WorkflowSpec};
+pub use spec_error::{SpecError, SpecErrorKind};
 pub use workflow::{Workflow, WorkflowFn, workflow_fn};

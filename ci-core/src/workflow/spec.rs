@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{InvalidWorkflow, Plan, RunFacts};
 use crate::job::{GroupUse, JobSpec};
 
@@ -42,7 +44,10 @@ pub struct Budget {
 }
 
 /// What happens when a time budget is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OverBudget {
     /// The report says so.
