@@ -77,7 +77,7 @@ impl SpecError {
         }
         let mut this = Self::new(kind, message);
         this.line = u64::try_from(error.line()).ok();
-        this.column = u64::try_from(error.column()).ok();
+        this.column = u64::try_from(error.column().max(1)).ok();
         this
     }
 
@@ -100,9 +100,15 @@ impl SpecError {
             | Yaml::SerdeMissingField { .. } => SpecErrorKind::Form,
             _ => SpecErrorKind::Syntax,
         };
-        let message = serde_saphyr::DefaultMessageFormatter
-            .format_message(bare)
-            .into_owned();
+        let message = match bare {
+            Yaml::DuplicateMappingKey { key: Some(key), .. } => format!("`{key}` is there twice"),
+            Yaml::MultipleDocuments { .. } => {
+                "there is more than one YAML document; a workflow is one".to_owned()
+            }
+            _ => serde_saphyr::DefaultMessageFormatter
+                .format_message(bare)
+                .into_owned(),
+        };
         let mut this = Self::new(kind, message);
         if let Some(location) = error.location() {
             this.line = Some(location.line());

@@ -82,8 +82,11 @@ pub(super) fn check_options(job: &JobSpec, groups: &mut Groups, problems: &mut V
 pub(super) fn check_steps(job: &JobSpec, problems: &mut Vec<Problem>) {
     for (index, step) in job.steps.iter().enumerate() {
         let place = || {
-            let shown = step.display_name();
-            format!("job `{}`, step {} (`{shown}`)", job.name, index + 1)
+            let place = format!("job `{}`, step {}", job.name, index + 1);
+            match &*step.display_name() {
+                "" => place,
+                shown => format!("{place} (`{shown}`)"),
+            }
         };
         step::check(step, place, problems);
     }
