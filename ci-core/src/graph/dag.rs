@@ -163,6 +163,3 @@ impl Dag {
         ranks
     }
 }
-
-#[cfg(test)]
-mod tests;

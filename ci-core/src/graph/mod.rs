@@ -2,5 +2,9 @@
 
 mod cycle;
 mod dag;
+pub mod render;
 
 pub use dag::{Cycle, Dag, Edge};
+
+#[cfg(test)]
+mod tests;

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(condition: Condition, facts: &RunFacts, expected: bool) {
+    fn check(condition: &Condition, facts: &RunFacts, expected: bool) {
         assert_eq!(condition.holds(facts), Ok(expected), "{condition}");
     }
 
@@ -192,31 +192,39 @@ mod tests {
     fn lists_and_negation_follow_logic() {
         let facts = RunFacts::default().branch("main");
         let (yes, no) = (branch("main"), branch("dev"));
-        check(Condition::All(vec![]), &facts, true);
-        check(Condition::Any(vec![]), &facts, false);
-        check(Condition::All(vec![yes.clone(), no.clone()]), &facts, false);
-        check(Condition::Any(vec![no.clone(), yes.clone()]), &facts, true);
-        check(Condition::Not(Box::new(no)), &facts, true);
+        check(&Condition::All(vec![]), &facts, true);
+        check(&Condition::Any(vec![]), &facts, false);
+        check(
+            &Condition::All(vec![yes.clone(), no.clone()]),
+            &facts,
+            false,
+        );
+        check(&Condition::Any(vec![no.clone(), yes.clone()]), &facts, true);
+        check(&Condition::Not(Box::new(no)), &facts, true);
     }
 
     #[test]
     fn what_is_not_known_matches_nothing_but_changes_always_do() {
         let facts = RunFacts::default();
         let everything = || Pattern::Glob("**".into());
-        check(Condition::Branch(everything()), &facts, false);
-        check(Condition::Tag(everything()), &facts, false);
+        check(&Condition::Branch(everything()), &facts, false);
+        check(&Condition::Tag(everything()), &facts, false);
         let unset = Condition::Variable {
             name: "X".into(),
             matches: everything(),
         };
-        check(unset.clone(), &facts, false);
-        check(unset, &facts.clone().variable("X", ""), true);
-        check(Condition::Changed(vec!["a".into()]), &facts, true);
+        check(&unset, &facts, false);
+        check(&unset, &facts.clone().variable("X", ""), true);
+        check(&Condition::Changed(vec!["a".into()]), &facts, true);
         let nothing = facts.clone().changed_paths::<&str>([]);
-        check(Condition::Changed(vec!["**".into()]), &nothing, false);
+        check(&Condition::Changed(vec!["**".into()]), &nothing, false);
         let changed = facts.changed_paths(["docs/a.md", "src/x/lib.rs"]);
-        check(Condition::Changed(vec!["src/**".into()]), &changed, true);
-        check(Condition::Changed(vec!["src/*.rs".into()]), &changed, false);
+        check(&Condition::Changed(vec!["src/**".into()]), &changed, true);
+        check(
+            &Condition::Changed(vec!["src/*.rs".into()]),
+            &changed,
+            false,
+        );
     }
 
     #[test]

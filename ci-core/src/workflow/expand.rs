@@ -156,7 +156,7 @@ fn made_from(job: &JobSpec, values: &Combination<'_>, shard: Option<(u32, u32)>)
         name.push(')');
     }
     if let Some((index, total)) = shard.filter(|(_, total)| *total > 1) {
-        name.push_str(&format!(" {}/{total}", index + 1));
+        name = format!("{name} {}/{total}", index + 1);
     }
     let mut made = job.clone().with(|options| {
         options.matrix = None;
@@ -180,6 +180,7 @@ fn made_from(job: &JobSpec, values: &Combination<'_>, shard: Option<(u32, u32)>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::JobId;
 
     fn names(job: JobSpec) -> Vec<String> {
         let expanded = expand(Cow::Owned(vec![job]));
@@ -235,7 +236,7 @@ mod tests {
             ])
         );
         assert!(last.options.matrix.is_none() && last.options.parallelism.is_none());
-        let members = expanded.groups[0].members.jobs().map(|job| job.index());
+        let members = expanded.groups[0].members.jobs().map(JobId::index);
         assert_eq!(members.collect::<Vec<_>>(), [1, 2, 3, 4]);
     }
 

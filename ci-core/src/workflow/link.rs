@@ -115,20 +115,16 @@ impl Linker<'_> {
     /// The order of the jobs; a cycle of each knot of jobs that has none.
     fn order(&mut self, dag: &Dag) -> Vec<JobId> {
         let name = |id: &JobId| self.jobs[id.index()].name.to_string();
-        match dag.order() {
-            Ok(order) => {
-                self.follow_never(dag, &order);
-                order
-            }
-            Err(_) => {
-                for cycle in dag.cycles() {
-                    let mut path: Vec<String> = cycle.0.iter().map(name).collect();
-                    path.extend(path.first().cloned());
-                    self.problems.push(Problem::Cycle(path));
-                }
-                Vec::new()
-            }
+        if let Ok(order) = dag.order() {
+            self.follow_never(dag, &order);
+            return order;
         }
+        for cycle in dag.cycles() {
+            let mut path: Vec<String> = cycle.0.iter().map(name).collect();
+            path.extend(path.first().cloned());
+            self.problems.push(Problem::Cycle(path));
+        }
+        Vec::new()
     }
 
     /// Reports the jobs that wait for one that can never start.

@@ -25,3 +25,6 @@ pub use problem::{InvalidWorkflow, Problem};
 pub use spec::{Budget, OverBudget, WorkflowBuilder, WorkflowSpec};
 pub use spec_error::{SpecError, SpecErrorKind};
 pub use workflow::{Workflow, WorkflowFn, workflow_fn};
+
+#[cfg(test)]
+mod tests;

@@ -208,6 +208,3 @@ pub(super) fn validate(spec: &WorkflowSpec) -> Result<(), InvalidWorkflow> {
     );
     InvalidWorkflow::check(problems)
 }
-
-#[cfg(test)]
-mod tests;

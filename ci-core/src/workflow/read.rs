@@ -85,6 +85,3 @@ impl WorkflowSpec {
         schemars::schema_for!(WorkflowForm).to_value()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -94,7 +94,6 @@ impl WorkflowSpec {
     /// assert_eq!(workflow.jobs.len(), 3);
     /// # Ok::<(), ci_core::workflow::InvalidWorkflow>(())
     /// ```
-    #[must_use]
     pub fn builder(name: impl Into<Arc<str>>) -> WorkflowBuilder {
         WorkflowBuilder {
             spec: Self {

@@ -1,10 +1,10 @@
 //! Checks the policies of a job.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use super::step;
+use super::name;
+use super::step::{self, check_text};
 use super::workflow::{Groups, check_duration};
-use super::{name, step::check_text};
 use crate::job::{JobOptions, JobSpec, Matrix, Requirements, Retry, Start};
 use crate::workflow::{Problem, expand};
 
@@ -156,7 +156,7 @@ fn check_matrix(matrix: &Matrix, report: &mut impl FnMut(String)) {
             }
         }
     }
-    if matrix.include.iter().any(|extra| extra.is_empty()) {
+    if matrix.include.iter().any(BTreeMap::is_empty) {
         report("its matrix includes a combination of nothing".to_owned());
     }
     let small = matrix

@@ -231,9 +231,9 @@ impl From<&Retry> for RetryForm {
         let usual = Backoff::default();
         let backoff = BackoffForm {
             initial: Time(initial),
-            factor: (factor != usual.factor).then_some(factor),
+            factor: (factor.to_bits() != usual.factor.to_bits()).then_some(factor),
             limit: (limit != usual.limit).then_some(Time(limit)),
-            jitter: (jitter != usual.jitter).then_some(jitter),
+            jitter: (jitter.to_bits() != usual.jitter.to_bits()).then_some(jitter),
         };
         Self::Full(RetryFields {
             max: retry.max,

@@ -175,11 +175,10 @@ impl StepFields {
             Some(RunForm::Words(_)) if !self.shell.is_empty() => {
                 return Err("`shell` is for scripts; a list in `run` has no shell between".into());
             }
-            Some(_) => None,
             None if !self.shell.is_empty() => Some("shell"),
             None if self.dir.is_some() => Some("dir"),
             None if self.background => Some("background"),
-            None => None,
+            _ => None,
         };
         if let Some(field) = lonely {
             return Err(format!("`{field}` means something only beside `run`"));

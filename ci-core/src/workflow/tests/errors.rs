@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::*;
+use crate::workflow::{SpecError, WorkflowSpec};
 
 const HEAD: &str = "version: 1\nname: ci\njobs:\n";
 

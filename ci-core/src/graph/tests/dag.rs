@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 
-use super::*;
+use crate::graph::{Cycle, Dag, Edge};
+use crate::id::JobId;
+use crate::outcome::OutcomeSet;
 
 fn dag(jobs: usize, edges: &[(usize, usize)]) -> Dag {
     Dag::new(jobs, || {

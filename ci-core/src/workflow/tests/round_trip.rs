@@ -9,7 +9,6 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::*;
 use crate::job::{
     AllowFailure, Condition, FailureClass, GroupUse, JobOptions, JobSpec, Matrix, Need, Pattern,
     RetryOn, ServiceSpec, Start,
@@ -17,10 +16,10 @@ use crate::job::{
 use crate::outcome::{OutcomeKind, OutcomeSet};
 use crate::session::Program;
 use crate::step::{
-    ApprovalSpec, CacheLookup, CheckoutSpec, CommandSpec, CustomSpec, PathsSpec, RestoreCacheSpec,
-    SaveCacheSpec, StepWhen, WaitProbe, WaitSpec, WorkspaceSpec,
+    Action, ApprovalSpec, CacheLookup, CheckoutSpec, CommandSpec, CustomSpec, PathsSpec,
+    RestoreCacheSpec, SaveCacheSpec, StepSpec, StepWhen, WaitProbe, WaitSpec, WorkspaceSpec,
 };
-use crate::workflow::{Budget, OverBudget};
+use crate::workflow::{Budget, OverBudget, WorkflowSpec};
 
 /// Any text, and often one that YAML could take for something else.
 fn text() -> impl Strategy<Value = String> {
@@ -316,7 +315,9 @@ fn change() -> impl Strategy<Value = Change> {
 fn job() -> impl Strategy<Value = JobSpec> {
     let options = vec(change(), 0..4).prop_map(|changes| {
         let mut options = JobOptions::default();
-        changes.iter().for_each(|change| (change.0)(&mut options));
+        for change in &changes {
+            (change.0)(&mut options);
+        }
         options
     });
     (vec(need(), 0..3), vec(step(), 0..3), options).prop_map(|(needs, steps, options)| {
