@@ -2,11 +2,14 @@
 
 mod condition;
 mod options;
+mod pattern;
 mod policy;
 mod spec;
 
-pub use condition::{Condition, Pattern};
+pub use condition::Condition;
+pub(crate) use condition::Matchers;
 pub use options::{JobOptions, Requirements, ServiceSpec};
+pub use pattern::{Pattern, PatternError};
 pub use policy::{
     AllowFailure, Backoff, FailureClass, GroupUse, Matrix, Retry, RetryOn, Start, Timeouts,
 };

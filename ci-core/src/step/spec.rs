@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{CodeStep, SessionUse, Step};
 
 /// A step of a job as data: what to do, and the policies that hold for every kind of step.
@@ -27,7 +29,10 @@ pub struct StepSpec {
 }
 
 /// When a step runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StepWhen {
     /// Only while every step before it succeeded.
@@ -100,7 +105,10 @@ pub struct CheckoutSpec {
 }
 
 /// Which of the caches that match a key wins. The vendors differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CacheLookup {
     /// The cache of exactly that key; then the newest whose key starts with it.

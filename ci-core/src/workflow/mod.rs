@@ -1,9 +1,18 @@
 //! A workflow: a directed acyclic graph of jobs, as a trait and as data.
 
+mod check;
+mod expand;
 mod facts;
+mod filter;
+mod form;
+mod link;
+mod names;
 mod plan;
 mod problem;
+mod read;
 mod spec;
+mod spec_error;
+mod suggest;
 #[expect(
     clippy::module_inception,
     reason = "the trait gives the module its name"
@@ -14,4 +23,8 @@ pub use facts::RunFacts;
 pub use plan::Plan;
 pub use problem::{InvalidWorkflow, Problem};
 pub use spec::{Budget, OverBudget, WorkflowBuilder, WorkflowSpec};
+pub use spec_error::{SpecError, SpecErrorKind};
 pub use workflow::{Workflow, WorkflowFn, workflow_fn};
+
+#[cfg(test)]
+mod tests;

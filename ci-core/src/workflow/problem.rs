@@ -19,6 +19,14 @@ pub enum Problem {
         /// The job it may mean.
         did_you_mean: Option<String>,
     },
+    /// A job was chosen by a name that no job has.
+    #[error("there is no job `{name}`{}", suggestion(.did_you_mean.as_deref()))]
+    NoSuchJob {
+        /// The name.
+        name: String,
+        /// The job it may mean.
+        did_you_mean: Option<String>,
+    },
     /// Jobs wait for each other in a circle; the first name stands again at the end.
     #[error("jobs wait for each other: {}", .0.join(" -> "))]
     Cycle(Vec<String>),
@@ -78,7 +86,8 @@ impl InvalidWorkflow {
         }
     }
 
-    /// Everything that is wrong, in the order of the jobs.
+    /// Everything that is wrong: first values, then names, then dependencies, each in the order of
+    /// the jobs.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems

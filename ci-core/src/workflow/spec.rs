@@ -1,8 +1,11 @@
 //! A workflow as data.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::{InvalidWorkflow, Plan, RunFacts};
 use crate::job::{GroupUse, JobSpec};
@@ -41,7 +44,10 @@ pub struct Budget {
 }
 
 /// What happens when a time budget is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OverBudget {
     /// The report says so.
@@ -88,7 +94,6 @@ impl WorkflowSpec {
     /// assert_eq!(workflow.jobs.len(), 3);
     /// # Ok::<(), ci_core::workflow::InvalidWorkflow>(())
     /// ```
-    #[must_use]
     pub fn builder(name: impl Into<Arc<str>>) -> WorkflowBuilder {
         WorkflowBuilder {
             spec: Self {
@@ -106,7 +111,12 @@ impl WorkflowSpec {
     /// Makes the jobs of one run: matrices and shards spelled out, jobs filtered by their conditions,
     /// names resolved.
     pub fn plan(&self, facts: &RunFacts) -> Result<Plan, InvalidWorkflow> {
-        Plan::new(self, facts)
+        Plan::new(Cow::Borrowed(self), facts)
+    }
+
+    /// Like [`plan`](Self::plan), for a workflow that is not needed any more: its jobs are not copied.
+    pub fn into_plan(self, facts: &RunFacts) -> Result<Plan, InvalidWorkflow> {
+        Plan::new(Cow::Owned(self), facts)
     }
 }
 
@@ -114,7 +124,7 @@ impl WorkflowSpec {
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct WorkflowBuilder {
-    spec: WorkflowSpec,
+    pub(super) spec: WorkflowSpec,
 }
 
 impl WorkflowBuilder {

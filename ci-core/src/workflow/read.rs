@@ -1,0 +1,87 @@
+//! Reads and writes workflows as JSON and YAML.
+
+use std::path::Path;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::form::WorkflowForm;
+use super::{SpecError, WorkflowSpec};
+
+impl Serialize for WorkflowSpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        WorkflowForm::from(self).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for WorkflowSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        WorkflowForm::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl WorkflowSpec {
+    /// Reads the JSON form. What the jobs say is not judged yet: see [`validate`](Self::validate).
+    ///
+    /// ```
+    /// use ci_core::workflow::WorkflowSpec;
+    ///
+    /// let json = r#"{"version": 1, "name": "ci", "jobs": {"test": {"steps": [{"run": "cargo test"}]}}}"#;
+    /// assert_eq!(WorkflowSpec::from_json(json)?.jobs.len(), 1);
+    ///
+    /// let error = WorkflowSpec::from_json(r#"{"version": 2}"#).unwrap_err();
+    /// assert_eq!(error.line(), Some(1));
+    /// # Ok::<(), ci_core::workflow::SpecError>(())
+    /// ```
+    pub fn from_json(text: &str) -> Result<Self, SpecError> {
+        serde_json::from_str(text).map_err(|error| SpecError::json(&error))
+    }
+
+    /// Writes the JSON form, which [`from_json`](Self::from_json) reads back. A step that is code of
+    /// this program is written as its name only, and read back as
+    /// [`Action::Custom`](crate::step::Action::Custom).
+    pub fn to_json(&self) -> Result<String, SpecError> {
+        serde_json::to_string_pretty(self).map_err(|error| SpecError::json(&error))
+    }
+
+    /// Reads the YAML form, which is the same as the JSON form: YAML 1.2 with anchors and merge keys.
+    #[cfg(feature = "yaml")]
+    pub fn from_yaml(text: &str) -> Result<Self, SpecError> {
+        let options = serde_saphyr::options! {
+            strict_booleans: true,
+            with_snippet: false,
+        };
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| SpecError::yaml(&error))
+    }
+
+    /// Reads a file: JSON if its name ends with `.json`, else YAML.
+    pub fn from_path(path: impl AsRef<Path>) -> Result<Self, SpecError> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| SpecError::unreadable(error).in_file(path))?;
+        let json = path
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+        let spec = if json {
+            Self::from_json(&text)
+        } else {
+            Self::from_text(&text)
+        };
+        spec.map_err(|error| error.in_file(path))
+    }
+
+    #[cfg(feature = "yaml")]
+    fn from_text(text: &str) -> Result<Self, SpecError> {
+        Self::from_yaml(text)
+    }
+
+    #[cfg(not(feature = "yaml"))]
+    fn from_text(_: &str) -> Result<Self, SpecError> {
+        Err(SpecError::no_yaml())
+    }
+
+    /// The JSON Schema (draft 2020-12) of the form, for editors.
+    #[must_use]
+    pub fn json_schema() -> serde_json::Value {
+        schemars::schema_for!(WorkflowForm).to_value()
+    }
+}

@@ -1,0 +1,196 @@
+//! A workflow that could not be read, with the place in the file.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::WorkflowSpec;
+use super::suggest::Suggest;
+
+/// A workflow could not be read. Shown as `FILE:LINE:COLUMN: what is wrong`, as far as that is known.
+#[derive(Debug)]
+pub struct SpecError {
+    kind: SpecErrorKind,
+    message: String,
+    path: Option<PathBuf>,
+    line: Option<u64>,
+    column: Option<u64>,
+    hints: Vec<String>,
+    source: Option<std::io::Error>,
+}
+
+/// What kept a workflow from being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SpecErrorKind {
+    /// The file could not be read.
+    Unreadable,
+    /// The text is no JSON or YAML.
+    Syntax,
+    /// The text is fine and is no workflow.
+    Form,
+    /// This build does not read YAML.
+    Unsupported,
+}
+
+impl SpecError {
+    fn new(kind: SpecErrorKind, message: String) -> Self {
+        let hints = hints(&message);
+        Self {
+            kind,
+            message,
+            path: None,
+            line: None,
+            column: None,
+            hints,
+            source: None,
+        }
+    }
+
+    pub(super) fn unreadable(error: std::io::Error) -> Self {
+        let mut this = Self::new(SpecErrorKind::Unreadable, "cannot be read".to_owned());
+        this.source = Some(error);
+        this
+    }
+
+    #[cfg(not(feature = "yaml"))]
+    pub(super) fn no_yaml() -> Self {
+        let message = "this build reads no YAML".to_owned();
+        let mut this = Self::new(SpecErrorKind::Unsupported, message);
+        this.hints
+            .push("build with the feature `yaml`, or write the workflow as JSON".to_owned());
+        this
+    }
+
+    pub(super) fn json(error: &serde_json::Error) -> Self {
+        let kind = if error.is_data() {
+            SpecErrorKind::Form
+        } else {
+            SpecErrorKind::Syntax
+        };
+        let mut message = error.to_string();
+        if error.line() == 0 {
+            return Self::new(kind, message);
+        }
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        if let Some(bare) = message.strip_suffix(&place) {
+            message.truncate(bare.len());
+        }
+        let mut this = Self::new(kind, message);
+        this.line = u64::try_from(error.line()).ok();
+        this.column = u64::try_from(error.column().max(1)).ok();
+        this
+    }
+
+    #[cfg(feature = "yaml")]
+    pub(super) fn yaml(error: &serde_saphyr::Error) -> Self {
+        use serde_saphyr::{Error as Yaml, MessageFormatter as _};
+        let bare = error.without_snippet();
+        let kind = match bare {
+            Yaml::Message { .. }
+            | Yaml::Unexpected { .. }
+            | Yaml::NullIntoString { .. }
+            | Yaml::InvalidBooleanStrict { .. }
+            | Yaml::InvalidScalar { .. }
+            | Yaml::DuplicateMappingKey { .. }
+            | Yaml::SerdeInvalidType { .. }
+            | Yaml::SerdeInvalidValue { .. }
+            | Yaml::SerdeInvalidLength { .. }
+            | Yaml::SerdeUnknownVariant { .. }
+            | Yaml::SerdeUnknownField { .. }
+            | Yaml::SerdeMissingField { .. } => SpecErrorKind::Form,
+            _ => SpecErrorKind::Syntax,
+        };
+        let message = match bare {
+            Yaml::DuplicateMappingKey { key: Some(key), .. } => format!("`{key}` is there twice"),
+            Yaml::MultipleDocuments { .. } => {
+                "there is more than one YAML document; a workflow is one".to_owned()
+            }
+            _ => serde_saphyr::DefaultMessageFormatter
+                .format_message(bare)
+                .into_owned(),
+        };
+        let mut this = Self::new(kind, message);
+        if let Some(location) = error.location() {
+            this.line = Some(location.line());
+            this.column = Some(location.column());
+        }
+        this
+    }
+
+    pub(super) fn in_file(mut self, path: &Path) -> Self {
+        self.path = Some(path.to_owned());
+        self
+    }
+
+    /// What kind of trouble it was.
+    #[must_use]
+    pub fn kind(&self) -> SpecErrorKind {
+        self.kind
+    }
+
+    /// The file, where the workflow came from one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// The line, from 1.
+    #[must_use]
+    pub fn line(&self) -> Option<u64> {
+        self.line
+    }
+
+    /// The column, from 1.
+    #[must_use]
+    pub fn column(&self) -> Option<u64> {
+        self.column
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+}
+
+/// What may help with serde's messages.
+fn hints(message: &str) -> Vec<String> {
+    let mut hints = Vec::new();
+    if message.contains("missing field `version`") {
+        hints.push(format!("begin with `version: {}`", WorkflowSpec::VERSION));
+    }
+    let unknown = message
+        .strip_prefix("unknown field `")
+        .or_else(|| message.strip_prefix("unknown variant `"))
+        .and_then(|rest| rest.split_once("`, expected "));
+    if let Some((given, known)) = unknown {
+        let known = known.trim_start_matches("one of ").split([',', ' ', '`']);
+        let known = known.filter(|word| !word.is_empty());
+        if let Some(name) = Suggest::new().closest(given, known) {
+            hints.push(format!("did you mean `{name}`?"));
+        }
+    }
+    hints
+}
+
+impl fmt::Display for SpecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.path, self.line, self.column) {
+            (Some(path), Some(line), Some(column)) => {
+                write!(f, "{}:{line}:{column}: ", path.display())?;
+            }
+            (Some(path), _, _) => write!(f, "{}: ", path.display())?,
+            (None, Some(line), Some(column)) => write!(f, "line {line}, column {column}: ")?,
+            (None, _, _) => {}
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for SpecError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source
+            .as_ref()
+            .map(|error| error as &(dyn std::error::Error + 'static))
+    }
+}

@@ -1,0 +1,7 @@
+//! Tests of workflows: what is planned, what is read, what is refused.
+
+#[cfg(feature = "yaml")]
+mod errors;
+mod form;
+mod plan;
+mod round_trip;
