@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::cache::{CachePart, Published, touch};
+use super::tree::TreeRef;
 use super::workspace::{Conflict, LayerSource};
 use super::*;
 use crate::archive::raw::{archive, file, member, symlink};
@@ -164,7 +165,7 @@ fn writer(storage: &Storage, name: &str) -> Child {
 fn many_processes_write_the_same_keys_and_one_is_killed() {
     let (_temp, storage) = storage();
     let mut victim = writer(&storage, "victim");
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while storage.caches().unwrap().is_empty() {
         assert!(Instant::now() < deadline, "nothing was ever saved");
         std::thread::yield_now();
@@ -280,7 +281,7 @@ fn a_bomb_ends_where_its_record_says() {
     encoder.finish().unwrap();
     let object = storage.keep(object).unwrap();
     assert!(object.bytes < 100_000, "that is no bomb");
-    let tree = tree::TreeRef {
+    let tree = TreeRef {
         object,
         archive: 4096,
         links: Vec::new(),
@@ -288,7 +289,7 @@ fn a_bomb_ends_where_its_record_says() {
     let reader = storage.open_tree(&tree).unwrap();
     let error = unpack(reader, &temp.path().join("out"), &Limits::default()).unwrap_err();
     assert_eq!(error.entry(), Some("zeros"), "{error}");
-    let whole = tree::TreeRef {
+    let whole = TreeRef {
         archive: u64::MAX,
         ..tree
     };
