@@ -13,36 +13,68 @@ use crate::outcome::Outcome;
 use crate::step::{PathsSpec, Step, StepContext, StepError, StepRecord};
 use crate::storage::{Artifact, ArtifactKind, ArtifactSource, slashed};
 
-/// Keeps files as artifacts, test results or coverage reports. That there are none is worth a
-/// warning and no failure: the step often follows one that failed before it wrote them.
+/// Keeps files as artifacts. That there are none is worth a warning and no failure, for this step and
+/// those beside it: they often follow one that failed before it wrote them.
 #[derive(Debug, Clone)]
-pub struct StoreFiles {
-    kind: ArtifactKind,
-    spec: PathsSpec,
+pub struct StoreArtifacts(pub PathsSpec);
+
+/// Keeps test results.
+#[derive(Debug, Clone)]
+pub struct StoreTestResults(pub PathsSpec);
+
+/// Keeps coverage reports.
+#[derive(Debug, Clone)]
+pub struct StoreCoverage(pub PathsSpec);
+
+#[async_trait]
+impl Step for StoreArtifacts {
+    fn name(&self) -> &'static str {
+        "store artifacts"
+    }
+
+    async fn run(&self, cx: &StepContext) -> Result<Outcome, StepError> {
+        keep(cx, &self.0, ArtifactKind::Artifact).await
+    }
 }
 
-impl StoreFiles {
-    /// Keeps artifacts.
-    #[must_use]
-    pub fn artifacts(spec: PathsSpec) -> Self {
-        let kind = ArtifactKind::Artifact;
-        Self { kind, spec }
+#[async_trait]
+impl Step for StoreTestResults {
+    fn name(&self) -> &'static str {
+        "store test results"
     }
 
-    /// Keeps test results.
-    #[must_use]
-    pub fn test_results(spec: PathsSpec) -> Self {
-        let kind = ArtifactKind::TestResults;
-        Self { kind, spec }
+    async fn run(&self, cx: &StepContext) -> Result<Outcome, StepError> {
+        keep(cx, &self.0, ArtifactKind::TestResults).await
+    }
+}
+
+#[async_trait]
+impl Step for StoreCoverage {
+    fn name(&self) -> &'static str {
+        "store coverage"
     }
 
-    /// Keeps coverage reports.
-    #[must_use]
-    pub fn coverage(spec: PathsSpec) -> Self {
-        let kind = ArtifactKind::Coverage;
-        Self { kind, spec }
+    async fn run(&self, cx: &StepContext) -> Result<Outcome, StepError> {
+        keep(cx, &self.0, ArtifactKind::Coverage).await
     }
+}
 
+async fn keep(
+    cx: &StepContext,
+    spec: &PathsSpec,
+    kind: ArtifactKind,
+) -> Result<Outcome, StepError> {
+    let files = StoreFiles { kind, spec };
+    ended(cx, files.store(cx).await)
+}
+
+/// The work of the three steps.
+struct StoreFiles<'a> {
+    kind: ArtifactKind,
+    spec: &'a PathsSpec,
+}
+
+impl StoreFiles<'_> {
     async fn store(&self, cx: &StepContext) -> Result<Outcome, StepError> {
         let storage = storage(cx)?;
         let source = ArtifactSource {
@@ -59,7 +91,7 @@ impl StoreFiles {
         for mut place in places {
             if let Some(reader) = copy_out(cx, &place).await? {
                 let (storage, source) = (Arc::clone(&storage), source.clone());
-                let naming = Naming::new(&self.spec);
+                let naming = Naming::new(self.spec);
                 let kept;
                 (place, kept) = blocking("keep the files", move || {
                     let mut name = |path: &EntryPath| {
@@ -108,22 +140,6 @@ impl StoreFiles {
                 digest: Some(file.digest),
             });
         }
-    }
-}
-
-#[async_trait]
-impl Step for StoreFiles {
-    fn name(&self) -> &'static str {
-        match self.kind {
-            ArtifactKind::Artifact => "store artifacts",
-            ArtifactKind::TestResults => "store test results",
-            ArtifactKind::Coverage => "store coverage",
-        }
-    }
-
-    async fn run(&self, cx: &StepContext) -> Result<Outcome, StepError> {
-        let result = self.store(cx).await;
-        ended(cx, result)
     }
 }
 

@@ -16,7 +16,7 @@ mod transfer;
 mod workspace;
 
 #[cfg(feature = "storage")]
-pub use artifacts::StoreFiles;
+pub use artifacts::{StoreArtifacts, StoreCoverage, StoreTestResults};
 #[cfg(feature = "storage")]
 pub use cache::{RestoreCache, SaveCache};
 #[cfg(feature = "storage")]

@@ -6,7 +6,7 @@ use super::kit::{Done, Job, storage, words};
 use crate::event::StoredKind;
 use crate::id::RunId;
 use crate::step::PathsSpec;
-use crate::steps::StoreFiles;
+use crate::steps::{StoreArtifacts, StoreCoverage, StoreTestResults};
 
 async fn kept(paths: &[&str], exclude: &[&str], destination: Option<&str>) -> Done {
     let (_temp, storage) = storage();
@@ -19,7 +19,7 @@ async fn kept(paths: &[&str], exclude: &[&str], destination: Option<&str>) -> Do
     let mut spec = PathsSpec::new(words(paths));
     spec.exclude = words(exclude);
     spec.destination = destination.map(str::to_owned);
-    job.run(StoreFiles::artifacts(spec)).await.ok()
+    job.run(StoreArtifacts(spec)).await.ok()
 }
 
 fn names(done: &Done) -> Vec<&str> {
@@ -90,23 +90,29 @@ async fn what_cannot_be_kept_is_a_warning() {
 async fn results_and_coverage_are_kept_as_what_they_are() {
     let (temp, storage) = storage();
     let run = RunId::new();
-    let elsewhere = |job: &Job| job.machine.elsewhere();
-    for (make, kind) in [
-        (
-            StoreFiles::test_results as fn(_) -> _,
-            StoredKind::TestResults,
-        ),
-        (StoreFiles::coverage, StoredKind::Coverage),
-    ] {
+    let new = || {
         let job = Job::new(run, "job", &storage);
-        let dir = elsewhere(&job);
+        let dir = job.machine.elsewhere();
         job.machine
             .write(&format!("{dir}/junit.xml"), "<testsuite/>");
-        let step = make(PathsSpec::new([dir.clone()]));
-        let done = job.run(step).await.ok();
-        let path = format!("{}/junit.xml", dir.trim_start_matches('/'));
-        assert_eq!(done.stored(), [(kind, path.as_str())]);
-    }
+        (job, dir)
+    };
+    let path = |dir: &str| format!("{}/junit.xml", dir.trim_start_matches('/'));
+    let (job, dir) = new();
+    let done = job
+        .run(StoreTestResults(PathsSpec::new([dir.clone()])))
+        .await
+        .ok();
+    assert_eq!(
+        done.stored(),
+        [(StoredKind::TestResults, path(&dir).as_str())]
+    );
+    let (job, dir) = new();
+    let done = job
+        .run(StoreCoverage(PathsSpec::new([dir.clone()])))
+        .await
+        .ok();
+    assert_eq!(done.stored(), [(StoredKind::Coverage, path(&dir).as_str())]);
     let listed = storage.artifacts(run, Some("job")).unwrap();
     assert_eq!(listed.len(), 2);
     assert_eq!(listed[0].digest, listed[1].digest);
