@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::files::{Base, places};
+use super::files::{Base, Place, places};
 use super::transfer::{base, blocking, copy_in, copy_out, ended, size, storage, warn};
 use crate::event::StoredKind;
 use crate::outcome::Outcome;
@@ -46,19 +46,9 @@ impl PersistWorkspace {
         for path in paths.iter_mut().filter(|path| path.starts_with('~')) {
             *path = outer.absolute(path);
         }
-        // Paths are relative to the root here, and to another root in the job that attaches them.
-        let inner = Base::below(&root);
-        let mut found = match places(&inner, &paths, &[]) {
-            Ok(found) => found,
-            Err(problem) => return Ok(Outcome::failed(problem.to_string())),
-        };
-        let outside = found.iter().find(|place| place.dir != ".");
-        if let Some(path) = outside.and_then(|place| place.unmatched().next()) {
-            let words = format!("`{path}` is not below the root `{}`", self.0.root);
-            return Ok(Outcome::failed(words));
-        }
-        let Some(mut place) = found.pop() else {
-            return Ok(Outcome::Success);
+        let mut place = match self.place(&root, &paths) {
+            Ok(place) => place,
+            Err(problem) => return Ok(Outcome::failed(problem)),
         };
         place.dir.clone_from(&root);
         let Some(reader) = copy_out(cx, &place).await? else {
@@ -105,6 +95,18 @@ impl PersistWorkspace {
             digest: Some(tree.object.digest),
         });
         Ok(Outcome::Success)
+    }
+
+    /// The files to add. Paths are relative to the root here, and to another root in the job that
+    /// attaches them: none may lead out of it.
+    fn place(&self, root: &str, paths: &[String]) -> Result<Place, String> {
+        let mut found =
+            places(&Base::below(root), paths, &[]).map_err(|problem| problem.to_string())?;
+        let outside = found.iter().find(|place| place.dir != ".");
+        if let Some(path) = outside.and_then(|place| place.unmatched().next()) {
+            return Err(format!("`{path}` is not below the root `{}`", self.0.root));
+        }
+        found.pop().ok_or_else(|| "no path is named".to_owned())
     }
 }
 
