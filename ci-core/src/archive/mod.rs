@@ -10,13 +10,15 @@ mod pack;
 mod path;
 mod place;
 mod read;
+mod stream;
 mod unpack;
 
 pub use error::{ArchiveError, ArchiveErrorKind};
 pub use glob::Selector;
-pub use pack::{PackRoot, Packed, pack, pack_stream};
+pub use pack::{PackRoot, Packed, pack};
 pub use path::EntryPath;
 pub use read::{Entry, EntryKind, Limits, Totals, read_entries};
+pub use stream::pack_stream;
 #[cfg(feature = "storage")]
 pub(crate) use unpack::Tree;
 pub use unpack::{Unpacked, unpack};

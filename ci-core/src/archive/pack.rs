@@ -4,14 +4,12 @@ use std::collections::HashMap;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::UNIX_EPOCH;
 
 use tar::{Builder, EntryType, Header};
 
 use super::glob::{Selector, Verdict};
 use super::{ArchiveError, ArchiveErrorKind};
-use crate::session::TreeReader;
 
 /// A host directory and the part of it that goes into an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,33 +76,8 @@ pub fn pack(roots: &[PackRoot], out: impl Write) -> Result<Packed, ArchiveError>
     write(roots, &selectors, out)
 }
 
-/// Packs `roots` in a thread of its own and gives the archive to read: never more than 256 KiB of it
-/// are in memory, and a reader that is dropped ends the thread. Missing roots and bad globs are
-/// reported at once, everything else as an error of the reader.
-pub fn pack_stream(roots: Vec<PackRoot>) -> Result<TreeReader, ArchiveError> {
-    let selectors = check(&roots)?;
-    // Bounded, so that packing waits for whoever reads.
-    let (sender, receiver) = sync_channel(4);
-    let work = move || {
-        let pipe = io::BufWriter::with_capacity(CHUNK, PipeWriter(sender.clone()));
-        if let Err(error) = write(&roots, &selectors, pipe) {
-            let _ = sender.send(Err(error.into()));
-        }
-    };
-    std::thread::Builder::new()
-        .name("pack".to_owned())
-        .spawn(work)
-        .map_err(|error| ArchiveError::io("start packing", "thread", error))?;
-    Ok(Box::new(PipeReader {
-        receiver,
-        chunk: Vec::new(),
-        at: 0,
-    }))
-}
-
-const CHUNK: usize = 64 * 1024;
-
-fn check(roots: &[PackRoot]) -> Result<Vec<Selector>, ArchiveError> {
+/// Looks for the roots and compiles their globs.
+pub(super) fn check(roots: &[PackRoot]) -> Result<Vec<Selector>, ArchiveError> {
     roots
         .iter()
         .map(|root| {
@@ -117,7 +90,8 @@ fn check(roots: &[PackRoot]) -> Result<Vec<Selector>, ArchiveError> {
         .collect()
 }
 
-fn write(
+/// Writes the archive of roots that were checked.
+pub(super) fn write(
     roots: &[PackRoot],
     selectors: &[Selector],
     out: impl Write,
@@ -440,46 +414,6 @@ impl<R: Read> Read for Counted<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(into)?;
         self.read += read as u64;
-        Ok(read)
-    }
-}
-
-type Chunk = io::Result<Vec<u8>>;
-
-struct PipeWriter(SyncSender<Chunk>);
-
-impl Write for PipeWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0
-            .send(Ok(bytes.to_vec()))
-            .map_err(|_| io::ErrorKind::BrokenPipe)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-struct PipeReader {
-    receiver: Receiver<Chunk>,
-    chunk: Vec<u8>,
-    at: usize,
-}
-
-impl Read for PipeReader {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        while self.at == self.chunk.len() {
-            match self.receiver.recv() {
-                Ok(chunk) => self.chunk = chunk?,
-                // The packer is done, or died: without the end mark nobody takes the archive for
-                // whole.
-                Err(_) => return Ok(0),
-            }
-            self.at = 0;
-        }
-        let read = (&self.chunk[self.at..]).read(into)?;
-        self.at += read;
         Ok(read)
     }
 }

@@ -1,6 +1,8 @@
 //! The name of an archive entry once it is known to stay below its root.
 
-use std::ffi::{OsStr, OsString};
+#[cfg(unix)]
+use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
@@ -52,6 +54,7 @@ impl EntryPath {
     }
 
     /// Its last component; empty for the root.
+    #[cfg(all(unix, not(ci_core_portable)))]
     pub(super) fn name(&self) -> &OsStr {
         self.0.file_name().unwrap_or_default()
     }

@@ -253,6 +253,19 @@ fn half_an_archive_never_passes_for_a_whole_one() {
         .unwrap();
     let error = stream.read_to_end(&mut Vec::new()).unwrap_err();
     assert!(error.to_string().contains("big"), "{error}");
+    // An error between two entries, where the archive read so far looks like a whole one.
+    let second = tempfile::tempdir().unwrap();
+    let later = second.path().join("later");
+    fs::create_dir(&later).unwrap();
+    fs::write(&big, vec![1; 10 << 20]).unwrap();
+    let roots = [temp.path(), &later].map(|dir| PackRoot::new("", dir));
+    let mut stream = pack_stream(roots.to_vec()).unwrap();
+    stream.read_exact(&mut start).unwrap();
+    fs::remove_dir(&later).unwrap();
+    fs::write(&later, "no directory any more").unwrap();
+    let whole = start.chain(stream);
+    let error = unpack(whole, &second.path().join("out"), &Limits::default()).unwrap_err();
+    assert_eq!(error.kind(), ArchiveErrorKind::Io, "{error}");
     // A reader that stops in the middle leaves no thread behind that waits for ever: dropping it is
     // all there is to do.
     let mut stream = pack_stream(vec![PackRoot::new("", temp.path())]).unwrap();

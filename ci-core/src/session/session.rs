@@ -30,7 +30,8 @@ pub trait Session: Send + Sync {
     async fn exec(&self, command: &Command, io: ExecIo) -> Result<ExitStatus, SessionError>;
 
     /// Unpacks a tar archive under `dir` (absolute, or relative to the working directory; `~` is the
-    /// home), keeping modes and symbolic links. An entry that would leave `dir` is refused by name.
+    /// home), keeping modes and symbolic links. `dir` is made if it is missing. An entry that would
+    /// leave `dir` is refused by name.
     async fn copy_in(&self, tree: TreeReader, dir: &str) -> Result<(), SessionError>;
 
     /// Packs the selected files as a tar archive. A root that does not exist is an error of kind

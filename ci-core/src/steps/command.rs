@@ -50,7 +50,10 @@ impl Step for RunCommand {
         }
         cx.session().await?;
         for (name, value) in cx.env().iter() {
-            command.env.entry(name.clone()).or_insert_with(|| value.clone());
+            command
+                .env
+                .entry(name.clone())
+                .or_insert_with(|| value.clone());
         }
         cx.services().background(command, cx.output().clone());
         Ok(Outcome::Success)

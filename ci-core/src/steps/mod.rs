@@ -1,4 +1,29 @@
 //! The built-in steps.
+
+mod approval;
+#[cfg(feature = "storage")]
+mod artifacts;
+#[cfg(feature = "storage")]
+mod cache;
+mod checkout;
+#[cfg(feature = "storage")]
+mod checksum;
 mod command;
-use std::sync::Arc; use crate::step::*;
-pub(crate) fn resolve(action: &Action, _r: &StepRegistry) -> Result<Arc<dyn Step>, StepError> { match action { Action::Code(c) => Ok(Arc::clone(c.step())), Action::Run(c) => Ok(Arc::new(command::RunCommand(c.clone()))), _ => Err(StepError::new("stub")) } }
+mod dispatch;
+#[cfg(feature = "storage")]
+mod files;
+#[cfg(test)]
+mod storage_tests;
+#[cfg(feature = "storage")]
+mod transfer;
+mod wait;
+#[cfg(feature = "storage")]
+mod workspace;
+
+#[cfg(feature = "storage")]
+pub use artifacts::{StoreArtifacts, StoreCoverage, StoreTestResults};
+#[cfg(feature = "storage")]
+pub use cache::{RestoreCache, SaveCache};
+pub(crate) use dispatch::resolve;
+#[cfg(feature = "storage")]
+pub use workspace::{AttachWorkspace, PersistWorkspace};

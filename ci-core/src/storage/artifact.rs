@@ -184,11 +184,12 @@ impl Storage {
     ) -> Result<Kept, StorageError> {
         let found = self.keep_files(reader)?;
         let mut kept = Kept::default();
-        let mut add = |path: &EntryPath, content: Option<&Content>| match content
-            .and_then(|content| Some((content, normal(Path::new(&place(path)))?)))
-        {
-            Some((content, path)) => kept.files.push(source.artifact(path, content)),
-            None => kept.left_out.push(path.to_string()),
+        let mut add = |path: &EntryPath, content: Option<&Content>| {
+            let name = normal(Path::new(&place(path)));
+            match name.zip(content) {
+                Some((name, content)) => kept.files.push(source.artifact(name, content)),
+                None => kept.left_out.push(path.to_string()),
+            }
         };
         for (path, content) in found.files.values() {
             add(path, Some(content));

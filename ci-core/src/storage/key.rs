@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A cache key with places to fill, in the notation that CircleCI took from Go's `text/template`.
+/// A cache key with places to fill, in the notation that `CircleCI` took from Go's `text/template`.
 ///
 /// | place | stands for |
 /// |---|---|

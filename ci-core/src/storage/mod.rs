@@ -31,12 +31,12 @@ mod workspace;
 pub(crate) use artifact::ArtifactSource;
 pub use artifact::{Artifact, ArtifactKind, ArtifactReader};
 pub use cache::CacheInfo;
-pub(crate) use cache::{CachePart, HitPart, Published};
+pub(crate) use cache::{CachePart, Published};
 pub use error::{StorageError, StorageErrorKind};
 pub use gc::GcReport;
 pub use key::{KeyError, KeyLookup, KeyTemplate, KeyValue};
 pub use storage::Storage;
-pub(crate) use tree::{OutsideLink, TreeRef, slashed};
+pub(crate) use tree::{OutsideLink, slashed};
 pub(crate) use workspace::LayerSource;
 
 #[cfg(test)]

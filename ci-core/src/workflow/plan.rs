@@ -62,22 +62,6 @@ impl Plan {
         })
     }
 
-    /// x
-    pub fn find(&self, name: &str) -> Option<JobId> {
-        self.jobs
-            .iter()
-            .position(|j| &*j.name == name)
-            .map(JobId::from_index)
-    }
-    /// x
-    pub fn upstream(&self, _: JobId) -> Vec<JobId> {
-        Vec::new()
-    }
-    /// x
-    pub fn restrict(&self, _: &[String], _: bool) -> Result<Self, InvalidWorkflow> {
-        Ok(self.clone())
-    }
-
     /// The job with this id.
     #[must_use]
     pub fn job(&self, id: JobId) -> &JobSpec {

@@ -18,7 +18,7 @@ mod place;
 pub(super) use place::{Place, Trouble};
 #[cfg(any(not(unix), ci_core_portable))]
 pub(super) use portable::PortablePlace as HostPlace;
-#[cfg(all(test, unix, not(ci_core_portable)))]
+#[cfg(all(test, unix))]
 pub(super) use portable::PortablePlace;
 #[cfg(all(unix, not(ci_core_portable)))]
 pub(super) use unix::UnixPlace as HostPlace;

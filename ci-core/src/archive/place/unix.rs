@@ -1,9 +1,10 @@
 //! A place on Unix, reached only through directory descriptors and never through a link.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -144,9 +145,8 @@ impl Place for UnixPlace {
         mode: u32,
         modified: SystemTime,
     ) -> Result<(), Trouble> {
-        let directory = self.walk(path.as_path(), false)?;
-        let mode = Mode::from_raw_mode(mode);
-        rustix::fs::fchmod(&directory, mode).map_err(io::Error::from)?;
+        let directory = File::from(self.walk(path.as_path(), false)?);
+        directory.set_permissions(Permissions::from_mode(mode))?;
         rustix::fs::futimens(&directory, &timestamps(modified)).map_err(io::Error::from)?;
         Ok(())
     }

@@ -1,0 +1,121 @@
+//! Keeping files after the job.
+
+use std::os::unix::fs::symlink;
+
+use super::kit::{Done, Job, storage, words};
+use crate::event::StoredKind;
+use crate::id::RunId;
+use crate::step::PathsSpec;
+use crate::steps::{StoreArtifacts, StoreCoverage, StoreTestResults};
+
+async fn kept(paths: &[&str], exclude: &[&str], destination: Option<&str>) -> Done {
+    let (_temp, storage) = storage();
+    let job = Job::new(RunId::new(), "job", &storage);
+    job.machine.write("report/index.html", "<html>");
+    job.machine.write("report/data/x.json", "{}");
+    job.machine.write("one.txt", "1");
+    job.machine.write("two.txt", "22");
+    symlink("one.txt", job.machine.path("latest.txt")).unwrap();
+    let mut spec = PathsSpec::new(words(paths));
+    spec.exclude = words(exclude);
+    spec.destination = destination.map(str::to_owned);
+    job.run(StoreArtifacts(spec)).await.ok()
+}
+
+fn names(done: &Done) -> Vec<&str> {
+    let mut names: Vec<_> = done.stored().into_iter().map(|(_, name)| name).collect();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test]
+async fn files_stand_where_they_were_told_to() {
+    let all = ["report/data/x.json", "report/index.html"];
+    for (paths, exclude, destination, expected) in [
+        (&["report"][..], &[][..], None, &all[..]),
+        (&["report/**/*.json"], &[], None, &all[..1]),
+        (&["report"], &["**/*.json"], None, &all[1..]),
+        (
+            &["report"],
+            &["report/data"],
+            Some("html"),
+            &["html/index.html"],
+        ),
+        (
+            &["report/"],
+            &[],
+            Some("html/"),
+            &["html//data/x.json", "html//index.html"],
+        ),
+        (&["one.txt"], &[], Some("renamed.txt"), &["renamed.txt"]),
+        (&["one.txt"], &[], Some("dir/"), &["dir/one.txt"]),
+        (
+            &["one.txt", "two.txt"],
+            &[],
+            Some("dir"),
+            &["dir/one.txt", "dir/two.txt"],
+        ),
+        (
+            &["*.txt"],
+            &[],
+            Some("/dir"),
+            &["dir/latest.txt", "dir/one.txt", "dir/two.txt"],
+        ),
+    ] {
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|name| name.replace("//", "/"))
+            .collect();
+        let done = kept(paths, exclude, destination).await;
+        assert_eq!(names(&done), expected, "{paths:?} {destination:?}");
+        assert!(done.warnings().is_empty(), "{:?}", done.warnings());
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_kept_is_a_warning() {
+    let done = kept(&["none", "latest.txt"], &[], None).await;
+    assert_eq!(names(&done), [""; 0]);
+    assert_eq!(done.warnings().len(), 2, "{:?}", done.warnings());
+    let done = kept(&["one.txt"], &[], Some("../../evil")).await;
+    assert_eq!(names(&done), [""; 0]);
+    assert!(
+        done.warnings()[0].contains("`one.txt`"),
+        "{:?}",
+        done.warnings()
+    );
+}
+
+#[tokio::test]
+async fn results_and_coverage_are_kept_as_what_they_are() {
+    let (temp, storage) = storage();
+    let run = RunId::new();
+    let new = || {
+        let job = Job::new(run, "job", &storage);
+        let dir = job.machine.elsewhere();
+        job.machine
+            .write(&format!("{dir}/junit.xml"), "<testsuite/>");
+        (job, dir)
+    };
+    let path = |dir: &str| format!("{}/junit.xml", dir.trim_start_matches('/'));
+    let (job, dir) = new();
+    let done = job
+        .run(StoreTestResults(PathsSpec::new([dir.clone()])))
+        .await
+        .ok();
+    assert_eq!(
+        done.stored(),
+        [(StoredKind::TestResults, path(&dir).as_str())]
+    );
+    let (job, dir) = new();
+    let done = job
+        .run(StoreCoverage(PathsSpec::new([dir.clone()])))
+        .await
+        .ok();
+    assert_eq!(done.stored(), [(StoredKind::Coverage, path(&dir).as_str())]);
+    let listed = storage.artifacts(run, Some("job")).unwrap();
+    assert_eq!(listed.len(), 2);
+    assert_eq!(listed[0].digest, listed[1].digest);
+    let dest = temp.path().join("out");
+    assert_eq!(storage.export(run, "job", &dest).unwrap().len(), 2);
+}

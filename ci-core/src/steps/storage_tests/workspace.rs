@@ -1,0 +1,112 @@
+//! Handing files down from job to job.
+
+use super::kit::{Done, Job, storage, words};
+use crate::event::StoredKind;
+use crate::id::RunId;
+use crate::step::WorkspaceSpec;
+use crate::steps::{AttachWorkspace, PersistWorkspace};
+
+fn persist(root: &str, paths: &[&str]) -> PersistWorkspace {
+    PersistWorkspace(WorkspaceSpec {
+        root: root.to_owned(),
+        paths: words(paths),
+    })
+}
+
+fn attach(root: &str) -> AttachWorkspace {
+    AttachWorkspace(WorkspaceSpec {
+        root: root.to_owned(),
+        paths: Vec::new(),
+    })
+}
+
+#[tokio::test]
+async fn later_jobs_win_and_strangers_conflict() {
+    let (_temp, storage) = storage();
+    let run = RunId::new();
+    let new = |name: &str, upstream: &[&str]| {
+        let mut job = Job::new(run, name, &storage);
+        job.upstream = upstream.iter().map(|&job| job.into()).collect();
+        job
+    };
+    let base = new("base", &[]);
+    base.machine.write("out/lib/a", "base");
+    base.machine.write("out/lib/b", "base");
+    base.machine.write("out/skipped", "x");
+    let done = base.run(persist("out", &["lib", "*.none"])).await.ok();
+    assert_eq!(done.stored(), [(StoredKind::Workspace, "out")]);
+    assert_eq!(
+        done.warnings(),
+        ["there is no `*.none` to add to the workspace"]
+    );
+    for name in ["left", "right"] {
+        let job = new(name, &["base"]);
+        job.machine.write("~/ws/lib/b", name);
+        job.machine.write("~/ws/lib/same", "same");
+        job.run(persist("~/ws", &["~/ws/lib"])).await.ok();
+    }
+    let last = new("last", &["base", "left", "right"]);
+    last.machine.write("deep/ws/lib/a", "in the way");
+    let done = last.run(attach("deep/ws")).await.ok();
+    let read = |path: &str| done.machine.read(path).unwrap();
+    assert_eq!(read("deep/ws/lib/a"), "base");
+    assert_eq!(read("deep/ws/lib/b"), "right");
+    assert_eq!(read("deep/ws/lib/same"), "same");
+    assert_eq!(done.machine.read("deep/ws/skipped"), None);
+    let [warning] = done.warnings()[..] else {
+        panic!("{:?}", done.warnings());
+    };
+    for word in ["`left`", "`right`", "`lib/b`"] {
+        assert!(warning.contains(word), "{warning}");
+    }
+    let first = new("first", &[]).run(attach(".")).await.ok();
+    assert!(
+        first.said.contains("no job before this one"),
+        "{}",
+        first.said
+    );
+}
+
+async fn failing(root: &str, paths: &[&str]) -> Done {
+    let (_temp, storage) = storage();
+    let job = Job::new(RunId::new(), "job", &storage);
+    job.machine.write("ws/x", "x");
+    job.run(persist(root, paths)).await
+}
+
+#[tokio::test]
+async fn what_cannot_be_added_fails_the_step() {
+    for (root, paths, words) in [
+        ("ws", &["y", "z"][..], "nothing below `ws` matches `y`, `z`"),
+        (
+            "none",
+            &["x"],
+            "the root `none` of the workspace does not exist",
+        ),
+        ("ws", &["../other"], "`../other` is not below the root `ws`"),
+        (
+            "ws",
+            &["/etc/passwd"],
+            "`/etc/passwd` is not below the root `ws`",
+        ),
+    ] {
+        let done = failing(root, paths).await;
+        assert!(done.failure().contains(words), "{}", done.failure());
+    }
+}
+
+#[tokio::test]
+async fn the_working_directory_of_the_job_counts() {
+    let (_temp, storage) = storage();
+    let run = RunId::new();
+    let mut job = Job::new(run, "job", &storage);
+    job.spec = job
+        .spec
+        .with(|options| options.working_dir = Some("sub".to_owned()));
+    job.machine.write("sub/out/x", "x");
+    job.run(persist("out", &["x"])).await.ok();
+    let mut next = Job::new(run, "next", &storage);
+    next.upstream = vec!["job".into()];
+    let done = next.run(attach(".")).await.ok();
+    assert_eq!(done.machine.read("x").as_deref(), Some("x"));
+}
