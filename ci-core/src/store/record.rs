@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::OwnerId;
 use crate::clock::Timestamp;
 use crate::event::{EventRecord, JobResult};
 use crate::id::RunId;
@@ -126,17 +127,6 @@ pub struct RunPage {
     pub total: u64,
     /// The runs of this part.
     pub runs: Vec<RunSummary>,
-}
-
-/// A process that drives runs and holds leases. Made anew for each process and run.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct OwnerId(pub Arc<str>);
-impl OwnerId {
-    /// x
-    pub fn for_this_process() -> Self {
-        Self("x".into())
-    }
 }
 
 /// Wanted: a place in a counted group.

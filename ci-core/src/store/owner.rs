@@ -1,0 +1,72 @@
+//! Who drives a run, and whether it lives.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A process that drives a run and holds leases. Made anew for each run, so that two runs of one
+/// process do not share a life.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OwnerId(pub Arc<str>);
+
+impl OwnerId {
+    /// A new owner in this process. The id holds the machine's boot, the process and its start, so
+    /// that other processes of the machine can tell whether it lives.
+    #[must_use]
+    pub fn for_this_process() -> Self {
+        let pid = std::process::id();
+        let start = process_start(pid).unwrap_or_default();
+        Self(format!("{}:{pid}:{start}:{}", machine(), Uuid::now_v7()).into())
+    }
+
+    /// Whether the owner's process is known to live or to be gone; `None` if it is on another machine
+    /// or the system does not say.
+    #[must_use]
+    pub fn lives(&self) -> Option<bool> {
+        let mut parts = self.0.split(':');
+        let (Some(on), Some(pid), Some(start)) = (parts.next(), parts.next(), parts.next()) else {
+            return None;
+        };
+        if on != machine() || start.is_empty() {
+            return None;
+        }
+        let now = process_start(pid.parse().ok()?);
+        Some(now.is_some_and(|now| now == start))
+    }
+}
+
+/// Names this machine since it was started; empty where the system does not say.
+fn machine() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map(|id| id.trim().to_owned())
+        .unwrap_or_default()
+}
+
+/// When a process was started, in the system's own unit (proc(5), `stat`, field 22): with the id it
+/// names a process for good. `None` for one that is gone or only waits to be reaped.
+fn process_start(pid: u32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
+    if matches!(fields.next()?, "Z" | "X") {
+        return None;
+    }
+    fields.nth(18).map(str::to_owned)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_lives_and_one_that_ended_does_not() {
+        let own = OwnerId::for_this_process();
+        assert_eq!(own.lives(), Some(true));
+        let later = own
+            .0
+            .replacen(&format!(":{}:", std::process::id()), ":1:", 1);
+        assert_eq!(OwnerId(later.into()).lives(), Some(false));
+        assert_eq!(OwnerId("elsewhere:1:2:x".into()).lives(), None);
+    }
+}

@@ -1,0 +1,11 @@
+//! The run store on SQLite (<https://sqlite.org/wal.html>): one file, shared by processes.
+
+mod queries;
+mod schema;
+mod store;
+#[cfg(test)]
+mod tests;
+mod trouble;
+mod writer;
+
+pub use store::{Durability, SqliteStore};

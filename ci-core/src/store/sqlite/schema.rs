@@ -1,0 +1,115 @@
+//! The tables of a store, and the way from older ones.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::trouble::trouble;
+use crate::store::{StoreError, StoreErrorKind};
+
+/// Marks the file as a run store ("CIrs").
+const APPLICATION_ID: i32 = 0x4349_7273;
+
+/// What each version added; a store is brought up to date by those it has not seen.
+const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE runs (
+        id TEXT PRIMARY KEY,
+        workflow TEXT NOT NULL,
+        spec TEXT NOT NULL,
+        facts TEXT NOT NULL,
+        branch TEXT,
+        revision TEXT,
+        created INTEGER NOT NULL,
+        finished INTEGER,
+        outcome TEXT,
+        owner TEXT,
+        rerun_of TEXT
+    ) WITHOUT ROWID;
+    CREATE TABLE journal (
+        run TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        event TEXT NOT NULL,
+        PRIMARY KEY (run, seq)
+    ) WITHOUT ROWID;
+    CREATE TABLE jobs (
+        run TEXT NOT NULL,
+        name TEXT NOT NULL,
+        workflow TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        outcome TEXT NOT NULL,
+        duration INTEGER NOT NULL,
+        result TEXT NOT NULL,
+        reused INTEGER NOT NULL,
+        PRIMARY KEY (run, name)
+    ) WITHOUT ROWID;
+    CREATE INDEX jobs_by_workflow ON jobs (workflow, outcome, name, run);
+    CREATE TABLE requests (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        run TEXT NOT NULL,
+        request TEXT NOT NULL
+    );
+    CREATE INDEX requests_by_run ON requests (run, seq);
+    CREATE TABLE owners (
+        id TEXT PRIMARY KEY,
+        heartbeat INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE leases (
+        fence INTEGER PRIMARY KEY AUTOINCREMENT,
+        pool TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        run TEXT NOT NULL,
+        job TEXT NOT NULL
+    );
+    CREATE INDEX leases_by_pool ON leases (pool);
+"];
+
+/// Brings the store at `path` up to date, or says why it cannot be used. Changes nothing then.
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let failed = |error| trouble(path, error);
+    let number = |name: &str| {
+        connection
+            .pragma_query_value(None, name, |row| row.get::<_, i32>(0))
+            .map_err(failed)
+    };
+    let (id, version) = (number("application_id")?, number("user_version")?);
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(failed)?;
+    if id != APPLICATION_ID && tables > 0 {
+        let message = format!("`{}` is a database of another program", path.display());
+        return Err(StoreError::new(StoreErrorKind::Damaged, message)
+            .with_hint("give another file as the store; nothing was changed"));
+    }
+    let known = i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX);
+    if version > known {
+        let message = format!(
+            "the run store `{}` has version {version}, and this program knows up to {known}",
+            path.display()
+        );
+        return Err(StoreError::new(StoreErrorKind::Newer, message)
+            .with_hint("use the newer program, or give another store; nothing was changed"));
+    }
+    if version == known {
+        return Ok(());
+    }
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(failed)?;
+    // Another process may have been faster.
+    let version: i32 = transaction
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(failed)?;
+    for migration in MIGRATIONS
+        .iter()
+        .skip(usize::try_from(version).unwrap_or(0))
+    {
+        transaction.execute_batch(migration).map_err(failed)?;
+    }
+    transaction
+        .pragma_update(None, "application_id", APPLICATION_ID)
+        .map_err(failed)?;
+    transaction
+        .pragma_update(None, "user_version", known)
+        .map_err(failed)?;
+    transaction.commit().map_err(failed)
+}

@@ -1,0 +1,355 @@
+//! The store: reads on one connection, writes through the one thread that does.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+
+use super::queries;
+use super::schema::migrate;
+use super::trouble::{trouble, unreadable};
+use super::writer::Writer;
+use crate::clock::{Clock, Timestamp};
+use crate::event::EventRecord;
+use crate::id::RunId;
+use crate::store::log::{LogDir, private_dir};
+use crate::store::{
+    Commit, Lease, LeaseRequest, LogKey, LogLine, LogQuery, LogWriter, NewRun, OwnerId, Request,
+    RequestRecord, Retention, RunPage, RunQuery, RunStore, StoreError, StoreErrorKind, StoredRun,
+};
+
+/// How long to wait for another process that holds the file.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// After how long without a heartbeat an owner on another machine counts as dead.
+const TTL: Duration = Duration::from_secs(15);
+
+/// What a committed event survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Durability {
+    /// The end of every process, also by kill -9, but not a loss of power: SQLite's `synchronous =
+    /// NORMAL`.
+    Process,
+    /// Also a loss of power: SQLite's `synchronous = FULL`.
+    #[default]
+    Power,
+}
+
+/// A run store in a SQLite file, with the logs in a directory beside it.
+#[derive(Debug)]
+pub struct SqliteStore {
+    shared: Arc<Shared>,
+    writer: Writer,
+}
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    reader: Mutex<Connection>,
+    logs: LogDir,
+    clock: Clock,
+    ttl: Duration,
+}
+
+impl SqliteStore {
+    /// Opens the store at `path`, or makes it with the directories above it.
+    ///
+    /// # Errors
+    /// Of kind [`Damaged`](StoreErrorKind::Damaged) if the file is no run store,
+    /// [`Newer`](StoreErrorKind::Newer) if a newer version wrote it, [`Busy`](StoreErrorKind::Busy) if
+    /// another process holds it for ten seconds. The file is not changed then.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        Self::open_with(path, Durability::default(), PATIENCE)
+    }
+
+    /// Opens the store with a choice of what a committed event survives, and of how long to wait for
+    /// other processes.
+    pub fn open_with(
+        path: impl Into<PathBuf>,
+        durability: Durability,
+        patience: Duration,
+    ) -> Result<Self, StoreError> {
+        let path = path.into();
+        if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+            private_dir(dir).map_err(|error| {
+                let message = format!("`{}` could not be made", dir.display());
+                StoreError::new(StoreErrorKind::Other, message).with_source(error)
+            })?;
+        }
+        let mut connection = connect(&path, durability, patience)?;
+        migrate(&mut connection, &path)?;
+        let reader = connect(&path, durability, patience)?;
+        let mut logs = path.clone().into_os_string();
+        logs.push(".logs");
+        let writer = Writer::start(connection, path.clone())?;
+        let shared = Shared {
+            path,
+            reader: Mutex::new(reader),
+            logs: LogDir::new(logs.into()),
+            clock: Clock::system(),
+            ttl: TTL,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            writer,
+        })
+    }
+
+    /// Opens the user's own store: `ci-core/runs.db` in the state directory (`XDG_STATE_HOME`, else
+    /// `~/.local/state`; XDG Base Directory Specification 0.8).
+    pub fn open_default() -> Result<Self, StoreError> {
+        let absolute = |path: &PathBuf| path.is_absolute();
+        let state = std::env::var_os("XDG_STATE_HOME")
+            .map(PathBuf::from)
+            .filter(absolute);
+        let state = state.or_else(|| Some(std::env::home_dir()?.join(".local/state")));
+        let state = state.ok_or_else(|| {
+            StoreError::new(StoreErrorKind::Other, "no home directory to keep runs in")
+                .with_hint("give the store's file with `--store`")
+        })?;
+        Self::open(state.join("ci-core/runs.db"))
+    }
+
+    /// The store's file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection, &Shared) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let read = move || {
+            let connection = shared.reader.lock().unwrap_or_else(PoisonError::into_inner);
+            read(&connection, &shared)
+        };
+        blocking(read).await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.clock.wall()
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|panic| {
+            Err(StoreError::new(StoreErrorKind::Other, "reading panicked").with_source(panic))
+        })
+}
+
+fn connect(
+    path: &Path,
+    durability: Durability,
+    patience: Duration,
+) -> Result<Connection, StoreError> {
+    let failed = |error| trouble(path, error);
+    let connection = Connection::open(path).map_err(failed)?;
+    connection.busy_timeout(patience).map_err(failed)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // Specs and reasons are private. Not being the file's owner is no reason not to use it.
+        let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600));
+    }
+    let synchronous = match durability {
+        Durability::Process => "NORMAL",
+        Durability::Power => "FULL",
+    };
+    // Also the first look at the file: one that is no database is found out here.
+    connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))
+        .and_then(|_| connection.pragma_update(None, "synchronous", synchronous))
+        .map_err(failed)?;
+    Ok(connection)
+}
+
+#[async_trait]
+impl RunStore for SqliteStore {
+    async fn create(&self, run: NewRun, owner: &OwnerId) -> Result<(), StoreError> {
+        let (id, owner, now) = (run.id, owner.clone(), self.now());
+        let (path, owner_again) = (self.shared.path.clone(), owner.clone());
+        self.writer
+            .work(move |connection| queries::create(connection, &path, &run, &owner, now))
+            .await?;
+        self.writer.own(id, Some(owner_again));
+        Ok(())
+    }
+
+    async fn own(&self, run: RunId, owner: &OwnerId) -> Result<(), StoreError> {
+        let (shared, new, now) = (Arc::clone(&self.shared), owner.clone(), self.now());
+        self.writer
+            .work(move |connection| {
+                let failed = |error| trouble(&shared.path, error);
+                let old = queries::owner_of(connection, run).map_err(failed)?;
+                let old = old.ok_or_else(|| not_found(run))?;
+                if let Some(old) = old {
+                    if queries::lives(connection, &old, now, shared.ttl).map_err(failed)? {
+                        let message = format!("another process drives the run `{run}`");
+                        return Err(StoreError::new(StoreErrorKind::Owned, message)
+                            .with_hint("cancel it first, or wait until it ends"));
+                    }
+                    queries::disown(connection, &old).map_err(failed)?;
+                }
+                queries::own(connection, run, &new, now).map_err(failed)
+            })
+            .await?;
+        self.writer.own(run, Some(owner.clone()));
+        Ok(())
+    }
+
+    fn append(&self, run: RunId, records: Vec<EventRecord>) -> Commit {
+        self.writer.append(run, records)
+    }
+
+    async fn load(&self, run: RunId) -> Result<StoredRun, StoreError> {
+        let now = self.now();
+        self.read(move |connection, shared| {
+            let path = &shared.path;
+            let (row, spec, facts) =
+                queries::run(connection, path, run)?.ok_or_else(|| not_found(run))?;
+            let summary = row.summary(connection, path, now, shared.ttl)?;
+            let spec = serde_json::from_str(&spec)
+                .map_err(|error| unreadable(path, "a workflow", error))?;
+            let facts =
+                serde_json::from_str(&facts).map_err(|error| unreadable(path, "facts", error))?;
+            let journal = queries::journal(connection, path, run)?;
+            Ok(StoredRun::new(summary, Arc::new(spec), facts, journal))
+        })
+        .await
+    }
+
+    async fn runs(&self, query: &RunQuery) -> Result<RunPage, StoreError> {
+        let (query, now) = (query.clone(), self.now());
+        self.read(move |connection, shared| {
+            let path = &shared.path;
+            let (total, rows) =
+                queries::runs(connection, &query).map_err(|error| trouble(path, error))?;
+            let summaries = rows
+                .into_iter()
+                .map(|row| row.summary(connection, path, now, shared.ttl));
+            Ok(RunPage {
+                total,
+                runs: summaries.collect::<Result<_, _>>()?,
+            })
+        })
+        .await
+    }
+
+    async fn durations(&self, workflow: &str) -> Result<HashMap<Arc<str>, Duration>, StoreError> {
+        let workflow = workflow.to_owned();
+        self.read(move |connection, shared| {
+            queries::durations(connection, &workflow).map_err(|error| trouble(&shared.path, error))
+        })
+        .await
+    }
+
+    async fn request(&self, request: Request) -> Result<(), StoreError> {
+        let path = self.shared.path.clone();
+        self.writer
+            .work(move |connection| {
+                queries::request(connection, &request).map_err(|error| trouble(&path, error))
+            })
+            .await
+    }
+
+    async fn requests(&self, run: RunId, seq: u64) -> Result<Vec<RequestRecord>, StoreError> {
+        self.read(move |connection, shared| queries::requests(connection, &shared.path, run, seq))
+            .await
+    }
+
+    async fn acquire(&self, request: &LeaseRequest) -> Result<Option<Lease>, StoreError> {
+        let (shared, request, now) = (Arc::clone(&self.shared), request.clone(), self.now());
+        self.writer
+            .work(move |connection| {
+                queries::acquire(connection, &request, now, shared.ttl)
+                    .map_err(|error| trouble(&shared.path, error))
+            })
+            .await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        let (path, lease) = (self.shared.path.clone(), lease.clone());
+        self.writer
+            .work(move |connection| {
+                queries::release(connection, &lease).map_err(|error| trouble(&path, error))
+            })
+            .await
+    }
+
+    async fn heartbeat(&self, owner: &OwnerId) -> Result<(), StoreError> {
+        let (path, owner, now) = (self.shared.path.clone(), owner.clone(), self.now());
+        self.writer
+            .work(move |connection| {
+                let known = queries::beat(connection, &owner, now, false)
+                    .map_err(|error| trouble(&path, error))?;
+                if known {
+                    return Ok(());
+                }
+                let message = "another process took over what this one held";
+                Err(StoreError::new(StoreErrorKind::Lost, message))
+            })
+            .await
+    }
+
+    async fn disown(&self, owner: &OwnerId) -> Result<(), StoreError> {
+        let (path, owner) = (self.shared.path.clone(), owner.clone());
+        self.writer
+            .work(move |connection| {
+                queries::disown(connection, &owner.0).map_err(|error| trouble(&path, error))
+            })
+            .await
+    }
+
+    fn log(&self, key: &LogKey) -> Result<Box<dyn LogWriter>, StoreError> {
+        self.shared.logs.open(key)
+    }
+
+    async fn read_log(&self, query: &LogQuery) -> Result<Vec<LogLine>, StoreError> {
+        let (shared, query) = (Arc::clone(&self.shared), query.clone());
+        blocking(move || shared.logs.read(&query)).await
+    }
+
+    async fn prune(&self, retention: &Retention) -> Result<Vec<RunId>, StoreError> {
+        let (shared, retention, now) = (Arc::clone(&self.shared), retention.clone(), self.now());
+        let removed = self
+            .writer
+            .work(move |connection| {
+                let failed = |error| trouble(&shared.path, error);
+                let ended = queries::ended(connection).map_err(failed)?;
+                let mut removed: Vec<RunId> = Vec::new();
+                for (place, (id, created)) in (0u64..).zip(ended) {
+                    let old = retention
+                        .max_age
+                        .is_some_and(|age| now.since(created) > age);
+                    let many = retention.max_runs.is_some_and(|most| place >= most);
+                    if old || many {
+                        queries::remove(connection, &id).map_err(failed)?;
+                        let id = id.parse();
+                        removed.push(id.map_err(|error| unreadable(&shared.path, "an id", error))?);
+                    }
+                }
+                Ok(removed)
+            })
+            .await?;
+        let (logs, ids) = (self.shared.logs.clone(), removed.clone());
+        blocking(move || ids.iter().try_for_each(|run| logs.remove(*run))).await?;
+        Ok(removed)
+    }
+}
+
+fn not_found(run: RunId) -> StoreError {
+    StoreError::new(
+        StoreErrorKind::NotFound,
+        format!("the store has no run `{run}`"),
+    )
+    .with_hint("`ci runs` lists those it has")
+}

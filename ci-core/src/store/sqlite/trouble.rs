@@ -1,0 +1,57 @@
+//! What SQLite's errors mean for a run store.
+
+use std::path::Path;
+
+use rusqlite::ErrorCode;
+
+use crate::store::{StoreError, StoreErrorKind};
+
+/// The store's error for an error of SQLite about the file at `path`.
+pub(super) fn trouble(path: &Path, error: rusqlite::Error) -> StoreError {
+    let name = path.display();
+    let (kind, message, hint) = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => (
+            StoreErrorKind::Full,
+            format!("there is no room left for the run store `{name}`"),
+            Some("make room on the disk; what was reported so far is kept".to_owned()),
+        ),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
+            StoreErrorKind::Busy,
+            format!("another process holds the run store `{name}`"),
+            Some("wait until it is done, or give another store with `--store`".to_owned()),
+        ),
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => (
+            StoreErrorKind::Damaged,
+            format!("the run store `{name}` is damaged, or is no run store"),
+            Some("nothing was changed; move the file away to begin a new store".to_owned()),
+        ),
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => (
+            StoreErrorKind::Other,
+            format!("the run store `{name}` cannot be opened for writing"),
+            Some("check the directory and its permissions".to_owned()),
+        ),
+        _ => (
+            StoreErrorKind::Other,
+            format!("the run store `{name}` failed"),
+            None,
+        ),
+    };
+    let trouble = StoreError::new(kind, message).with_source(error);
+    match hint {
+        Some(hint) => trouble.with_hint(hint),
+        None => trouble,
+    }
+}
+
+/// Data in the store that is not what this program wrote.
+pub(super) fn unreadable(
+    path: &Path,
+    what: &str,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> StoreError {
+    let message = format!(
+        "the run store `{}` has {what} that cannot be read",
+        path.display()
+    );
+    StoreError::new(StoreErrorKind::Damaged, message).with_source(error)
+}
