@@ -25,4 +25,7 @@ pub mod storage;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod units;
+#[cfg(feature = "git")]
+pub mod vcs;
 pub mod workflow;

@@ -14,7 +14,7 @@ use crate::session::TreeReader;
 use crate::step::CacheLookup;
 
 /// A cache, as `ci cache list` shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CacheInfo {
     /// The key it was saved under.

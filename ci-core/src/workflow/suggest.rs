@@ -5,18 +5,18 @@ const COMPARISONS: usize = 2_000_000;
 
 /// Finds close names until it has worked enough.
 #[derive(Debug)]
-pub(super) struct Suggest {
+pub(crate) struct Suggest {
     left: usize,
 }
 
 impl Suggest {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { left: COMPARISONS }
     }
 
     /// The candidate closest to `name`, if one is close enough to be a slip: a third of its letters
     /// differ at most, where a swap of neighbours counts once.
-    pub(super) fn closest<'a>(
+    pub(crate) fn closest<'a>(
         &mut self,
         name: &str,
         candidates: impl Iterator<Item = &'a str>,

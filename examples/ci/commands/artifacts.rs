@@ -1,5 +1,7 @@
 //! `ci artifacts`.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use crate::args::{ArtifactsArgs, Format, Global};
@@ -16,9 +18,17 @@ pub(crate) async fn artifacts(global: &Global, args: &ArtifactsArgs) -> Result<u
         .artifacts(run, args.job.as_deref())
         .map_err(failed)?;
     if let Some(dir) = &args.output {
-        let count = storage
-            .export(run, args.job.as_deref(), dir)
-            .map_err(failed)?;
+        let mut count = 0;
+        let jobs: BTreeSet<&str> = artifacts.iter().map(|artifact| &*artifact.job).collect();
+        for job in jobs {
+            // One job's files stand in the directory itself, those of several in one each.
+            let dest = if args.job.is_some() {
+                dir.clone()
+            } else {
+                dir.join(job.replace('/', "_"))
+            };
+            count += storage.export(run, job, &dest).map_err(failed)?.len();
+        }
         output::say(format!("{count} files copied to `{}`", dir.display()));
         return Ok(0);
     }
@@ -30,12 +40,21 @@ pub(crate) async fn artifacts(global: &Global, args: &ArtifactsArgs) -> Result<u
     let mut rows = vec![["JOB", "KIND", "SIZE", "PATH"].map(String::from).to_vec()];
     for artifact in &artifacts {
         rows.push(vec![
-            artifact.job.to_string(),
-            artifact.kind.to_string(),
+            artifact.job.clone(),
+            kind(artifact.kind).to_owned(),
             output::size(artifact.bytes),
             artifact.path.clone(),
         ]);
     }
     output::print(&output::table(&rows))?;
     Ok(0)
+}
+
+fn kind(kind: ci_core::storage::ArtifactKind) -> &'static str {
+    use ci_core::storage::ArtifactKind::{Coverage, TestResults};
+    match kind {
+        TestResults => "test results",
+        Coverage => "coverage",
+        _ => "artifact",
+    }
 }

@@ -42,7 +42,7 @@ pub(crate) fn cache(global: &Global, args: &CacheArgs) -> Result<u8, Failure> {
                     .hint("`ci cache list` lists them"));
             }
             for key in &keys {
-                storage.remove_cache(key).map_err(failed)?;
+                storage.remove_cache(None, key).map_err(failed)?;
             }
             output::say(format!("{} caches removed", keys.len()));
         }

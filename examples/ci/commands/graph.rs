@@ -84,7 +84,7 @@ pub(crate) fn schema(args: &SchemaArgs) -> Result<u8, Failure> {
     let schema = match args.of {
         SchemaOf::Workflow => WorkflowSpec::json_schema(),
         SchemaOf::Settings => Settings::json_schema(),
-        SchemaOf::Events => ci_core::event::json_schema(),
+        SchemaOf::Events => serde_json::from_str(&ci_core::event::event_schema())?,
     };
     output::line(serde_json::to_string_pretty(&schema)?)?;
     Ok(0)

@@ -5,7 +5,9 @@ use std::io::{self, BufWriter};
 use std::path::Path;
 use std::sync::Arc;
 
-use ci_core::event::{ChromeTrace, Console, ConsoleOptions, JsonLines, Verbosity};
+use ci_core::event::{
+    Choice, ChromeTrace, Console, ConsoleOptions, Environment, JsonLines, Verbosity,
+};
 use ci_core::outcome::{CancelReason, OutcomeKind};
 use ci_core::run::{Hold, RunControl, RunHandle, RunOptions, RunReport};
 use ci_core::settings::Settings;
@@ -115,21 +117,21 @@ fn console(
     global: &Global,
     how: &HowArgs,
     history: std::collections::HashMap<Arc<str>, std::time::Duration>,
-) -> Console {
-    let mut options = ConsoleOptions::from_env();
+) -> Console<io::Stderr> {
+    let mut options = ConsoleOptions::from_env(Environment::of_stderr());
     options.history = history;
-    options.hints = true;
+    options.hints = Some("ci".to_owned());
     match global.color {
         Color::Auto => {}
-        Color::Always => options.color = ci_core::event::ColorChoice::Always,
-        Color::Never => options.color = ci_core::event::ColorChoice::Never,
+        Color::Always => options.color = Choice::Always,
+        Color::Never => options.color = Choice::Never,
     }
     if how.verbose {
         options.verbosity = Verbosity::Verbose;
     } else if how.quiet {
         options.verbosity = Verbosity::Quiet;
     }
-    Console::stderr(options)
+    Console::new(io::stderr(), options)
 }
 
 /// Waits for the run and tells its end by the exit code.

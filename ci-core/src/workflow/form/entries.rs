@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 /// The entries of a mapping in the order in which they are written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Entries<V>(pub(super) Vec<(Arc<str>, V)>);
 
 impl<V> Entries<V> {

@@ -15,14 +15,14 @@ use crate::job::{AllowFailure, Backoff, GroupUse, Matrix, Need, Retry, RetryOn, 
 use crate::outcome::{OutcomeKind, OutcomeSet};
 
 /// A dependency.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub(super) enum NeedForm {
     Job(Arc<str>),
     Full(NeedFields),
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NeedFields {
     /// The other job.
@@ -76,7 +76,7 @@ impl NeedForm {
 }
 
 /// A set of outcomes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct AcceptForm(OutcomeSet);
 
 shaped!(AcceptForm: Vec<OutcomeKind>, String);
@@ -110,14 +110,14 @@ impl Shape for AcceptForm {
 }
 
 /// A concurrency group.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
-pub(super) enum GroupForm {
+pub(crate) enum GroupForm {
     Mutex(Arc<str>),
     Counted(GroupFields),
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GroupFields {
     /// The group's name.
@@ -165,14 +165,14 @@ impl From<GroupForm> for GroupUse {
 }
 
 /// A retry policy.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
-pub(super) enum RetryForm {
+pub(crate) enum RetryForm {
     Times(u32),
     Full(RetryFields),
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RetryFields {
     /// How many times at most, after the first attempt.
@@ -185,7 +185,7 @@ pub(super) struct RetryFields {
     on: Vec<RetryOn>,
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct BackoffForm {
     /// The pause before the second attempt.
@@ -265,14 +265,14 @@ impl From<RetryForm> for Retry {
 }
 
 /// Whether somebody has to approve the job.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub(super) enum ManualForm {
     Plain(bool),
     Full(ManualFields),
 }
 
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ManualFields {
     /// What the person who approves is asked.
@@ -347,14 +347,14 @@ pub(super) fn start(manual: Option<ManualForm>, delayed: Option<Time>) -> Result
 }
 
 /// Which failures count as success.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
-pub(super) enum AllowFailureForm {
+pub(crate) enum AllowFailureForm {
     Plain(bool),
     Some(AllowFailureFields),
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AllowFailureFields {
     /// The exit codes that are allowed.
@@ -397,7 +397,7 @@ impl From<Option<AllowFailureForm>> for AllowFailure {
     }
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[derive(Default)]
 pub(super) struct MatrixForm {
