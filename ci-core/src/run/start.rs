@@ -424,11 +424,19 @@ async fn go(
         host.warn(None, format!("the run was not released: {error}"));
     }
     let hub = Arc::clone(host.recorder.hub());
-    if hub.wants_lifecycle() {
-        // Sinks may block while they take the last events.
-        let _ = tokio::task::spawn_blocking(move || hub.close()).await;
+    if !hub.wants_lifecycle() {
+        return result;
     }
-    result
+    // Sinks may block while they take the last events.
+    let closed = tokio::task::spawn_blocking(move || {
+        hub.close();
+        hub.failures()
+    });
+    let failures = closed.await.unwrap_or_default();
+    result.map(|mut report| {
+        report.warnings.extend(failures);
+        report
+    })
 }
 
 async fn go_on(

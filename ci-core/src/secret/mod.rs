@@ -2,6 +2,7 @@
 
 mod mask;
 mod set;
+mod spellings;
 
 pub use mask::Masker;
 pub use set::{MASK, MIN_SECRET_LEN, SecretSet, SecretWarning};

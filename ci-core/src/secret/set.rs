@@ -1,20 +1,38 @@
 //! The set of secret values of a run.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+use super::spellings;
+
 /// What stands where a secret was.
 pub const MASK: &str = "***";
 
-/// Values of fewer bytes are not masked: they would blot out ordinary text.
+/// Values of fewer characters are not masked: they would blot out ordinary text.
 pub const MIN_SECRET_LEN: usize = 4;
 
-/// The secret values of a run with every spelling of them that has to be masked.
+/// The secret values of a run, in every spelling that has to be masked.
 #[derive(Default)]
 pub struct SecretSet {
-    values: Vec<String>,
+    finder: Option<Finder>,
+    values: usize,
 }
 
-impl std::fmt::Debug for SecretSet {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SecretSet({} values)", self.values.len())
+/// Finds spellings (Aho and Corasick 1975), and what may become one.
+pub(super) struct Finder {
+    pub(super) automaton: AhoCorasick,
+    spellings: Vec<Vec<u8>>,
+    longest: usize,
+    /// Whether a spelling begins with a byte.
+    begins: [bool; 256],
+}
+
+impl fmt::Debug for SecretSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretSet({} values)", self.values)
     }
 }
 
@@ -27,35 +45,105 @@ pub struct SecretWarning {
 }
 
 impl SecretSet {
-    /// The set of the given named values, with a warning for each that is too short to mask.
+    /// The set of the given named values, with a warning for each that is too short to mask. Empty
+    /// values hide nothing and are passed over.
     pub fn new<'a>(
         secrets: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> (Self, Vec<SecretWarning>) {
         let mut warnings = Vec::new();
-        let mut values = Vec::new();
+        let mut found = BTreeSet::new();
+        let mut values = 0;
         for (name, value) in secrets {
-            if value.len() < MIN_SECRET_LEN {
+            let length = value.trim().chars().count();
+            if length >= MIN_SECRET_LEN {
+                values += 1;
+                found.extend(spellings::of(value));
+            } else if length > 0 {
                 warnings.push(SecretWarning {
                     name: name.to_owned(),
                 });
-            } else {
-                values.push(value.to_owned());
             }
         }
-        (Self { values }, warnings)
+        (
+            Self {
+                finder: Finder::new(found.into_iter().collect()),
+                values,
+            },
+            warnings,
+        )
     }
 
     /// Whether there is nothing to mask.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.finder.is_none()
+    }
+
+    pub(super) fn finder(&self) -> Option<&Finder> {
+        self.finder.as_ref()
     }
 
     /// `text` with every secret masked.
     #[must_use]
     pub fn mask(&self, text: &str) -> String {
-        self.values
-            .iter()
-            .fold(text.to_owned(), |text, value| text.replace(value, MASK))
+        match self.mask_bytes(text.as_bytes()) {
+            Cow::Borrowed(_) => text.to_owned(),
+            Cow::Owned(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        }
+    }
+
+    /// `bytes` with every secret masked.
+    #[must_use]
+    pub fn mask_bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        let Some(finder) = &self.finder else {
+            return Cow::Borrowed(bytes);
+        };
+        let mut masked = Vec::new();
+        let mut from = 0;
+        for found in finder.automaton.find_iter(bytes) {
+            masked.extend(&bytes[from..found.start()]);
+            masked.extend(MASK.as_bytes());
+            from = found.end();
+        }
+        if from == 0 {
+            return Cow::Borrowed(bytes);
+        }
+        masked.extend(&bytes[from..]);
+        Cow::Owned(masked)
+    }
+}
+
+impl Finder {
+    fn new(spellings: Vec<Vec<u8>>) -> Option<Self> {
+        let longest = spellings.iter().map(Vec::len).max()?;
+        // The longest at the leftmost place: no part of a value is left behind a shorter one.
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(&spellings)
+            .ok()?;
+        let mut begins = [false; 256];
+        for first in spellings.iter().filter_map(|spelling| spelling.first()) {
+            begins[usize::from(*first)] = true;
+        }
+        Some(Self {
+            automaton,
+            spellings,
+            longest,
+            begins,
+        })
+    }
+
+    /// The places from which `bytes` goes on, to its end, like a spelling that is longer: more bytes
+    /// may make a secret of it. In order.
+    pub(super) fn unfinished<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+        let window = bytes.len().saturating_sub(self.longest - 1);
+        (window..bytes.len()).filter(move |start| {
+            let rest = &bytes[*start..];
+            self.begins[usize::from(rest[0])]
+                && self
+                    .spellings
+                    .iter()
+                    .any(|spelling| spelling.len() > rest.len() && spelling.starts_with(rest))
+        })
     }
 }

@@ -1,14 +1,19 @@
 //! The handle that output flows through: masks secrets, cuts lines, keeps order, bounds memory.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use crate::clock::{Clock, Timestamp};
 use crate::secret::{Masker, SecretSet};
+
+/// The most that goes on at once: longer writes are cut.
+const PIECE: usize = 64 * 1024;
 
 /// Which stream of a process wrote something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -37,7 +42,7 @@ pub struct OutputChunk {
 /// Where an [`Output`] puts what it has masked and cut: the step's log and the sinks.
 pub trait LogSink: Send + fmt::Debug {
     /// Takes a chunk. May block for as long as a disk does.
-    fn write(&mut self, chunk: &OutputChunk) -> std::io::Result<()>;
+    fn write(&mut self, chunk: &OutputChunk) -> io::Result<()>;
 }
 
 /// How an [`Output`] treats what it is given.
@@ -68,6 +73,7 @@ pub struct Output {
 #[derive(Debug)]
 struct Inner {
     clock: Clock,
+    secrets: Arc<SecretSet>,
     /// Milliseconds on the clock at which something was last written.
     last_write: AtomicU64,
     state: Mutex<State>,
@@ -75,8 +81,11 @@ struct Inner {
 
 #[derive(Debug)]
 struct State {
-    maskers: [Masker; 3],
+    /// One for each stream that was written to.
+    maskers: [Option<Masker>; 3],
     sink: Option<Box<dyn LogSink>>,
+    /// Why the sink takes no more.
+    failure: Option<io::Error>,
 }
 
 impl Output {
@@ -93,14 +102,15 @@ impl Output {
     }
 
     fn build(options: &OutputOptions, sink: Option<Box<dyn LogSink>>) -> Self {
-        let masker = || Masker::new(Arc::clone(&options.secrets));
         Self {
             inner: Arc::new(Inner {
                 last_write: AtomicU64::new(millis(&options.clock)),
                 clock: options.clock.clone(),
+                secrets: Arc::clone(&options.secrets),
                 state: Mutex::new(State {
-                    maskers: [masker(), masker(), masker()],
+                    maskers: [None, None, None],
                     sink,
+                    failure: None,
                 }),
             }),
         }
@@ -111,9 +121,15 @@ impl Output {
         self.inner
             .last_write
             .store(millis(&self.inner.clock), Ordering::Relaxed);
+        // The lock keeps the order within a stream; the write below it goes to the page cache, which is
+        // quicker than handing it to another thread.
         let mut state = self.inner.state.lock().await;
-        let masked = state.maskers[stream as usize].push(bytes);
-        self.emit(&mut state, stream, masked);
+        for piece in bytes.chunks(PIECE) {
+            let masker = state.maskers[stream as usize]
+                .get_or_insert_with(|| Masker::new(Arc::clone(&self.inner.secrets)));
+            let masked = masker.push(piece);
+            self.emit(&mut state, stream, masked);
+        }
     }
 
     /// Writes a line in the name of the engine.
@@ -123,24 +139,29 @@ impl Output {
     }
 
     /// Writes out what was held back in case a secret went on in the next piece.
-    pub async fn finish(&self) -> std::io::Result<()> {
+    ///
+    /// # Errors
+    /// Why the log could not be written, if it could not: then a part of it is missing.
+    pub async fn finish(&self) -> io::Result<()> {
         let mut state = self.inner.state.lock().await;
         for stream in [Stream::Stdout, Stream::Stderr, Stream::Engine] {
-            let masked = state.maskers[stream as usize].finish();
-            self.emit(&mut state, stream, masked);
+            if let Some(masker) = &mut state.maskers[stream as usize] {
+                let masked = masker.finish();
+                self.emit(&mut state, stream, masked);
+            }
         }
-        Ok(())
+        state.failure.take().map_or(Ok(()), Err)
     }
 
     /// How long ago something was last written.
     #[must_use]
-    pub fn silence(&self) -> std::time::Duration {
+    pub fn silence(&self) -> Duration {
         let last = self.inner.last_write.load(Ordering::Relaxed);
-        std::time::Duration::from_millis(millis(&self.inner.clock).saturating_sub(last))
+        Duration::from_millis(millis(&self.inner.clock).saturating_sub(last))
     }
 
     fn emit(&self, state: &mut State, stream: Stream, bytes: Vec<u8>) {
-        if bytes.is_empty() {
+        if bytes.is_empty() || state.failure.is_some() {
             return;
         }
         let chunk = OutputChunk {
@@ -148,12 +169,80 @@ impl Output {
             time: self.inner.clock.wall(),
             bytes: bytes.into(),
         };
-        if let Some(sink) = &mut state.sink {
-            let _ = sink.write(&chunk);
+        if let Some(sink) = &mut state.sink
+            && let Err(error) = sink.write(&chunk)
+        {
+            // Kept until the step is over: the process is not to blame and goes on.
+            state.failure = Some(error);
         }
     }
 }
 
 fn millis(clock: &Clock) -> u64 {
     u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keeps what it is given.
+    #[derive(Debug, Default, Clone)]
+    struct Kept(Arc<std::sync::Mutex<Vec<(Stream, Vec<u8>)>>>);
+
+    impl LogSink for Kept {
+        fn write(&mut self, chunk: &OutputChunk) -> io::Result<()> {
+            let mut kept = self.0.lock().expect("no panic");
+            kept.push((chunk.stream, chunk.bytes.to_vec()));
+            Ok(())
+        }
+    }
+
+    #[derive(Debug)]
+    struct Full;
+
+    impl LogSink for Full {
+        fn write(&mut self, _chunk: &OutputChunk) -> io::Result<()> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+    }
+
+    #[tokio::test]
+    async fn streams_keep_their_order_and_do_not_mix_their_secrets() {
+        let (secrets, _) = SecretSet::new([("X", "hunter2")]);
+        let kept = Kept::default();
+        let options = OutputOptions::new(Arc::new(secrets), Clock::system());
+        let output = Output::new(&options, Box::new(kept.clone()));
+        output.write(Stream::Stdout, b"a hun").await;
+        output.write(Stream::Stderr, b"ter2 b").await;
+        output.write(Stream::Stdout, b"ter2 c").await;
+        output.finish().await.expect("written");
+        let of = |wanted| -> Vec<u8> {
+            let kept = kept.0.lock().expect("no panic");
+            let of = kept.iter().filter(|(stream, _)| *stream == wanted);
+            of.flat_map(|(_, bytes)| bytes.clone()).collect()
+        };
+        assert_eq!(of(Stream::Stdout), b"a *** c");
+        assert_eq!(of(Stream::Stderr), b"ter2 b");
+    }
+
+    #[tokio::test]
+    async fn a_log_that_cannot_be_written_is_told_at_the_end() {
+        let options = OutputOptions::new(Arc::default(), Clock::system());
+        let output = Output::new(&options, Box::new(Full));
+        output.write(Stream::Stdout, b"lost").await;
+        output.write(Stream::Stdout, b"lost").await;
+        let error = output.finish().await.expect_err("the disk is full");
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        output.finish().await.expect("said once");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_counts_from_the_last_write() {
+        let output = Output::discard();
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(output.silence(), Duration::from_secs(3));
+        output.write(Stream::Stdout, b"x").await;
+        assert_eq!(output.silence(), Duration::ZERO);
+    }
 }

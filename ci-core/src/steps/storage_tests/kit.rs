@@ -161,7 +161,7 @@ impl Job {
         let services: Arc<dyn StepServices> = Arc::clone(&job) as _;
         let cx = StepContext::new(services, 0);
         let result = step.run(&cx).await;
-        cx.output().finish().await;
+        cx.output().finish().await.expect("a log");
         let said = String::from_utf8(job.log.0.lock().unwrap().clone()).unwrap();
         let records = job.records.lock().unwrap().clone();
         Done {

@@ -119,7 +119,7 @@ pub(crate) enum GroupForm {
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct GroupFields {
+pub(crate) struct GroupFields {
     /// The group's name.
     name: Arc<str>,
     /// How many of the group run at once; 1 by default.
@@ -174,7 +174,7 @@ pub(crate) enum RetryForm {
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RetryFields {
+pub(crate) struct RetryFields {
     /// How many times at most, after the first attempt.
     max: u32,
     /// How long to wait before each new attempt; not at all by default.
@@ -356,7 +356,7 @@ pub(crate) enum AllowFailureForm {
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AllowFailureFields {
+pub(crate) struct AllowFailureFields {
     /// The exit codes that are allowed.
     exit_codes: Vec<i32>,
 }
