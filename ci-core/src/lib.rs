@@ -1,6 +1,65 @@
 //! The CI engine that other tools embed.
 //!
-//! Build a [`WorkflowSpec`](workflow::WorkflowSpec) of jobs and steps and run it.
+//! A [workflow](workflow::WorkflowSpec) is a graph of [jobs](job::JobSpec), a job a list of
+//! [steps](step::StepSpec). [`run`](run::run()) runs it: in parallel, each job as soon as what it needs
+//! has ended, on [executors](executor::Executor) that the program chooses, watched by
+//! [sinks](event::Sink), kept in a [store](store::RunStore) from which a run that was killed
+//! [resumes](run::resume).
+//!
+//! ```
+//! use ci_core::job::JobSpec;
+//! use ci_core::run::{RunOptions, run};
+//! use ci_core::step::{StepSpec, step_fn};
+//! use ci_core::workflow::WorkflowSpec;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let greet = step_fn("greet", |cx| async move {
+//!     cx.say(format!("hello from {}", cx.job().name)).await;
+//!     Ok::<_, std::io::Error>(())
+//! });
+//! let workflow = WorkflowSpec::builder("greetings")
+//!     .job(JobSpec::new("first").step(StepSpec::code(greet)))
+//!     // Commands need an executor, such as the one of this machine with the feature `local`.
+//!     .job(JobSpec::new("second").needs("first"))
+//!     .build()?;
+//!
+//! let report = run(&workflow, RunOptions::new()).await?;
+//! assert!(report.is_success());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A step that failed is data: an [`Outcome`](outcome::Outcome) in the [report](run::RunReport). An
+//! `Err` means that the engine could not do its work.
+//!
+//! # Features
+//!
+//! | Feature | Default | What it brings |
+//! |---|---|---|
+//! | `local` | yes | `executor::LocalExecutor`: jobs as processes of this machine |
+//! | `sqlite` | yes | `store::SqliteStore`: journal, resume, history, groups between processes |
+//! | `storage` | yes | `storage`: caches, workspaces and artifacts, with the steps that use them |
+//! | `git` | no | the checkout step, and facts about the revision, on libgit2 |
+//! | `http` | no | HTTP health checks in the step that waits for a service |
+//! | `console` | no | the live board of running jobs on a terminal |
+//! | `yaml` | no | workflows and settings as YAML |
+//! | `testing` | no | `testing`: mock executor, virtual clock, executor conformance kit |
+//!
+//! # Where to look
+//!
+//! | To … | see |
+//! |---|---|
+//! | build a workflow | [`workflow`], [`job`], [`step`] |
+//! | run, watch and steer it | [`mod@run`], [`event`] |
+//! | write a step | [`step::Step`], [`step::step_fn()`] |
+//! | write an executor | [`executor::Executor`], [`session::Session`] |
+//! | know how something ended | [`outcome`] |
+//! | keep runs and go on with them | [`store`], [`run::resume`], [`run::rerun`] |
+//! | say which machine a job gets | [`settings`] |
+//! | hide values | [`secret`] |
+//! | draw a workflow | [`graph::render`] |
+//! | schedule without running | [`scheduler::Machine`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(any(feature = "local", feature = "storage"))]
