@@ -155,7 +155,7 @@ pub(crate) struct Fetch<'a> {
 /// Clones into `dest`, which is empty or does not exist, and checks the revision out. Gives the commit.
 pub(crate) fn fetch(fetch: &Fetch<'_>, dest: &Path) -> Result<String, VcsError> {
     let shown = without_password(fetch.source);
-    let repository = if by_command(fetch.source) {
+    let repository = if by_command(fetch) {
         clone_by_command(fetch, dest)?;
         open(dest)?
     } else {
@@ -235,15 +235,17 @@ fn clone(fetch: &Fetch<'_>, dest: &Path) -> Result<Repository, git2::Error> {
         .clone(fetch.source, dest)
 }
 
-/// Whether the URL's transport needs the `git` program: those with encryption are not built in.
-fn by_command(source: &str) -> bool {
-    if Path::new(source).exists() {
+/// Whether the `git` program has to do it: the transports with encryption are not built in, and the
+/// one for local files knows no depth.
+fn by_command(fetch: &Fetch<'_>) -> bool {
+    if Path::new(fetch.source).exists() {
         return false;
     }
-    match source.split_once("://") {
-        Some((scheme, _)) => !matches!(scheme, "file" | "git" | "http"),
+    match fetch.source.split_once("://") {
+        Some(("file", _)) => fetch.depth.is_some(),
+        Some((scheme, _)) => !matches!(scheme, "git" | "http"),
         // The short form of SSH: `user@host:path`.
-        None => source.contains(':'),
+        None => fetch.source.contains(':'),
     }
 }
 
