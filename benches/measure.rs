@@ -7,11 +7,14 @@ use criterion::{BenchmarkGroup, Criterion, SamplingMode};
 
 use crate::Error;
 
+/// How many samples Criterion takes of each.
+const SAMPLES: usize = 10;
+
 /// Criterion with few samples: what is measured here takes milliseconds to seconds.
 #[must_use]
 pub fn criterion() -> Criterion {
     Criterion::default()
-        .sample_size(10)
+        .sample_size(SAMPLES)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1))
         .without_plots()
@@ -24,8 +27,8 @@ pub fn for_real() -> bool {
     std::env::args().any(|argument| argument == "--bench")
 }
 
-/// Measures with Criterion what `once` says it took, and gives the median of all that was measured;
-/// `None` if the command line's filter leaves this one out.
+/// Measures with Criterion what `once` says it took, and gives the median of the samples, each of them
+/// the mean of its iterations; `None` if the command line's filter leaves this one out.
 ///
 /// # Errors
 /// The first error of `once`.
@@ -48,13 +51,15 @@ pub fn samples(
                     }),
                     Some(_) => Duration::from_millis(1),
                 };
-                taken.push(time);
                 total += time;
             }
+            taken.push(total / u32::try_from(iterations.max(1)).unwrap_or(u32::MAX));
             total
         });
     });
-    failed.map_or_else(|| Ok(median(taken)), Err)
+    // What came before the samples was to warm up.
+    let samples = taken.split_off(taken.len().saturating_sub(SAMPLES));
+    failed.map_or_else(|| Ok(median(samples)), Err)
 }
 
 /// The middle one of some times.

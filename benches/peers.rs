@@ -38,7 +38,7 @@ pub fn bare_loop(graph: &Graph) -> Duration {
 
 #[expect(
     clippy::unused_async,
-    clippy::trivially_copy_pass_by_ref,
+    clippy::used_underscore_binding,
     reason = "the peer's macro asks for this form"
 )]
 mod tasks {

@@ -10,7 +10,7 @@ use ci_benches::{Error, engine, peers};
 use criterion::Criterion;
 use tokio::runtime::Runtime;
 
-/// A peer that needs longer than this for one run is measured on a smaller graph.
+/// A peer that may need longer than this to build and run a graph is measured on a smaller one.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A graph, and how it looks at another size.
@@ -58,12 +58,12 @@ fn main() -> Result<(), Error> {
         "ci-core / dagx",
     ];
     let title = "Scheduling: nanoseconds per node, median, 2 worker threads, 2 slots (ci-core with its planning)";
-    let (mut table, mut notes) = (Table::new(title, &headings), Vec::new());
+    let (mut table, mut remarks) = (Table::new(title, &headings), Vec::new());
     for shape in &shapes {
-        measure(&runtime, &mut criterion, shape, &mut table, &mut notes)?;
+        measure(&runtime, &mut criterion, shape, &mut table, &mut remarks)?;
     }
     table.print();
-    for words in &notes {
+    for words in &remarks {
         note(words);
     }
     criterion.final_summary();
@@ -75,7 +75,7 @@ fn measure(
     criterion: &mut Criterion,
     shape: &Shape,
     table: &mut Table,
-    notes: &mut Vec<String>,
+    remarks: &mut Vec<String>,
 ) -> Result<(), Error> {
     let graph = Arc::new((shape.graph)(shape.size));
     let nodes = graph.len();
@@ -94,8 +94,8 @@ fn measure(
         let nodes = graph.len();
         let time = samples(&mut group, name, || run(runtime, Arc::clone(&graph)))?;
         if nodes < (shape.graph)(shape.size).len() {
-            notes.push(format!(
-                "{name} is measured on {nodes} nodes of the shape `{}`: more take it over {} s",
+            remarks.push(format!(
+                "{name} is measured on {nodes} nodes of the shape `{}`: to build and run twice as many may take it over {} s",
                 shape.name,
                 PATIENCE.as_secs()
             ));

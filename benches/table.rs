@@ -36,14 +36,12 @@ impl Table {
         let widths: Vec<usize> = (0..columns).map(width).collect();
         println!("\n{}", self.title);
         for row in &self.rows {
-            let mut line = String::new();
-            for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-                line.push_str(&if column == 0 {
-                    format!("{cell:<width$}")
-                } else {
-                    format!("  {cell:>width$}")
-                });
-            }
+            let cells = row.iter().zip(&widths).enumerate();
+            let padded = cells.map(|(column, (cell, width))| match column {
+                0 => format!("{cell:<width$}"),
+                _ => format!("{cell:>width$}"),
+            });
+            let line = padded.collect::<Vec<_>>().join("  ");
             println!("  {}", line.trim_end());
         }
     }
