@@ -22,8 +22,8 @@ const PIECE: usize = 64 * 1024;
 fn main() -> Result<(), Error> {
     if let Some(part) = child::part() {
         let (mbytes_per_second, peak) = match part.as_str() {
-            "null" => masked(Box::new(io::sink()))?,
-            "file" => masked(Box::new(scratch_file()?))?,
+            "null" => masked(io::sink())?,
+            "file" => masked(scratch_file()?)?,
             "bare file" => bare(&mut scratch_file()?)?,
             other => return Err(format!("there is no part `{other}`").into()),
         };
@@ -98,7 +98,7 @@ fn lines() -> Result<String, Error> {
             line % 40,
             line % 97
         )?;
-        if line % 100 == 0 {
+        if line.is_multiple_of(100) {
             write!(
                 text,
                 " with token {}",
@@ -112,7 +112,7 @@ fn lines() -> Result<String, Error> {
 }
 
 /// MB per second, and the most bytes of memory this process had.
-fn masked<W>(to: Box<W>) -> Result<(f64, u64), Error>
+fn masked<W>(to: W) -> Result<(f64, u64), Error>
 where
     W: Write + Send + std::fmt::Debug + 'static,
 {
@@ -120,7 +120,7 @@ where
     let pairs = secrets
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()));
-    let (set, _) = SecretSet::new(pairs);
+    let (masks, _) = SecretSet::new(pairs);
     let copies = wanted() / text.len();
     let expected = secrets
         .iter()
@@ -129,8 +129,8 @@ where
         * copies;
     let came = Arc::new(AtomicU64::new(0));
     let bytes = Arc::clone(&came);
-    let options = OutputOptions::new(Arc::new(set), Clock::system());
-    let output = Output::new(&options, Box::new(Counting { to: *to, bytes }));
+    let options = OutputOptions::new(Arc::new(masks), Clock::system());
+    let output = Output::new(&options, Box::new(Counting { to, bytes }));
     let (runtime, sent) = (engine::runtime()?, text.len() * copies);
     let begun = Instant::now();
     engine::on_worker(&runtime, async move {
