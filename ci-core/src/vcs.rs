@@ -46,8 +46,10 @@ fn open(path: &Path) -> Result<Repository, VcsError> {
 /// head is detached, and the tag if one names exactly this commit.
 pub fn discover(path: &Path) -> Result<RunFacts, VcsError> {
     let repository = open(path)?;
-    let mut facts = RunFacts::default();
-    facts.repository = repository.workdir().map(Path::to_path_buf);
+    let mut facts = RunFacts {
+        repository: repository.workdir().map(Path::to_path_buf),
+        ..RunFacts::default()
+    };
     let Ok(head) = repository.head() else {
         return Ok(facts);
     };

@@ -65,7 +65,7 @@ fn locate(path: &Path) -> Result<(PathBuf, PathBuf), Failure> {
         return Ok((file, path));
     }
     let dir = path.parent().unwrap_or(Path::new("/"));
-    let dir = if dir.ends_with(".ci") {
+    let dir = if dir.file_name().is_some_and(|name| name == ".ci") {
         dir.parent().unwrap_or(dir)
     } else {
         dir

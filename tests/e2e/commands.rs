@@ -55,7 +55,7 @@ fn runs_are_listed_newest_first_and_logs_are_kept_by_job() {
 #[test]
 fn rerun_from_failed_repeats_only_what_did_not_succeed() {
     let project = Project::new(
-        r#"
+        r"
 version: 1
 name: again
 jobs:
@@ -69,7 +69,7 @@ jobs:
       - attach_workspace: {root: attached}
       - run: echo test >> ran; cat attached/file; rm -r attached; [ -f fixed ]
   report: {needs: [test], steps: [{run: echo report >> ran}]}
-"#,
+",
     );
     let first = project.ci(&["run", "--format", "json"]).exits(1).finished();
     assert_eq!(job(&first, "report")["outcome"], "not_run");
@@ -125,14 +125,14 @@ jobs:
 #[test]
 fn a_run_may_end_on_hold_and_be_resumed_after_the_decision() {
     let project = Project::new(
-        r#"
+        r"
 version: 1
 name: hold
 jobs:
   build: {steps: [{run: echo built >> ran}]}
   deploy: {needs: [build], manual: true, steps: [{run: echo deployed >> ran}]}
   after: {needs: [deploy], steps: [{run: echo after >> ran}]}
-"#,
+",
     );
     let held = project
         .ci(&["run", "--hold", "finish", "--format", "json"])
@@ -207,14 +207,14 @@ fn graphs_are_drawn_in_three_languages() {
 #[test]
 fn only_the_chosen_jobs_and_what_they_need_run() {
     let project = Project::new(
-        r#"
+        r"
 version: 1
 name: some
 jobs:
   a: {steps: [{run: echo a >> ran}]}
   b: {needs: [a], steps: [{run: echo b >> ran}]}
   c: {steps: [{run: echo c >> ran}]}
-"#,
+",
     );
     project.ci(&["run", "-q", "--job", "b"]).ok();
     assert_eq!(project.read("ran"), "a\nb\n");

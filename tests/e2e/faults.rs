@@ -38,7 +38,7 @@ fn a_step_that_ignores_term_is_killed() {
     let began = Instant::now();
     let finished = project.ci(&["run", "--format", "json"]).exits(1).finished();
     assert_eq!(job(&finished, "job")["outcome"], "timed_out");
-    assert!(began.elapsed() < Duration::from_secs(60));
+    assert!(began.elapsed() < Duration::from_mins(1));
     assert_eq!(processes_of(&project.last_id()), [0u32; 0]);
 }
 
@@ -55,7 +55,7 @@ fn a_child_that_holds_the_pipe_does_not_hold_the_step() {
     let project = one_job("sleep 300 &\necho done");
     let began = Instant::now();
     project.ci(&["run", "-q"]).ok();
-    assert!(began.elapsed() < Duration::from_secs(60));
+    assert!(began.elapsed() < Duration::from_mins(1));
     assert_eq!(processes_of(&project.last_id()), [0u32; 0]);
 }
 

@@ -1,5 +1,11 @@
 //! The engine from end to end, through the `ci` program.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod commands;
 mod crash;
 mod faults;

@@ -2,7 +2,7 @@
 
 use crate::support::{Project, until};
 
-const LOCKED: &str = r#"
+const LOCKED: &str = r"
 version: 1
 name: locked
 jobs:
@@ -13,7 +13,7 @@ jobs:
           mkdir lock || { echo overlap >> overlaps; exit 1; }
           sleep 0.3
           rmdir lock
-"#;
+";
 
 #[test]
 fn a_mutex_holds_across_processes() {

@@ -94,13 +94,12 @@ impl<'a> Steps<'a> {
         let clock = self.services.clock();
         let watched = supervise(self.services.session(), clock, limits, &watch).await;
         let outcome = match (watched.output, watched.stop) {
-            (Some(Ok(Ok(_))), None) => Outcome::Success,
             (_, Some(stop)) => stop.outcome(),
             (Some(Ok(Err(error))), None) => error.outcome(),
             (Some(Err(panic)), None) => {
                 Outcome::InfrastructureFailure(format!("the executor panicked: {panic}").into())
             }
-            (None, None) => Outcome::Success,
+            (Some(Ok(Ok(_))) | None, None) => Outcome::Success,
         };
         self.note_stop(watched.stop);
         self.outcome = outcome;
@@ -162,13 +161,13 @@ impl<'a> Steps<'a> {
             spec.timeout.or(defaults.step),
             spec.no_output_timeout.or(defaults.no_output),
         );
-        let watch = StepWatch {
+        let watching = StepWatch {
             services,
             cx: &cx,
             cleaning: self.stop.is_some(),
         };
-        let watched = supervise(step.run(&cx), &host.clock, limits, &watch).await;
-        let stop = watched.stop;
+        let watched = supervise(step.run(&cx), &host.clock, limits, &watching).await;
+        let stopped = watched.stop;
         let mut outcome = outcome_of(watched);
         if let Some(output) = cx.opened_output()
             && let Err(error) = output.finish().await
@@ -193,13 +192,13 @@ impl<'a> Steps<'a> {
         self.note_outcome(spec, outcome);
         // A step's own limit is a failure of the step; the job's own and a cancellation stop the job.
         let own = matches!(
-            stop,
+            stopped,
             Some(Stop::Limit(
                 crate::outcome::TimeLimit::Step | crate::outcome::TimeLimit::NoOutput
             ))
         );
         if !own {
-            self.note_stop(stop);
+            self.note_stop(stopped);
         }
     }
 }

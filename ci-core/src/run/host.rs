@@ -365,7 +365,9 @@ impl Host for RunHost {
         notices: &mut Vec<Notice>,
         started: &[Ticket],
     ) -> Option<Receipt> {
-        notices.iter().for_each(|notice| self.act(notice));
+        for notice in notices.iter() {
+            self.act(notice);
+        }
         if !self.recorder.is_on() {
             return None;
         }

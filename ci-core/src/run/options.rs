@@ -68,7 +68,7 @@ impl fmt::Debug for RunOptions {
                 &self
                     .executors
                     .iter()
-                    .map(|it| it.name())
+                    .map(|executor| executor.name().to_owned())
                     .collect::<Vec<_>>(),
             )
             .field("facts", &self.facts)

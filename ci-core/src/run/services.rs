@@ -113,7 +113,7 @@ impl JobServices {
             self.host.unregister(self.ticket.job, control);
         }
         // Nothing runs in the background without a session.
-        let session = self.session.get()?.clone();
+        let session = Arc::clone(self.session.get()?);
         if let Some(token) = self.background_token.get() {
             token.cancel();
         }

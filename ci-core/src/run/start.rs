@@ -539,12 +539,22 @@ fn first_events(host: &RunHost, machine: &Machine, past: &Past) -> Vec<RunEvent>
         return Vec::new();
     }
     let plan = &host.plan;
-    let jobs = plan.jobs.iter().enumerate().map(|(index, job)| JobInfo {
-        name: Arc::clone(&job.name),
-        needs: job.needs.iter().map(|need| Arc::clone(&need.job)).collect(),
-        stage: job.options.stage.clone(),
-        executor: host.executor_name(JobId::from_index(index)),
-        steps: u32::try_from(job.steps.len()).unwrap_or(u32::MAX),
+    // By the graph, not by the specs: those name a job with a matrix by its declared name.
+    let mut needs: Vec<Vec<Arc<str>>> = vec![Vec::new(); plan.jobs.len()];
+    for from in plan.dag.jobs() {
+        for edge in plan.dag.edges(from) {
+            needs[edge.to.index()].push(Arc::clone(&plan.job(from).name));
+        }
+    }
+    let jobs = plan.dag.jobs().zip(needs).map(|(id, needs)| {
+        let job = plan.job(id);
+        JobInfo {
+            name: Arc::clone(&job.name),
+            needs,
+            stage: job.options.stage.clone(),
+            executor: host.executor_name(id),
+            steps: u32::try_from(job.steps.len()).unwrap_or(u32::MAX),
+        }
     });
     let resumed = matches!(past, Past::Resumed(_));
     let workflow = Arc::clone(&plan.workflow);

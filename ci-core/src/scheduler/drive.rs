@@ -142,14 +142,13 @@ pub(crate) async fn drive<H: Host>(
             failure: None,
         }),
     });
-    drive.clone().turn_and_spawn(Machine::start).await;
+    Arc::clone(&drive).turn_and_spawn(Machine::start).await;
     let mut open = true;
     loop {
         let deadline = match drive.check() {
             Check::Over => break,
             Check::Failed => {
-                drive
-                    .clone()
+                Arc::clone(&drive)
                     .turn_and_spawn(|machine, now| {
                         machine.stop(
                             Stop::Cancel(crate::outcome::CancelReason::Shutdown),
@@ -161,9 +160,8 @@ pub(crate) async fn drive<H: Host>(
                 None
             }
             Check::Quiet => {
-                drive
-                    .clone()
-                    .turn_and_spawn(|machine, now| machine.skip_optional(now))
+                Arc::clone(&drive)
+                    .turn_and_spawn(Machine::skip_optional)
                     .await;
                 continue;
             }
@@ -172,12 +170,12 @@ pub(crate) async fn drive<H: Host>(
         tokio::select! {
             biased;
             command = commands.recv(), if open => match command {
-                Some(command) => drive.clone().obey(command).await,
+                Some(command) => Arc::clone(&drive).obey(command).await,
                 None => open = false,
             },
             () = drive.wake.notified() => {}
             () = drive.sleep_until(deadline), if deadline.is_some() => {
-                drive.clone().turn_and_spawn(Machine::advance).await;
+                Arc::clone(&drive).turn_and_spawn(Machine::advance).await;
             }
         }
     }

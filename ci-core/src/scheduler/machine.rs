@@ -711,7 +711,9 @@ impl Machine {
         if self.state(job) == JobState::Ready {
             let mut woken = Vec::new();
             self.resources.forget(job, |waiting| woken.push(waiting));
-            woken.into_iter().for_each(|waiting| self.enqueue(waiting));
+            for waiting in woken {
+                self.enqueue(waiting);
+            }
         }
         self.set(job, JobState::Done)?;
         self.stage_ended(job, now);

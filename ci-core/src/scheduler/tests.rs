@@ -1,6 +1,6 @@
 //! The machine against a simple reference scheduler, and its policies one by one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -350,11 +350,14 @@ fn a_chain_of_many_jobs_fails_without_recursion() {
 
 // ===== against the reference =====
 
+/// How long a job takes, whether it fails, and what it waits for.
+type Job = (u64, bool, Vec<(usize, bool)>);
+
 /// A random workflow: for each job how long it takes, whether it fails, and on which earlier jobs it
 /// waits, accepting any outcome or only success.
 #[derive(Debug, Clone)]
 struct Case {
-    jobs: Vec<(u64, bool, Vec<(usize, bool)>)>,
+    jobs: Vec<Job>,
     slots: usize,
 }
 
@@ -376,7 +379,7 @@ fn case() -> impl Strategy<Value = Case> {
 
 impl Case {
     fn specs(&self) -> Vec<JobSpec> {
-        let job = |(index, (_, _, needs)): (usize, &(u64, bool, Vec<(usize, bool)>))| {
+        let job = |(index, (_, _, needs)): (usize, &Job)| {
             let needs = needs.iter().map(|(on, any)| {
                 let on = on.to_string();
                 if *any {
@@ -448,20 +451,20 @@ impl Case {
 fn run(case: &Case, stop_at: Option<usize>) -> Vec<Option<u64>> {
     let mut bench = Bench::new(case.specs(), Limits::slots(case.slots));
     let mut starts: Vec<Option<u64>> = vec![None; case.jobs.len()];
-    let mut ends: BTreeMap<(u64, usize), ()> = BTreeMap::new();
+    let mut ends: BTreeSet<(u64, usize)> = BTreeSet::new();
     let mut events = 0;
-    let mut note = |bench: &Bench, ends: &mut BTreeMap<(u64, usize), ()>| {
+    let mut note = |bench: &Bench, ends: &mut BTreeSet<(u64, usize)>| {
         for job in bench.running.keys() {
             let index = job.index();
             if starts[index].is_none() {
                 starts[index] = Some(bench.now.as_secs());
-                ends.insert((bench.now.as_secs() + case.jobs[index].0, index), ());
+                ends.insert((bench.now.as_secs() + case.jobs[index].0, index));
             }
         }
         assert!(bench.running.len() <= case.slots);
     };
     note(&bench, &mut ends);
-    while let Some(((at, index), ())) = ends.pop_first() {
+    while let Some((at, index)) = ends.pop_first() {
         bench.now = seconds(at);
         if stop_at == Some(events) {
             let stop = Stop::Cancel(CancelReason::Requested);
@@ -478,10 +481,7 @@ fn run(case: &Case, stop_at: Option<usize>) -> Vec<Option<u64>> {
             .finish(job, case.outcome(index), ZERO, bench.now, 0.5)
             .expect("legal");
         // All that ends at one moment has ended before anything starts.
-        if ends
-            .first_key_value()
-            .is_none_or(|((next, _), ())| *next > at)
-        {
+        if ends.first().is_none_or(|(next, _)| *next > at) {
             bench.pop();
             note(&bench, &mut ends);
         }

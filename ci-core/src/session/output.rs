@@ -125,9 +125,9 @@ impl Output {
         // quicker than handing it to another thread.
         let mut state = self.inner.state.lock().await;
         for piece in bytes.chunks(PIECE) {
-            let masker = state.maskers[stream as usize]
+            let own = state.maskers[stream as usize]
                 .get_or_insert_with(|| Masker::new(Arc::clone(&self.inner.secrets)));
-            let masked = masker.push(piece);
+            let masked = own.push(piece);
             self.emit(&mut state, stream, masked);
         }
     }
@@ -188,7 +188,9 @@ mod tests {
 
     /// Keeps what it is given.
     #[derive(Debug, Default, Clone)]
-    struct Kept(Arc<std::sync::Mutex<Vec<(Stream, Vec<u8>)>>>);
+    struct Kept(Arc<std::sync::Mutex<Pieces>>);
+
+    type Pieces = Vec<(Stream, Vec<u8>)>;
 
     impl LogSink for Kept {
         fn write(&mut self, chunk: &OutputChunk) -> io::Result<()> {

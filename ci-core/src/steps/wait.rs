@@ -29,9 +29,9 @@ impl Step for WaitForService {
         let clock = cx.clock();
         let end = clock.elapsed() + self.0.deadline;
         let here = cx.session().await?.info().host_work_dir.is_some();
-        let mut tries = 0u32;
+        let mut count = 0u32;
         loop {
-            tries += 1;
+            count += 1;
             let left = end.saturating_sub(clock.elapsed());
             let limit = TRY_LIMIT.min(left.max(Duration::from_millis(1)));
             let tried = tokio::select! {
@@ -42,7 +42,7 @@ impl Step for WaitForService {
             };
             let problem = match tried {
                 Ok(Ok(())) => {
-                    cx.say(format!("{} answers (try {tries})", self.target()))
+                    cx.say(format!("{} answers (try {count})", self.target()))
                         .await;
                     return Ok(Outcome::Success);
                 }
@@ -53,7 +53,7 @@ impl Step for WaitForService {
             if clock.elapsed() + self.0.interval >= end {
                 let waited = self.0.deadline.as_secs_f64();
                 return Ok(Outcome::failed(format!(
-                    "{} did not answer within {waited} s ({tries} tries, the last: {problem})",
+                    "{} did not answer within {waited} s ({count} tries, the last: {problem})",
                     self.target()
                 )));
             }

@@ -53,7 +53,7 @@ impl LogDir {
     pub(super) fn read(&self, query: &LogQuery) -> Result<Vec<LogLine>, StoreError> {
         let run_dir = self.run_dir(query.run);
         let mut steps = Vec::new();
-        for (job, dir) in self.jobs(&run_dir, query.job.as_deref()) {
+        for (job, dir) in Self::jobs(&run_dir, query.job.as_deref()) {
             steps.extend(steps_of(&job, &dir, query));
         }
         // Jobs in the order in which they first said something.
@@ -81,7 +81,7 @@ impl LogDir {
         Ok(lines)
     }
 
-    fn jobs(&self, run_dir: &Path, only: Option<&str>) -> Vec<(Arc<str>, PathBuf)> {
+    fn jobs(run_dir: &Path, only: Option<&str>) -> Vec<(Arc<str>, PathBuf)> {
         if let Some(job) = only {
             return vec![(job.into(), run_dir.join(encode(job)))];
         }

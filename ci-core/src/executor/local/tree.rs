@@ -104,7 +104,9 @@ pub(super) async fn end(marks: &Marks, groups: &[u32], grace: Duration) -> Ended
             }
             // A process that was forked while the others were told has not been told yet.
             let new: Vec<u32> = alive.difference(&told).copied().collect();
-            new.iter().for_each(|pid| process::signal(*pid, signal));
+            for pid in &new {
+                process::signal(*pid, signal);
+            }
             told.extend(new);
             result.left = alive;
             if waited >= patience {

@@ -99,14 +99,11 @@ pub(super) fn is_owner(
         .exists(params![run.to_string(), &*owner.0])
 }
 
-/// The owner of a run, if it has one.
-pub(super) fn owner_of(
-    connection: &Connection,
-    run: RunId,
-) -> rusqlite::Result<Option<Option<String>>> {
+/// Whether a run is there, and its owner: empty for none.
+pub(super) fn owner_of(connection: &Connection, run: RunId) -> rusqlite::Result<Option<String>> {
     connection
         .query_row(
-            "SELECT owner FROM runs WHERE id = ?",
+            "SELECT coalesce(owner, '') FROM runs WHERE id = ?",
             [run.to_string()],
             |row| row.get(0),
         )

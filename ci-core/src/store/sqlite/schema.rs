@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::trouble::trouble;
 use crate::store::{StoreError, StoreErrorKind};
 
-/// Marks the file as a run store ("CIrs").
+/// Marks the file as a run store (`CIrs`).
 const APPLICATION_ID: i32 = 0x4349_7273;
 
 /// What each version added; a store is brought up to date by those it has not seen.

@@ -191,7 +191,7 @@ impl RunStore for SqliteStore {
                 let failed = |error| trouble(&shared.path, error);
                 let old = queries::owner_of(connection, run).map_err(failed)?;
                 let old = old.ok_or_else(|| not_found(run))?;
-                if let Some(old) = old {
+                if !old.is_empty() {
                     if queries::lives(connection, &old, now, shared.ttl).map_err(failed)? {
                         let message = format!("another process drives the run `{run}`");
                         return Err(StoreError::new(StoreErrorKind::Owned, message)
