@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Builds everything and passes the tests. Installs what is missing on Debian and its relatives, starts
+# what the tests need, and stops it after.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '== %s\n' "$*"; }
+
+# A missing tool is a failure where it cannot be installed, never a skipped test.
+need() {
+    local program=$1 package=$2
+    command -v "$program" >/dev/null 2>&1 && return
+    say "installing $package, for $program"
+    if ! command -v apt-get >/dev/null 2>&1; then
+        echo "error: the tests need \`$program\`; install it" >&2
+        exit 1
+    fi
+    local become=()
+    [ "$(id -u)" = 0 ] || become=(sudo)
+    if [ -z "${updated:-}" ]; then
+        "${become[@]}" apt-get update -q
+        updated=1
+    fi
+    "${become[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$package"
+}
+
+need git git
+need cc gcc
+need make make
+need cmake cmake
+need base64 coreutils
+need setsid util-linux
+
+command -v cargo >/dev/null 2>&1 || {
+    echo "error: the tests need Rust 1.95 or later, with cargo" >&2
+    exit 1
+}
+if ! cargo nextest --version >/dev/null 2>&1; then
+    say "installing cargo-nextest"
+    cargo install --locked cargo-nextest
+fi
+
+say "building"
+# One set of features for everything, so that nothing is built twice.
+cargo build --workspace --all-features --all-targets
+
+say "tests"
+cargo nextest run --workspace --all-features
+
+say "documentation tests"
+cargo test --workspace --all-features --doc
+
+say "the engine without its features, and as other systems build it"
+cargo check -p ci-core --no-default-features
+RUSTFLAGS="${RUSTFLAGS:-} --cfg ci_core_portable" \
+    cargo check -p ci-core --all-features --target-dir target/portable
+
+say "example programs"
+for program in quickstart custom_step custom_executor approval; do
+    cargo run -q -p ci-examples --all-features --example "$program" >/dev/null
+done
+
+say "all tests passed"
