@@ -1,0 +1,179 @@
+//! The session of one job on this machine.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use super::command;
+use super::dirs::JobDir;
+use super::env;
+use super::exec::{Done, follow, swallow};
+use super::process::{Running, Trees};
+use crate::archive::{self, ArchiveError, ArchiveErrorKind, Limits, PackRoot};
+use crate::session::{
+    Command, ExecIo, ExitStatus, Session, SessionError, SessionErrorKind, SessionInfo, TreeReader,
+    TreeSelection,
+};
+
+/// The processes and private directories of one attempt of a job.
+pub(super) struct LocalSession {
+    pub(super) info: SessionInfo,
+    pub(super) work_dir: PathBuf,
+    /// What every command sees, its own variables aside.
+    pub(super) env: BTreeMap<OsString, OsString>,
+    pub(super) dir: Arc<JobDir>,
+    pub(super) trees: Trees,
+    pub(super) grace: Duration,
+    /// Canceled when the session is torn down.
+    pub(super) over: CancellationToken,
+}
+
+impl fmt::Debug for LocalSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalSession")
+            .field("work_dir", &self.work_dir)
+            .field("trees", &self.trees)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LocalSession {
+    fn start(&self, command: &Command) -> Result<Running, SessionError> {
+        self.make_dirs()?;
+        let dir = match &command.dir {
+            Some(dir) => PathBuf::from(self.info.resolve(dir)),
+            None => self.work_dir.clone(),
+        };
+        let (number, marker) = self.trees.next();
+        let mut env = self.env.clone();
+        env.extend(
+            command
+                .env
+                .iter()
+                .map(|(name, value)| (name.into(), value.into())),
+        );
+        let outer = env.get(&OsString::from(env::COMMAND)).cloned();
+        env.insert(env::COMMAND.into(), env::chain(outer.as_deref(), &marker));
+        let process = command::build(command, &dir, &env)?;
+        self.trees
+            .spawn(number, process)
+            .map_err(|error| command::explain(error, command, &dir))
+    }
+
+    fn make_dirs(&self) -> Result<(), SessionError> {
+        self.dir
+            .make()
+            .map_err(|error| other("could not make the job's directories", error))
+    }
+
+    fn check_open(&self) -> Result<(), SessionError> {
+        if self.over.is_cancelled() {
+            let text = "the session has been torn down";
+            return Err(SessionError::new(SessionErrorKind::Refused, text));
+        }
+        Ok(())
+    }
+
+    fn resolve(&self, path: &str) -> PathBuf {
+        self.info.resolve(path).into()
+    }
+}
+
+#[async_trait]
+impl Session for LocalSession {
+    fn info(&self) -> &SessionInfo {
+        &self.info
+    }
+
+    async fn exec(&self, command: &Command, io: ExecIo) -> Result<ExitStatus, SessionError> {
+        self.check_open()?;
+        if io.cancel.is_cancelled() {
+            return Ok(ExitStatus::Stopped);
+        }
+        let running = self.start(command)?;
+        let Done { status, open } = follow(running, &io, self.grace).await;
+        if !open.is_empty() {
+            io.output
+                .say("a process that was left running holds the output; what it writes from here on is not shown")
+                .await;
+        }
+        for pipe in open {
+            tokio::spawn(swallow(pipe, self.over.clone()));
+        }
+        status.map_err(|error| other("lost sight of the process", error))
+    }
+
+    async fn copy_in(&self, tree: TreeReader, dir: &str) -> Result<(), SessionError> {
+        self.check_open()?;
+        self.make_dirs()?;
+        let dir = self.resolve(dir);
+        blocking(move || {
+            std::fs::create_dir_all(&dir)
+                .map_err(|error| other(format!("could not make `{}`", dir.display()), error))?;
+            archive::unpack(tree, &dir, &Limits::default()).map_err(archive_error)?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn copy_out(&self, selection: &TreeSelection) -> Result<TreeReader, SessionError> {
+        self.check_open()?;
+        let roots = selection.roots.iter().map(|root| {
+            PackRoot::new(root.prefix.clone(), self.resolve(&root.dir))
+                .include(root.include.iter().cloned())
+                .exclude(root.exclude.iter().cloned())
+        });
+        let roots: Vec<PackRoot> = roots.collect();
+        blocking(move || archive::pack_stream(roots).map_err(archive_error)).await
+    }
+
+    async fn teardown(&self) -> Result<(), SessionError> {
+        self.over.cancel();
+        let left = self.trees.end(self.grace).await;
+        let mut removed = Ok(());
+        if !self.dir.recycle() {
+            let dir = Arc::clone(&self.dir);
+            removed = tokio::task::spawn_blocking(move || dir.remove())
+                .await
+                .unwrap_or_else(|error| Err(io::Error::other(error)));
+        }
+        if !left.is_empty() {
+            let text = format!("could not end {}", left.join(", "));
+            return Err(SessionError::new(SessionErrorKind::Other, text));
+        }
+        removed.map_err(|error| other("could not remove the job's directories", error))
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SessionError> + Send + 'static,
+) -> Result<T, SessionError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(other("copying did not end", error)))
+}
+
+fn archive_error(error: ArchiveError) -> SessionError {
+    let kind = match error.kind() {
+        ArchiveErrorKind::NotFound => SessionErrorKind::NotFound,
+        ArchiveErrorKind::Refused | ArchiveErrorKind::TooLarge | ArchiveErrorKind::Glob => {
+            SessionErrorKind::Refused
+        }
+        _ => SessionErrorKind::Other,
+    };
+    SessionError::new(kind, error.to_string()).with_source(error)
+}
+
+fn other(
+    text: impl Into<String>,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> SessionError {
+    SessionError::new(SessionErrorKind::Other, text).with_source(source)
+}
