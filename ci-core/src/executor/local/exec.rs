@@ -36,8 +36,8 @@ pub(super) async fn follow(mut running: Running, io: &ExecIo, grace: Duration) -
     let over = CancellationToken::new();
     let pumps = async {
         tokio::join!(
-            pump(stdout, Stream::Stdout, &io.output, &over),
-            pump(stderr, Stream::Stderr, &io.output, &over),
+            pump(stdout, (&io.output, Stream::Stdout), &over),
+            pump(stderr, (&io.output, Stream::Stderr), &over),
         )
     };
     let ended = running.ended(&io.cancel, grace);
@@ -76,12 +76,22 @@ pub(super) async fn follow(mut running: Running, io: &ExecIo, grace: Duration) -
     Done { status, open }
 }
 
+/// What takes the pieces of an output.
+trait Taker: Send {
+    fn take(&mut self, piece: &[u8]) -> impl Future<Output = ()> + Send;
+}
+
+impl Taker for (&Output, Stream) {
+    fn take(&mut self, piece: &[u8]) -> impl Future<Output = ()> + Send {
+        self.0.write(self.1, piece)
+    }
+}
+
 /// Copies an output until its end, or until it is `over` and what was in the pipe then is copied.
 /// Gives the pipe back if something still holds it.
 async fn pump<P: AsyncRead + Send + Unpin + 'static>(
     pipe: Option<P>,
-    stream: Stream,
-    output: &Output,
+    mut taker: impl Taker,
     over: &CancellationToken,
 ) -> Option<Pipe> {
     let mut pipe = pipe?;
@@ -97,7 +107,7 @@ async fn pump<P: AsyncRead + Send + Unpin + 'static>(
         if !matches!(read, Ok(1..)) {
             return None;
         }
-        output.write(stream, &piece).await;
+        taker.take(&piece).await;
         if over.is_cancelled() {
             late += piece.len();
             if late >= FULL_PIPE {
@@ -124,4 +134,84 @@ fn exit_status(status: std::process::ExitStatus) -> ExitStatus {
     }
     // Only a signal leaves a process without a code.
     ExitStatus::Code(status.code().unwrap_or(-1))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::process::Stdio;
+
+    use super::*;
+
+    /// Keeps the beginning, and the size of the whole and of the largest piece.
+    #[derive(Default)]
+    struct Kept {
+        start: Vec<u8>,
+        total: usize,
+        largest: usize,
+    }
+
+    impl Taker for &mut Kept {
+        async fn take(&mut self, piece: &[u8]) {
+            let rest = 1024_usize.saturating_sub(self.start.len());
+            self.start
+                .extend_from_slice(&piece[..piece.len().min(rest)]);
+            self.total += piece.len();
+            self.largest = self.largest.max(piece.len());
+        }
+    }
+
+    /// A process whose standard output is all that is of interest.
+    fn process(script: &str) -> tokio::process::Child {
+        tokio::process::Command::new("sh")
+            .args(["-c", script])
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_line_without_end_is_never_held_as_a_whole() {
+        let mut child = process("head -c 67108864 /dev/zero");
+        let mut kept = Kept::default();
+        let open = pump(child.stdout.take(), &mut kept, &CancellationToken::new()).await;
+        assert!(open.is_none());
+        assert_eq!(kept.total, 64 << 20);
+        assert!(kept.largest <= PIECE);
+    }
+
+    #[tokio::test]
+    async fn bytes_that_are_no_text_stay_as_they_are() {
+        let mut child = process("printf '\\377\\000\\376x'");
+        let mut kept = Kept::default();
+        pump(child.stdout.take(), &mut kept, &CancellationToken::new()).await;
+        assert_eq!(kept.start, b"\xff\0\xfex");
+    }
+
+    #[tokio::test]
+    async fn what_is_in_the_pipe_is_read_when_it_is_over_and_the_pipe_given_back() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("written");
+        let mut child = process(&format!(
+            "echo before; echo > {}; exec sleep 600",
+            file.display()
+        ));
+        while !file.exists() {
+            tokio::task::yield_now().await;
+        }
+        let (mut kept, over) = (Kept::default(), CancellationToken::new());
+        over.cancel();
+        let open = pump(child.stdout.take(), &mut kept, &over).await;
+        assert!(open.is_some());
+        assert_eq!(kept.start, b"before\n");
+    }
+
+    #[tokio::test]
+    async fn what_never_stops_writing_is_left_after_a_full_pipe() {
+        let mut child = process("exec yes");
+        let (mut kept, over) = (Kept::default(), CancellationToken::new());
+        over.cancel();
+        assert!(pump(child.stdout.take(), &mut kept, &over).await.is_some());
+        assert!(kept.total <= FULL_PIPE + PIECE);
+    }
 }
