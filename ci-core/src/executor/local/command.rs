@@ -100,7 +100,8 @@ fn find(name: &str, _dir: &Path, _path: Option<&OsStr>) -> Result<PathBuf, Sessi
     Ok(name.into())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;

@@ -51,16 +51,17 @@ pub(super) async fn follow(mut running: Running, io: &ExecIo, grace: Duration) -
             ended = &mut ended => break ended,
         }
     };
-    let open = match open {
-        Some(open) => open,
-        None => tokio::select! {
+    let open = if let Some(open) = open {
+        open
+    } else {
+        tokio::select! {
             biased;
             pipes = &mut pumps => pipes,
             () = tokio::time::sleep(DRAIN) => {
                 over.cancel();
                 pumps.await
             }
-        },
+        }
     };
     let status = match ended {
         Ok(Ended::Exited(status)) => Ok(exit_status(status)),
@@ -136,7 +137,8 @@ fn exit_status(status: std::process::ExitStatus) -> ExitStatus {
     ExitStatus::Code(status.code().unwrap_or(-1))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::process::Stdio;
 

@@ -291,14 +291,12 @@ impl Executor for LocalExecutor {
             return Err(ExecutorError::new(ExecutorErrorKind::Canceled, text));
         }
         let dir = self.root.job(request.run);
-        let project = self.project_dir(&request);
-        let work_dir = match &project {
-            Some(project) => project.clone(),
-            None => {
-                dir.make_work()
-                    .map_err(|error| failed("make a directory to work in", error))?;
-                dir.work()
-            }
+        let work_dir = if let Some(project) = self.project_dir(&request) {
+            project
+        } else {
+            dir.make_work()
+                .map_err(|error| failed("make a directory to work in", error))?;
+            dir.work()
         };
         let home = self.home(&request, &dir);
         let mut info = SessionInfo::new(&self.name, in_words(&work_dir)?, in_words(&home)?);

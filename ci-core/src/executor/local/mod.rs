@@ -12,7 +12,8 @@ mod executor;
 mod process;
 mod remove;
 mod session;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
 
 pub use executor::LocalExecutor;
