@@ -5,11 +5,13 @@
     reason = "the trait gives the module its name"
 )]
 mod executor;
+mod layers;
 #[cfg(feature = "local")]
 mod local;
 
 pub use executor::{
     Executor, ExecutorError, ExecutorErrorKind, PrepareRequest, ReapReport, ReapScope,
 };
+pub use layers::{ExecutorExt, LimitSessions, PrepareRetry, PrepareTimeout};
 #[cfg(feature = "local")]
 pub use local::LocalExecutor;

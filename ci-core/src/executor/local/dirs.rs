@@ -1,58 +1,424 @@
-//! The directories that the executor makes for a run, and their end.
+//! The private directories of jobs: made when first needed, used again while they stay empty, and
+//! found by whoever cleans up after an engine that died.
+//!
+//! ```text
+//! <root>/lock             held for a moment while a run's directory is made or judged
+//! <root>/<run>/owner      locked for as long as the engine lives; says whose it is
+//! <root>/<run>/<n>/home
+//! <root>/<run>/<n>/tmp
+//! <root>/<run>/<n>/work   only for jobs that do not work in the project's directory
+//! ```
+//! Names are short because sockets in them have short names or none (108 bytes on Linux).
 
-use std::fs::{self, DirBuilder};
-use std::io;
+use std::collections::HashMap;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::remove;
 use crate::id::RunId;
 
-/// Where the directories of a run are.
-pub(super) fn run_dir(root: &Path, run: RunId) -> PathBuf {
-    root.join(run.to_string())
+const LOCK: &str = "lock";
+const OWNER: &str = "owner";
+
+/// The directory that holds those of all runs.
+#[derive(Debug)]
+pub(super) struct Root {
+    path: PathBuf,
+    runs: Mutex<HashMap<RunId, Arc<RunDir>>>,
 }
 
-/// Makes a directory that only the user may enter, with its parents.
-pub(super) fn make(dir: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(dir) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(_) => builder.recursive(true).create(dir),
-    }
-}
-
-/// Removes a directory with all that is in it, also where a tool has made parts of it read-only.
-pub(super) fn remove(dir: &Path) -> io::Result<()> {
-    // Most homes are still empty.
-    if fs::remove_dir(dir).is_ok() {
-        return Ok(());
-    }
-    match fs::remove_dir_all(dir) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(_) => {
-            open_up(dir);
-            fs::remove_dir_all(dir)
+impl Root {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            runs: Mutex::default(),
         }
     }
-}
 
-/// Makes every directory below `dir` writable, without following links.
-fn open_up(dir: &Path) {
-    let mut waiting = vec![dir.to_path_buf()];
-    while let Some(dir) = waiting.pop() {
+    /// Where directories go unless told otherwise: a place of this user in the system's directory for
+    /// temporary files.
+    pub(super) fn default_path() -> PathBuf {
         #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let _ = fs::set_permissions(&dir, fs::Permissions::from_mode(0o700));
+        let user = rustix::process::getuid().as_raw().to_string();
+        #[cfg(not(unix))]
+        let user = "jobs";
+        std::env::temp_dir().join(format!("ci-core-{user}"))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The directory of a job of `run`. Nothing is made yet.
+    pub(super) fn job(&self, run: RunId) -> JobDir {
+        let mut runs = lock(&self.runs);
+        if !runs.contains_key(&run) {
+            // Runs that nobody works for any more give their directories back.
+            runs.retain(|_, dir| Arc::strong_count(dir) > 1);
         }
-        let entries = fs::read_dir(&dir).into_iter().flatten().flatten();
-        waiting.extend(
-            entries
-                .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-                .map(|entry| entry.path()),
-        );
+        let run = runs
+            .entry(run)
+            .or_insert_with(|| Arc::new(RunDir::new(&self.path, run)));
+        let recycled = lock(&run.free).pop();
+        JobDir {
+            run: Arc::clone(run),
+            made: Mutex::new(recycled.is_some()),
+            path: recycled.unwrap_or_else(|| {
+                let count = run.count.fetch_add(1, Ordering::Relaxed);
+                run.path.join(count.to_string())
+            }),
+        }
+    }
+
+    /// Whether jobs of `run` are at work here. If not its directories are given back.
+    pub(super) fn forget(&self, run: RunId) -> bool {
+        let mut runs = lock(&self.runs);
+        if runs.get(&run).is_some_and(|dir| Arc::strong_count(dir) > 1) {
+            return true;
+        }
+        runs.remove(&run);
+        false
+    }
+
+    /// The runs whose engine is gone: their ids and directories. Each is locked until it is dropped.
+    pub(super) fn abandoned(&self) -> io::Result<Vec<Abandoned>> {
+        let _guard = match hold(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            guard => guard?,
+        };
+        let mut abandoned = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            let path = entry?.path();
+            if let Some(found) = Abandoned::open(path) {
+                abandoned.push(found);
+            }
+        }
+        Ok(abandoned)
+    }
+}
+
+/// The directory of a run whose engine is gone.
+#[derive(Debug)]
+pub(super) struct Abandoned {
+    pub(super) run: RunId,
+    pub(super) path: PathBuf,
+    /// Keeps others from cleaning up at the same time.
+    _owner: File,
+}
+
+impl Abandoned {
+    fn open(path: PathBuf) -> Option<Self> {
+        let file = path.join(OWNER);
+        let owner = File::options().read(true).write(true).open(&file).ok()?;
+        if owner.try_lock().is_err() {
+            return None;
+        }
+        let text = fs::read_to_string(&file).ok()?;
+        let run = text.lines().find_map(|line| line.strip_prefix("run "))?;
+        Some(Self {
+            run: run.parse().ok()?,
+            path,
+            _owner: owner,
+        })
+    }
+}
+
+#[derive(Debug)]
+struct RunDir {
+    run: RunId,
+    root: PathBuf,
+    path: PathBuf,
+    owner: Mutex<Option<File>>,
+    count: AtomicU64,
+    /// Directories of jobs that ended and left them empty.
+    free: Mutex<Vec<PathBuf>>,
+}
+
+impl RunDir {
+    fn new(root: &Path, run: RunId) -> Self {
+        let id = run.to_string();
+        let short = id.rsplit('-').next().unwrap_or(&id);
+        Self {
+            run,
+            root: root.to_owned(),
+            path: root.join(short),
+            owner: Mutex::new(None),
+            count: AtomicU64::new(0),
+            free: Mutex::default(),
+        }
+    }
+
+    /// Makes the directory and takes possession of it.
+    fn make(&self) -> io::Result<()> {
+        let mut owner = lock(&self.owner);
+        if owner.is_some() {
+            return Ok(());
+        }
+        make_private(&self.root)?;
+        let _guard = hold(&self.root)?;
+        fs::create_dir(&self.path)
+            .or_else(|error| match error.kind() {
+                // An engine that worked for the run before left it.
+                io::ErrorKind::AlreadyExists => Ok(()),
+                _ => Err(error),
+            })
+            .map_err(|error| named("make", &self.path, &error))?;
+        let path = self.path.join(OWNER);
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let text = format!("another engine works for the run in `{}`", path.display());
+                return Err(io::Error::new(io::ErrorKind::ResourceBusy, text));
+            }
+            Err(TryLockError::Error(error)) => return Err(named("lock", &path, &error)),
+        }
+        writeln!(file, "run {}\npid {}", self.run, std::process::id())?;
+        *owner = Some(file);
+        Ok(())
+    }
+}
+
+impl Drop for RunDir {
+    /// Gives back what is empty; what is not belongs to a session that was not torn down.
+    fn drop(&mut self) {
+        if lock(&self.owner).is_none() {
+            return;
+        }
+        for path in lock(&self.free).drain(..) {
+            let _ = remove::empty(&path, &["home", "tmp"]);
+        }
+        let others = fs::read_dir(&self.path).map_or(0, Iterator::count);
+        if others <= 1 {
+            let _ = fs::remove_file(self.path.join(OWNER));
+            let _ = fs::remove_dir(&self.path);
+        }
+    }
+}
+
+/// The directory of one attempt of a job.
+#[derive(Debug)]
+pub(super) struct JobDir {
+    run: Arc<RunDir>,
+    path: PathBuf,
+    made: Mutex<bool>,
+}
+
+impl JobDir {
+    pub(super) fn home(&self) -> PathBuf {
+        self.path.join("home")
+    }
+
+    pub(super) fn tmp(&self) -> PathBuf {
+        self.path.join("tmp")
+    }
+
+    pub(super) fn work(&self) -> PathBuf {
+        self.path.join("work")
+    }
+
+    /// Makes the directories for the home and for temporary files, unless they are there.
+    pub(super) fn make(&self) -> io::Result<()> {
+        // Two commands may be the first at the same time.
+        let mut made = lock(&self.made);
+        if *made {
+            return Ok(());
+        }
+        self.run.make()?;
+        if self.path.exists() {
+            // A dead engine that worked for the same run left it.
+            remove::tree(&self.path)?;
+        }
+        for path in [self.path.clone(), self.home(), self.tmp()] {
+            private_dir(&path).map_err(|error| named("make", &path, &error))?;
+        }
+        *made = true;
+        Ok(())
+    }
+
+    /// Makes the directory to work in.
+    pub(super) fn make_work(&self) -> io::Result<()> {
+        self.make()?;
+        let path = self.work();
+        private_dir(&path).map_err(|error| named("make", &path, &error))
+    }
+
+    /// Keeps the directories for another job of the run if they are as new. Whether that is all there
+    /// is to do; if not they have to be [removed](Self::remove).
+    pub(super) fn recycle(&self) -> bool {
+        if !*lock(&self.made) {
+            return true;
+        }
+        let new = self.is_new();
+        if new {
+            lock(&self.run.free).push(self.path.clone());
+        }
+        new
+    }
+
+    /// Removes the directories. Blocks for as long as removing many files takes.
+    pub(super) fn remove(&self) -> io::Result<()> {
+        remove::tree(&self.path)
+    }
+
+    /// Whether nothing is in the home and among the temporary files, and nothing beside them.
+    fn is_new(&self) -> bool {
+        let is_new = |path: &Path| {
+            is_private(path) && fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
+        };
+        !self.work().exists() && is_new(&self.home()) && is_new(&self.tmp())
+    }
+}
+
+/// A directory that nobody else may look into.
+fn private_dir(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        fs::DirBuilder::new().mode(0o700).create(path)
+    }
+    #[cfg(not(unix))]
+    fs::create_dir(path)
+}
+
+/// Makes `path` and what is above it, and sees to it that it is this user's alone: others may write
+/// where temporary files go, and could have been there first.
+fn make_private(path: &Path) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(|error| named("make", parent, &error))?;
+    }
+    match private_dir(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            if is_private(path) {
+                Ok(())
+            } else {
+                let text = format!(
+                    "`{}` is not a directory that only this user may use; remove it, or set another \
+                     root for the executor",
+                    path.display()
+                );
+                Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
+            }
+        }
+        Err(error) => Err(named("make", path, &error)),
+    }
+}
+
+fn is_private(path: &Path) -> bool {
+    let Ok(metadata) = fs::symlink_metadata(path) else {
+        return false;
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        metadata.is_dir()
+            && metadata.uid() == rustix::process::getuid().as_raw()
+            && metadata.mode() & 0o7777 == 0o700
+    }
+    #[cfg(not(unix))]
+    metadata.is_dir()
+}
+
+/// Holds the lock of the root until it is dropped.
+fn hold(root: &Path) -> io::Result<File> {
+    let path = root.join(LOCK);
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)?;
+    file.lock()?;
+    Ok(file)
+}
+
+fn named(what: &str, path: &Path, error: &io::Error) -> io::Error {
+    let text = format!("could not {what} `{}`: {error}", path.display());
+    io::Error::new(error.kind(), text)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_made_before_it_is_needed_and_nothing_is_left() {
+        let place = tempfile::tempdir().unwrap();
+        let root = Root::new(place.path().join("root"));
+        let run = RunId::new();
+        let job = root.job(run);
+        assert!(!root.path().exists());
+        job.make().unwrap();
+        assert!(job.home().is_dir() && job.tmp().is_dir());
+        assert!(job.recycle());
+        drop(job);
+        assert!(!root.forget(run));
+        let left: Vec<_> = fs::read_dir(root.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "only the lock stays: {left:?}");
+    }
+
+    #[test]
+    fn empty_directories_serve_again_and_used_ones_do_not() {
+        let place = tempfile::tempdir().unwrap();
+        let root = Root::new(place.path().join("root"));
+        let run = RunId::new();
+        let first = root.job(run);
+        first.make().unwrap();
+        assert!(first.recycle());
+        let second = root.job(run);
+        assert_eq!(second.home(), first.home());
+        assert!(second.home().is_dir());
+        fs::write(second.home().join("cache"), "x").unwrap();
+        assert!(!second.recycle());
+        second.remove().unwrap();
+        assert!(!second.home().exists());
+        assert_ne!(root.job(run).home(), first.home());
+    }
+
+    #[test]
+    fn a_run_is_abandoned_when_its_owner_is_gone_and_not_before() {
+        let place = tempfile::tempdir().unwrap();
+        let root = Root::new(place.path().join("root"));
+        assert!(root.abandoned().unwrap().is_empty());
+        let run = RunId::new();
+        let job = root.job(run);
+        job.make().unwrap();
+        assert!(root.abandoned().unwrap().is_empty());
+        // As the kernel does it when a process ends.
+        drop(lock(&job.run.owner).take());
+        let abandoned = root.abandoned().unwrap();
+        assert_eq!(abandoned.len(), 1);
+        assert_eq!(abandoned[0].run, run);
+        assert!(root.abandoned().unwrap().is_empty(), "somebody is at it");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_root_that_others_can_use_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("root");
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+        let error = Root::new(path.clone())
+            .job(RunId::new())
+            .make()
+            .unwrap_err();
+        assert!(error.to_string().contains("only this user"), "{error}");
+        fs::remove_dir(&path).unwrap();
+        std::os::unix::fs::symlink(place.path(), &path).unwrap();
+        assert!(Root::new(path).job(RunId::new()).make().is_err());
     }
 }

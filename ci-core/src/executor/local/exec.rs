@@ -1,191 +1,219 @@
-//! Runs one command: spawn, stream, wait, and end its tree when told to.
+//! One command from its start to its end: both outputs, the exit, and what stops it.
 
-use std::collections::BTreeSet;
-use std::future::Future;
 use std::io;
-use std::path::Path;
-use std::pin::Pin;
-use std::process::Stdio;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio_util::sync::CancellationToken;
 
-use super::process::{Contained, Spawned, Status};
-use super::tree::{self, Marks};
-use crate::session::{ExecIo, ExitStatus, Output, SessionError, SessionErrorKind, Stream};
+use super::process::{Ended, Running};
+use crate::session::{ExecIo, ExitStatus, Output, Stream};
 
-/// How much is read at once.
-const CHUNK: usize = 64 * 1024;
-/// How long after the end of a command its pipes may stay open before it counts as ended: a child that
-/// goes on may hold them for as long as the job lasts.
-const DRAIN: Duration = Duration::from_millis(250);
-/// A command that runs for longer than this is put into the session's control group. Moving a process
-/// into a group can take milliseconds, which short commands need not pay.
-const SETTLED: Duration = Duration::from_millis(50);
+/// How much is read at once: what a pipe holds on Linux.
+const PIECE: usize = 64 * 1024;
 
-/// The children that this process spawned itself and waits for: not orphans.
-static DIRECT: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+/// How long output is read on after the command itself has ended, if something it started still holds
+/// the pipe.
+const DRAIN: Duration = Duration::from_millis(500);
 
-fn direct() -> MutexGuard<'static, BTreeSet<u32>> {
-    DIRECT.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// The most that is read after [`DRAIN`]: what the largest pipe that anybody may make can hold. What
+/// the command had written before it ended is surely read then.
+const FULL_PIPE: usize = 1024 * 1024;
 
-/// Whether a process is a command that is being waited for.
-pub(super) fn is_direct(pid: u32) -> bool {
-    direct().contains(&pid)
-}
-
-/// The commands that are being waited for.
-pub(super) fn direct_children() -> BTreeSet<u32> {
-    direct().clone()
-}
-
-/// A command that is waited for, until it is dropped.
-struct Waited(u32);
-
-impl Drop for Waited {
-    fn drop(&mut self) {
-        direct().remove(&self.0);
-    }
-}
-
-/// What is still being read when a command has ended.
-pub(super) type Leftover = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// The reading end of an output that something still holds.
+pub(super) type Pipe = Box<dyn AsyncRead + Send + Unpin>;
 
 /// How a command ended.
 pub(super) struct Done {
-    pub(super) status: ExitStatus,
-    /// The group it led.
-    pub(super) group: u32,
-    /// Its pipes, if something still holds them.
-    pub(super) leftover: Option<Leftover>,
+    pub(super) status: io::Result<ExitStatus>,
+    /// Outputs that processes it left behind may still write to.
+    pub(super) open: Vec<Pipe>,
 }
 
-/// What a command is run with.
-pub(super) struct Job<'a> {
-    pub(super) command: tokio::process::Command,
-    pub(super) program: &'a str,
-    pub(super) dir: &'a Path,
-    pub(super) marks: Marks,
-    pub(super) grace: Duration,
-    pub(super) contained: &'a Contained,
-}
-
-/// Runs a command to its end.
-pub(super) async fn run(mut job: Job<'_>, io: &ExecIo) -> Result<Done, SessionError> {
-    job.command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    job.command.envs(job.marks.variables());
-    let mut spawned = {
-        // Registered before anybody can look for orphans.
-        let mut direct = direct();
-        let spawned =
-            Spawned::start(job.command).map_err(|error| refused(&error, job.program, job.dir))?;
-        direct.insert(spawned.pid);
-        spawned
+/// Follows a command to its end. If `io` says so it is stopped before.
+pub(super) async fn follow(mut running: Running, io: &ExecIo, grace: Duration) -> Done {
+    let (stdout, stderr) = running.pipes();
+    let over = CancellationToken::new();
+    let pumps = async {
+        tokio::join!(
+            pump(stdout, (&io.output, Stream::Stdout), &over),
+            pump(stderr, (&io.output, Stream::Stderr), &over),
+        )
     };
-    let waited = Waited(spawned.pid);
-    let group = spawned.pid;
-    let stdout = pump(spawned.stdout.take(), Stream::Stdout, io.output.clone());
-    let stderr = pump(spawned.stderr.take(), Stream::Stderr, io.output.clone());
-    let mut pumps: Leftover = Box::pin(async move {
-        tokio::join!(stdout, stderr);
-    });
-    let mut drained = false;
-    let mut settled = false;
-    let status = loop {
+    let ended = running.ended(&io.cancel, grace);
+    tokio::pin!(pumps, ended);
+    // Neither is ever dropped before its end: what was read must be written too.
+    let mut open = None;
+    let ended = loop {
         tokio::select! {
-            status = spawned.wait() => break status.map_err(lost)?,
-            () = &mut pumps, if !drained => drained = true,
-            () = tokio::time::sleep(SETTLED), if !settled => {
-                settled = true;
-                job.contained.put(group);
-            }
-            () = io.cancel.cancelled() => {
-                // Pipes are read on meanwhile: a process that writes as it ends must not block.
-                let groups = [group];
-                let end = tree::end(&job.marks, &groups, job.grace);
-                let wait = async { tokio::join!(end, spawned.wait()) };
-                tokio::pin!(wait);
-                loop {
-                    tokio::select! {
-                        (_, status) = &mut wait => {
-                            status.map_err(lost)?;
-                            break;
-                        }
-                        () = &mut pumps, if !drained => drained = true,
-                    }
-                }
-                drain(&mut pumps, drained).await;
-                drop(waited);
-                return Ok(Done { status: ExitStatus::Stopped, group, leftover: None });
+            biased;
+            pipes = &mut pumps, if open.is_none() => open = Some(pipes),
+            ended = &mut ended => break ended,
+        }
+    };
+    let open = if let Some(open) = open {
+        open
+    } else {
+        tokio::select! {
+            biased;
+            pipes = &mut pumps => pipes,
+            () = tokio::time::sleep(DRAIN) => {
+                over.cancel();
+                pumps.await
             }
         }
     };
-    drop(waited);
-    let done = drain(&mut pumps, drained).await;
-    let status = match status {
-        Status::Code(code) => ExitStatus::Code(code),
-        Status::Signal(number) => ExitStatus::Signal(number),
-    };
-    Ok(Done {
-        status,
-        group,
-        leftover: (!done).then_some(pumps),
-    })
-}
-
-/// Reads on for a moment after the end. True if nothing holds the pipes any more.
-async fn drain(pumps: &mut Leftover, drained: bool) -> bool {
-    drained || tokio::time::timeout(DRAIN, pumps).await.is_ok()
-}
-
-/// Hands on what a pipe gives until it is closed.
-async fn pump<R: AsyncRead + Unpin>(pipe: Option<R>, stream: Stream, output: Output) {
-    let Some(mut pipe) = pipe else { return };
-    let mut buffer = Vec::with_capacity(CHUNK);
-    loop {
-        buffer.clear();
-        match pipe.read_buf(&mut buffer).await {
-            Ok(0) => return,
-            Ok(_) => output.write(stream, &buffer).await,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // A pipe that breaks has nothing more to say; the exit status tells the rest.
-            Err(_) => return,
+    let status = match ended {
+        Ok(Ended::Exited(status)) => Ok(exit_status(status)),
+        Ok(Ended::Stopped(left)) => {
+            for process in left {
+                io.output.say(format!("could not end {process}")).await;
+            }
+            Ok(ExitStatus::Stopped)
         }
+        Err(error) => Err(error),
+    };
+    let open = [open.0, open.1].into_iter().flatten().collect();
+    Done { status, open }
+}
+
+/// What takes the pieces of an output.
+trait Taker: Send {
+    fn take(&mut self, piece: &[u8]) -> impl Future<Output = ()> + Send;
+}
+
+impl Taker for (&Output, Stream) {
+    fn take(&mut self, piece: &[u8]) -> impl Future<Output = ()> + Send {
+        self.0.write(self.1, piece)
     }
 }
 
-/// Why a command did not start.
-fn refused(error: &io::Error, program: &str, dir: &Path) -> SessionError {
-    let (kind, message) = match error.kind() {
-        io::ErrorKind::NotFound if !dir.is_dir() => (
-            SessionErrorKind::NotFound,
-            format!("the working directory `{}` does not exist", dir.display()),
-        ),
-        io::ErrorKind::NotFound => (
-            SessionErrorKind::NotFound,
-            format!("the program `{program}` was not found; is it installed and on the PATH?"),
-        ),
-        io::ErrorKind::PermissionDenied => (
-            SessionErrorKind::Refused,
-            format!(
-                "`{program}` may not be executed, or `{}` not be entered",
-                dir.display()
-            ),
-        ),
-        _ => (
-            SessionErrorKind::Other,
-            format!("`{program}` could not be started"),
-        ),
-    };
-    SessionError::new(kind, message).with_source(io::Error::new(error.kind(), error.to_string()))
+/// Copies an output until its end, or until it is `over` and what was in the pipe then is copied.
+/// Gives the pipe back if something still holds it.
+async fn pump<P: AsyncRead + Send + Unpin + 'static>(
+    pipe: Option<P>,
+    mut taker: impl Taker,
+    over: &CancellationToken,
+) -> Option<Pipe> {
+    let mut pipe = pipe?;
+    let mut piece = Vec::with_capacity(PIECE);
+    let mut late = 0;
+    loop {
+        let read = tokio::select! {
+            biased;
+            read = pipe.read_buf(&mut piece) => read,
+            () = over.cancelled() => return Some(Box::new(pipe)),
+        };
+        // A pipe that cannot be read has no more to say.
+        if !matches!(read, Ok(1..)) {
+            return None;
+        }
+        taker.take(&piece).await;
+        if over.is_cancelled() {
+            late += piece.len();
+            if late >= FULL_PIPE {
+                return Some(Box::new(pipe));
+            }
+        }
+        piece.clear();
+    }
 }
 
-fn lost(error: io::Error) -> SessionError {
-    SessionError::new(SessionErrorKind::Lost, "the end of the command is unknown")
-        .with_source(error)
+/// Reads on so that what was left behind can go on writing, until `over`. Nobody sees what it writes.
+pub(super) async fn swallow(mut pipe: Pipe, over: CancellationToken) {
+    let mut nowhere = tokio::io::sink();
+    tokio::select! {
+        _ = tokio::io::copy(&mut pipe, &mut nowhere) => {}
+        () = over.cancelled() => {}
+    }
+}
+
+fn exit_status(status: std::process::ExitStatus) -> ExitStatus {
+    #[cfg(unix)]
+    if let Some(number) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return ExitStatus::Signal(number);
+    }
+    // Only a signal leaves a process without a code.
+    ExitStatus::Code(status.code().unwrap_or(-1))
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::process::Stdio;
+
+    use super::*;
+
+    /// Keeps the beginning, and the size of the whole and of the largest piece.
+    #[derive(Default)]
+    struct Kept {
+        start: Vec<u8>,
+        total: usize,
+        largest: usize,
+    }
+
+    impl Taker for &mut Kept {
+        async fn take(&mut self, piece: &[u8]) {
+            let rest = 1024_usize.saturating_sub(self.start.len());
+            self.start
+                .extend_from_slice(&piece[..piece.len().min(rest)]);
+            self.total += piece.len();
+            self.largest = self.largest.max(piece.len());
+        }
+    }
+
+    /// A process whose standard output is all that is of interest.
+    fn process(script: &str) -> tokio::process::Child {
+        tokio::process::Command::new("sh")
+            .args(["-c", script])
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_line_without_end_is_never_held_as_a_whole() {
+        let mut child = process("head -c 67108864 /dev/zero");
+        let mut kept = Kept::default();
+        let open = pump(child.stdout.take(), &mut kept, &CancellationToken::new()).await;
+        assert!(open.is_none());
+        assert_eq!(kept.total, 64 << 20);
+        assert!(kept.largest <= PIECE);
+    }
+
+    #[tokio::test]
+    async fn bytes_that_are_no_text_stay_as_they_are() {
+        let mut child = process("printf '\\377\\000\\376x'");
+        let mut kept = Kept::default();
+        pump(child.stdout.take(), &mut kept, &CancellationToken::new()).await;
+        assert_eq!(kept.start, b"\xff\0\xfex");
+    }
+
+    #[tokio::test]
+    async fn what_is_in_the_pipe_is_read_when_it_is_over_and_the_pipe_given_back() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("written");
+        let mut child = process(&format!(
+            "echo before; echo > {}; exec sleep 600",
+            file.display()
+        ));
+        while !file.exists() {
+            tokio::task::yield_now().await;
+        }
+        let (mut kept, over) = (Kept::default(), CancellationToken::new());
+        over.cancel();
+        let open = pump(child.stdout.take(), &mut kept, &over).await;
+        assert!(open.is_some());
+        assert_eq!(kept.start, b"before\n");
+    }
+
+    #[tokio::test]
+    async fn what_never_stops_writing_is_left_after_a_full_pipe() {
+        let mut child = process("exec yes");
+        let (mut kept, over) = (Kept::default(), CancellationToken::new());
+        over.cancel();
+        assert!(pump(child.stdout.take(), &mut kept, &over).await.is_some());
+        assert!(kept.total <= FULL_PIPE + PIECE);
+    }
 }

@@ -1,20 +1,19 @@
 //! Jobs as processes on this machine.
 //!
-//! Each command is the leader of a process group of its own. What leaves its group (`setsid`, double
-//! forks) is found by marks in its environment, by descent, and, on Linux, because this process is the
-//! reaper of orphaned descendants and keeps long-running commands in a control group.
+//! A session is a set of process trees that carry the session's marker in their environment, and a
+//! few private directories. Nothing exists before the first command asks for it, so that a job that
+//! runs one short command costs little more than starting the process.
 
+mod command;
 mod dirs;
 mod env;
 mod exec;
-#[expect(
-    clippy::module_inception,
-    reason = "the executor gives the module its name"
-)]
-mod local;
+mod executor;
 mod process;
-mod programs;
+mod remove;
 mod session;
-mod tree;
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;
 
-pub use local::LocalExecutor;
+pub use executor::LocalExecutor;

@@ -1,124 +1,88 @@
 //! The session of one job on this machine.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
-use super::process::{self, Contained};
-use super::tree::{self, Marks};
-use super::{dirs, exec, programs};
-use crate::archive::{self, ArchiveError, ArchiveErrorKind, PackRoot};
+use super::command;
+use super::dirs::JobDir;
+use super::env;
+use super::exec::{Done, follow, swallow};
+use super::process::{Running, Trees};
+use crate::archive::{self, ArchiveError, ArchiveErrorKind, Limits, PackRoot};
 use crate::session::{
     Command, ExecIo, ExitStatus, Session, SessionError, SessionErrorKind, SessionInfo, TreeReader,
     TreeSelection,
 };
 
-/// What a session is made from.
-#[derive(Debug)]
-pub(super) struct SessionPlan {
-    pub(super) executor: String,
-    pub(super) work_dir: PathBuf,
-    /// The directories that were made for the session and go with it.
-    pub(super) own_dirs: Vec<PathBuf>,
-    pub(super) run_dir: PathBuf,
-    pub(super) home: PathBuf,
-    /// What the job sees of this process's variables.
-    pub(super) inherited: Arc<BTreeMap<String, String>>,
-    /// The variables of the job.
-    pub(super) env: BTreeMap<String, String>,
-    pub(super) marks: Marks,
-    pub(super) grace: Duration,
-}
-
-/// A session of one job on this machine.
-#[derive(Debug)]
+/// The processes and private directories of one attempt of a job.
 pub(super) struct LocalSession {
-    plan: SessionPlan,
-    info: SessionInfo,
-    contained: Contained,
-    commands: AtomicU32,
-    dirs_made: AtomicBool,
-    state: Mutex<State>,
+    pub(super) info: SessionInfo,
+    pub(super) work_dir: PathBuf,
+    /// What every command sees, its own variables aside.
+    pub(super) env: BTreeMap<OsString, OsString>,
+    pub(super) dir: Arc<JobDir>,
+    pub(super) trees: Trees,
+    pub(super) grace: Duration,
+    /// Canceled when the session is torn down.
+    pub(super) over: CancellationToken,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    /// The groups that commands led.
-    groups: Vec<u32>,
-    /// Pipes that outlived their command.
-    leftovers: Vec<JoinHandle<()>>,
+impl fmt::Debug for LocalSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalSession")
+            .field("work_dir", &self.work_dir)
+            .field("trees", &self.trees)
+            .finish_non_exhaustive()
+    }
 }
 
 impl LocalSession {
-    pub(super) fn new(plan: SessionPlan) -> Self {
-        let text = |path: &Path| path.display().to_string();
-        let mut info = SessionInfo::new(
-            plan.executor.clone(),
-            text(&plan.work_dir),
-            text(&plan.home),
-        );
-        info.host_work_dir = Some(plan.work_dir.clone());
-        let name = format!(
-            "{}-{}",
-            plan.marks.run,
-            plan.marks.session.as_deref().unwrap_or("")
-        );
-        Self {
-            info,
-            contained: Contained::new(&name),
-            commands: AtomicU32::new(0),
-            dirs_made: AtomicBool::new(false),
-            state: Mutex::default(),
-            plan,
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Makes the session's own directories when they are first needed: many jobs need none.
-    fn make_dirs(&self) -> Result<(), SessionError> {
-        if self.plan.own_dirs.is_empty() || self.dirs_made.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        let run_dir = &self.plan.run_dir;
-        let made = if run_dir.is_dir() {
-            Ok(())
-        } else {
-            dirs::make(run_dir).and_then(|()| process::mark_owner(run_dir))
+    fn start(&self, command: &Command) -> Result<Running, SessionError> {
+        self.make_dirs()?;
+        let dir = match &command.dir {
+            Some(dir) => PathBuf::from(self.info.resolve(dir)),
+            None => self.work_dir.clone(),
         };
-        made.and_then(|()| {
-            self.plan
-                .own_dirs
+        let (number, marker) = self.trees.next();
+        let mut env = self.env.clone();
+        env.extend(
+            command
+                .env
                 .iter()
-                .try_for_each(|dir| dirs::make(dir))
-        })
-        .map_err(|error| {
-            let message = format!("`{}` could not be made", run_dir.display());
-            SessionError::new(SessionErrorKind::Other, message).with_source(error)
-        })?;
-        self.dirs_made.store(true, Ordering::Release);
+                .map(|(name, value)| (name.into(), value.into())),
+        );
+        let outer = env.get(&OsString::from(env::COMMAND)).cloned();
+        env.insert(env::COMMAND.into(), env::chain(outer.as_deref(), &marker));
+        let process = command::build(command, &dir, &env)?;
+        self.trees
+            .spawn(number, process)
+            .map_err(|error| command::explain(error, command, &dir))
+    }
+
+    fn make_dirs(&self) -> Result<(), SessionError> {
+        self.dir
+            .make()
+            .map_err(|error| other("could not make the job's directories", error))
+    }
+
+    fn check_open(&self) -> Result<(), SessionError> {
+        if self.over.is_cancelled() {
+            let text = "the session has been torn down";
+            return Err(SessionError::new(SessionErrorKind::Refused, text));
+        }
         Ok(())
     }
 
-    fn command(&self, command: &Command, words: &[&str], dir: &Path) -> tokio::process::Command {
-        let path = [&command.env, &self.plan.env, &*self.plan.inherited]
-            .into_iter()
-            .find_map(|variables| variables.get("PATH"));
-        // Found here and not by the child: the standard library then starts it with `posix_spawn`,
-        // which copies no page tables.
-        let program = programs::find(words[0], path.map_or("", String::as_str), dir);
-        let mut process = tokio::process::Command::new(program);
-        process.args(&words[1..]).current_dir(dir).env_clear();
-        process.envs(&*self.plan.inherited).envs(&self.plan.env);
-        process.env("HOME", &self.plan.home).envs(&command.env);
-        process
+    fn resolve(&self, path: &str) -> PathBuf {
+        self.info.resolve(path).into()
     }
 }
 
@@ -129,98 +93,62 @@ impl Session for LocalSession {
     }
 
     async fn exec(&self, command: &Command, io: ExecIo) -> Result<ExitStatus, SessionError> {
-        let words = command.words();
-        if words.first().is_none_or(|word| word.is_empty()) {
-            return Err(SessionError::new(
-                SessionErrorKind::Refused,
-                "the command is empty",
-            ));
+        self.check_open()?;
+        if io.cancel.is_cancelled() {
+            return Ok(ExitStatus::Stopped);
         }
-        self.make_dirs()?;
-        let dir = PathBuf::from(self.info.resolve(command.dir.as_deref().unwrap_or(".")));
-        let number = self.commands.fetch_add(1, Ordering::Relaxed);
-        let marks = Marks {
-            command: Some(number.to_string()),
-            ..self.plan.marks.clone()
-        };
-        let job = exec::Job {
-            command: self.command(command, &words, &dir),
-            program: words[0],
-            dir: &dir,
-            marks,
-            grace: self.plan.grace,
-            contained: &self.contained,
-        };
-        let done = exec::run(job, &io).await?;
-        let mut state = self.state();
-        state.groups.push(done.group);
-        if let Some(leftover) = done.leftover {
-            state.leftovers.push(tokio::spawn(leftover));
+        let running = self.start(command)?;
+        let Done { status, open } = follow(running, &io, self.grace).await;
+        if !open.is_empty() {
+            io.output
+                .say("a process that was left running holds the output; what it writes from here on is not shown")
+                .await;
         }
-        Ok(done.status)
+        for pipe in open {
+            tokio::spawn(swallow(pipe, self.over.clone()));
+        }
+        status.map_err(|error| other("lost sight of the process", error))
     }
 
     async fn copy_in(&self, tree: TreeReader, dir: &str) -> Result<(), SessionError> {
+        self.check_open()?;
         self.make_dirs()?;
-        let dest = PathBuf::from(self.info.resolve(dir));
+        let dir = self.resolve(dir);
         blocking(move || {
-            std::fs::create_dir_all(&dest).map_err(|error| {
-                let message = format!("`{}` could not be made", dest.display());
-                SessionError::new(SessionErrorKind::Other, message).with_source(error)
-            })?;
-            archive::unpack(tree, &dest, &archive::Limits::default()).map_err(refused)?;
+            std::fs::create_dir_all(&dir)
+                .map_err(|error| other(format!("could not make `{}`", dir.display()), error))?;
+            archive::unpack(tree, &dir, &Limits::default()).map_err(archive_error)?;
             Ok(())
         })
         .await
     }
 
     async fn copy_out(&self, selection: &TreeSelection) -> Result<TreeReader, SessionError> {
-        self.make_dirs()?;
-        let roots: Vec<PackRoot> = selection
-            .roots
-            .iter()
-            .map(|root| {
-                PackRoot::new(root.prefix.clone(), self.info.resolve(&root.dir))
-                    .include(root.include.clone())
-                    .exclude(root.exclude.clone())
-            })
-            .collect();
-        blocking(move || archive::pack_stream(roots).map_err(refused)).await
+        self.check_open()?;
+        let roots = selection.roots.iter().map(|root| {
+            PackRoot::new(root.prefix.clone(), self.resolve(&root.dir))
+                .include(root.include.iter().cloned())
+                .exclude(root.exclude.iter().cloned())
+        });
+        let roots: Vec<PackRoot> = roots.collect();
+        blocking(move || archive::pack_stream(roots).map_err(archive_error)).await
     }
 
     async fn teardown(&self) -> Result<(), SessionError> {
-        let (groups, leftovers) = {
-            let mut state = self.state();
-            (
-                std::mem::take(&mut state.groups),
-                std::mem::take(&mut state.leftovers),
-            )
-        };
-        let mut left = Vec::new();
-        let contained = self.contained.is_populated();
-        if contained || process::something_lives(&groups, &exec::direct_children()) {
-            let ended = tree::end(&self.plan.marks, &groups, self.plan.grace).await;
-            left.extend(ended.left);
+        self.over.cancel();
+        let left = self.trees.end(self.grace).await;
+        let mut removed = Ok(());
+        if !self.dir.recycle() {
+            let dir = Arc::clone(&self.dir);
+            removed = tokio::task::spawn_blocking(move || dir.remove())
+                .await
+                .unwrap_or_else(|error| Err(io::Error::other(error)));
         }
-        // What is in the group and carries no mark has hidden itself: it is not asked.
-        if contained && self.contained.is_populated() {
-            self.contained.kill();
+        if !left.is_empty() {
+            let text = format!("could not end {}", left.join(", "));
+            return Err(SessionError::new(SessionErrorKind::Other, text));
         }
-        leftovers.iter().for_each(JoinHandle::abort);
-        self.contained.remove();
-        if self.dirs_made.load(Ordering::Acquire) {
-            for dir in &self.plan.own_dirs {
-                dirs::remove(dir).map_err(|error| {
-                    let message = format!("`{}` could not be removed", dir.display());
-                    SessionError::new(SessionErrorKind::Other, message).with_source(error)
-                })?;
-            }
-        }
-        if left.is_empty() {
-            return Ok(());
-        }
-        let message = format!("these processes could not be ended: {left:?}");
-        Err(SessionError::new(SessionErrorKind::Other, message))
+        removed.map_err(|error| other("could not remove the job's directories", error))
     }
 }
 
@@ -229,12 +157,10 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, SessionError> {
     tokio::task::spawn_blocking(work)
         .await
-        .unwrap_or_else(|panic| {
-            Err(SessionError::new(SessionErrorKind::Other, "copying panicked").with_source(panic))
-        })
+        .unwrap_or_else(|error| Err(other("copying did not end", error)))
 }
 
-fn refused(error: ArchiveError) -> SessionError {
+fn archive_error(error: ArchiveError) -> SessionError {
     let kind = match error.kind() {
         ArchiveErrorKind::NotFound => SessionErrorKind::NotFound,
         ArchiveErrorKind::Refused | ArchiveErrorKind::TooLarge | ArchiveErrorKind::Glob => {
@@ -243,4 +169,11 @@ fn refused(error: ArchiveError) -> SessionError {
         _ => SessionErrorKind::Other,
     };
     SessionError::new(kind, error.to_string()).with_source(error)
+}
+
+fn other(
+    text: impl Into<String>,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> SessionError {
+    SessionError::new(SessionErrorKind::Other, text).with_source(source)
 }

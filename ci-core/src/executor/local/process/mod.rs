@@ -1,34 +1,28 @@
-//! What only the operating system can do: the table of processes, signals, orphans.
+//! The process trees of a session, by platform.
 //!
-//! Linux looks at `/proc`; other Unix systems know process groups; Windows has job objects.
+//! Every platform has the same types. `Trees` belongs to a session: it starts commands, and in the
+//! end leaves none of their processes behind. `Running` is one command. `Options` says what the
+//! platform may use.
 
 #[cfg(all(target_os = "linux", not(ci_core_portable)))]
 mod linux;
-#[cfg(unix)]
-mod spawn_unix;
-#[cfg(windows)]
-mod spawn_windows;
 #[cfg(all(unix, any(not(target_os = "linux"), ci_core_portable)))]
 mod unix;
 #[cfg(windows)]
 mod windows;
 
 #[cfg(all(target_os = "linux", not(ci_core_portable)))]
-pub(super) use linux::{Contained, adopt_orphans, find, owner_lives, reap, something_lives};
-#[cfg(unix)]
-pub(super) use spawn_unix::{Spawned, Status, mark_owner, signal};
-#[cfg(windows)]
-pub(super) use spawn_windows::{Spawned, Status, mark_owner, signal};
+pub(super) use linux::{Options, Running, Trees, reap};
 #[cfg(all(unix, any(not(target_os = "linux"), ci_core_portable)))]
-pub(super) use unix::{Contained, adopt_orphans, find, owner_lives, reap, something_lives};
+pub(super) use unix::{Options, Running, Trees, reap};
 #[cfg(windows)]
-pub(super) use windows::{Contained, adopt_orphans, find, owner_lives, reap, something_lives};
+pub(super) use windows::{Options, Running, Trees, reap};
 
-/// What a process is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Signal {
-    /// To end.
-    Terminate,
-    /// Nothing: it is ended.
-    Kill,
+/// How a command's direct process ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// By itself, or by a signal from elsewhere.
+    Exited(std::process::ExitStatus),
+    /// Because it was asked to; with what could not be ended, in words.
+    Stopped(Vec<String>),
 }

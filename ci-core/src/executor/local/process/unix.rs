@@ -1,67 +1,170 @@
-//! Unix systems without `/proc`: processes are known by their group.
+//! The process trees of a session on Unix systems other than Linux: process groups. A process that
+//! leaves its group is not found there.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use rustix::process::{Pid, test_kill_process, test_kill_process_group};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use tokio::process::{Child, ChildStderr, ChildStdout};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::super::tree::Marks;
+use super::Ended;
+use crate::executor::local::env::Marker;
+use crate::id::RunId;
 
-/// Orphans fall to the first process of the system.
-pub(in super::super) fn adopt_orphans() {}
+/// How long to wait for processes to be gone that were killed.
+const FORCE: Duration = Duration::from_secs(10);
 
-/// The leaders of those of `groups` in which a process lives. A signal to one of them reaches the
-/// leader; the members follow when their terminal or pipe is gone, and are forced by the group.
-pub(in super::super) fn find(_marks: &Marks, groups: &[u32]) -> BTreeSet<u32> {
-    groups
-        .iter()
-        .copied()
-        .filter(|group| lives(*group, test_kill_process_group))
-        .collect()
-}
+/// What may be used to find processes: here nothing beside groups.
+#[derive(Debug, Clone, Default)]
+pub(in crate::executor::local) struct Options;
 
-/// Whether anything is left of these groups.
-pub(in super::super) fn something_lives(groups: &[u32], _children: &BTreeSet<u32>) -> bool {
-    groups
-        .iter()
-        .any(|group| lives(*group, test_kill_process_group))
-}
-
-fn lives(pid: u32, test: impl Fn(Pid) -> rustix::io::Result<()>) -> bool {
-    i32::try_from(pid)
-        .ok()
-        .and_then(Pid::from_raw)
-        .is_some_and(|pid| test(pid).is_ok())
-}
-
-/// Nothing falls to this process.
-pub(in super::super) fn reap(_pids: impl Iterator<Item = u32>) {}
-
-/// Whether the process that made a run's directory lives.
-pub(in super::super) fn owner_lives(dir: &Path) -> bool {
-    let pid = fs::read_to_string(dir.join("owner")).unwrap_or_default();
-    pid.trim()
-        .parse()
-        .is_ok_and(|pid| lives(pid, test_kill_process))
-}
-
-/// There are no control groups.
-#[derive(Debug)]
-pub(in super::super) struct Contained;
-
-impl Contained {
-    pub(in super::super) fn new(_name: &str) -> Self {
+impl Options {
+    pub(in crate::executor::local) fn new(_subreaper: bool, _cgroups: bool) -> Self {
         Self
     }
+}
 
-    pub(in super::super) fn put(&self, _pid: u32) {}
+/// All process trees of a session.
+#[derive(Debug)]
+pub(in crate::executor::local) struct Trees {
+    marker: Marker,
+    commands: AtomicU64,
+    groups: Arc<Mutex<BTreeSet<i32>>>,
+}
 
-    pub(in super::super) fn kill(&self) {}
-
-    pub(in super::super) fn is_populated(&self) -> bool {
-        false
+impl Trees {
+    pub(in crate::executor::local) fn new(marker: Marker, _options: Options) -> Self {
+        Self {
+            marker,
+            commands: AtomicU64::new(0),
+            groups: Arc::default(),
+        }
     }
 
-    pub(in super::super) fn remove(&self) {}
+    /// The number and the marker of the next command.
+    pub(in crate::executor::local) fn next(&self) -> (u64, String) {
+        let number = self.commands.fetch_add(1, Ordering::Relaxed);
+        (number, self.marker.of_command(number))
+    }
+
+    /// Starts a command in a group of its own.
+    pub(in crate::executor::local) fn spawn(
+        &self,
+        _number: u64,
+        mut command: Command,
+    ) -> io::Result<Running> {
+        command.process_group(0);
+        let mut command = tokio::process::Command::from(command);
+        let child = command.kill_on_drop(true).spawn()?;
+        let group = child
+            .id()
+            .and_then(|pid| Pid::from_raw(pid.try_into().ok()?));
+        let group = group.ok_or_else(|| io::Error::other("the process has no number"))?;
+        lock(&self.groups).insert(group.as_raw_pid());
+        Ok(Running {
+            child,
+            group,
+            groups: Arc::clone(&self.groups),
+        })
+    }
+
+    /// Ends everything that still runs, and says what could not be ended.
+    pub(in crate::executor::local) async fn end(&self, grace: Duration) -> Vec<String> {
+        let groups: Vec<Pid> = {
+            let groups = lock(&self.groups);
+            groups.iter().copied().filter_map(Pid::from_raw).collect()
+        };
+        let mut left = Vec::new();
+        for group in groups {
+            left.extend(end(group, grace).await);
+        }
+        left
+    }
+}
+
+/// A command that runs.
+#[derive(Debug)]
+pub(in crate::executor::local) struct Running {
+    child: Child,
+    group: Pid,
+    groups: Arc<Mutex<BTreeSet<i32>>>,
+}
+
+impl Running {
+    /// The reading ends of the command's output.
+    pub(in crate::executor::local) fn pipes(
+        &mut self,
+    ) -> (Option<ChildStdout>, Option<ChildStderr>) {
+        (self.child.stdout.take(), self.child.stderr.take())
+    }
+
+    /// Waits for the end of the command's direct process; ends the whole group when `cancel` says so.
+    pub(in crate::executor::local) async fn ended(
+        &mut self,
+        cancel: &CancellationToken,
+        grace: Duration,
+    ) -> io::Result<Ended> {
+        tokio::select! {
+            biased;
+            status = self.child.wait() => return Ok(Ended::Exited(status?)),
+            () = cancel.cancelled() => {}
+        }
+        // A dead process stays in its group until somebody waits for it.
+        let (left, status) = tokio::join!(end(self.group, grace), self.child.wait());
+        status?;
+        Ok(Ended::Stopped(left))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // As long as others are in the group its number cannot belong to anybody else.
+        if gone(self.group) {
+            lock(&self.groups).remove(&self.group.as_raw_pid());
+        }
+    }
+}
+
+/// Ends a group: asks, waits, forces. Says what is left.
+async fn end(group: Pid, grace: Duration) -> Vec<String> {
+    for (signal, patience) in [(Signal::TERM, grace), (Signal::KILL, FORCE)] {
+        let _ = kill_process_group(group, signal);
+        // A process that is stopped cannot end before it goes on.
+        let _ = kill_process_group(group, Signal::CONT);
+        let deadline = Instant::now() + patience;
+        let mut pause = Duration::from_millis(1);
+        while !gone(group) && Instant::now() < deadline {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(20));
+        }
+        if gone(group) {
+            return Vec::new();
+        }
+    }
+    vec![format!("process group {}", group.as_raw_pid())]
+}
+
+fn gone(group: Pid) -> bool {
+    test_kill_process_group(group) == Err(Errno::SRCH)
+}
+
+fn lock(groups: &Mutex<BTreeSet<i32>>) -> std::sync::MutexGuard<'_, BTreeSet<i32>> {
+    groups.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a dead engine left cannot be found here.
+pub(in crate::executor::local) async fn reap(
+    _run: RunId,
+    _options: &Options,
+    _grace: Duration,
+) -> (Vec<String>, Vec<String>) {
+    (Vec::new(), Vec::new())
 }

@@ -1,49 +1,152 @@
-//! Windows: job objects hold all that a command started.
+//! The process trees of a session on Windows: a job object for each command. A job object holds all
+//! processes that its processes start, and ends them when it is closed.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::io;
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::super::tree::Marks;
-use super::spawn_windows::lives;
+use process_wrap::tokio::{ChildWrapper, CommandWrap, JobObject, KillOnDrop};
+use tokio::process::{ChildStderr, ChildStdout};
+use tokio_util::sync::CancellationToken;
 
-/// A job object keeps orphans.
-pub(in super::super) fn adopt_orphans() {}
+use super::Ended;
+use crate::executor::local::env::Marker;
+use crate::id::RunId;
 
-/// Those of `groups` whose job object is still there.
-pub(in super::super) fn find(_marks: &Marks, groups: &[u32]) -> BTreeSet<u32> {
-    groups.iter().copied().filter(|pid| lives(*pid)).collect()
-}
+/// How long to wait for processes to be gone that were killed.
+const FORCE: Duration = Duration::from_secs(10);
 
-/// Whether anything is left of these groups.
-pub(in super::super) fn something_lives(groups: &[u32], _children: &BTreeSet<u32>) -> bool {
-    groups.iter().any(|pid| lives(*pid))
-}
+/// What may be used to find processes: here nothing beside job objects.
+#[derive(Debug, Clone, Default)]
+pub(in crate::executor::local) struct Options;
 
-/// Nothing falls to this process.
-pub(in super::super) fn reap(_pids: impl Iterator<Item = u32>) {}
-
-/// A job object ends with the process that made it, so nothing is ever left to clean up but files: and
-/// those are kept while it cannot be told whether their owner lives.
-pub(in super::super) fn owner_lives(_dir: &Path) -> bool {
-    true
-}
-
-/// Job objects do what control groups do.
-#[derive(Debug)]
-pub(in super::super) struct Contained;
-
-impl Contained {
-    pub(in super::super) fn new(_name: &str) -> Self {
+impl Options {
+    pub(in crate::executor::local) fn new(_subreaper: bool, _cgroups: bool) -> Self {
         Self
     }
+}
 
-    pub(in super::super) fn put(&self, _pid: u32) {}
+type Objects = Arc<Mutex<Vec<Box<dyn ChildWrapper>>>>;
 
-    pub(in super::super) fn kill(&self) {}
+/// All process trees of a session.
+#[derive(Debug)]
+pub(in crate::executor::local) struct Trees {
+    marker: Marker,
+    commands: AtomicU64,
+    /// The job objects of commands that have ended; others of their trees may still run.
+    left: Objects,
+}
 
-    pub(in super::super) fn is_populated(&self) -> bool {
-        false
+impl Trees {
+    pub(in crate::executor::local) fn new(marker: Marker, _options: Options) -> Self {
+        Self {
+            marker,
+            commands: AtomicU64::new(0),
+            left: Arc::default(),
+        }
     }
 
-    pub(in super::super) fn remove(&self) {}
+    /// The number and the marker of the next command.
+    pub(in crate::executor::local) fn next(&self) -> (u64, String) {
+        let number = self.commands.fetch_add(1, Ordering::Relaxed);
+        (number, self.marker.of_command(number))
+    }
+
+    /// Starts a command in a job object of its own.
+    pub(in crate::executor::local) fn spawn(
+        &self,
+        _number: u64,
+        command: Command,
+    ) -> io::Result<Running> {
+        let mut command = CommandWrap::from(tokio::process::Command::from(command));
+        command.wrap(KillOnDrop).wrap(JobObject);
+        Ok(Running {
+            child: Some(command.spawn()?),
+            left: Arc::clone(&self.left),
+        })
+    }
+
+    /// Ends everything that still runs, and says what could not be ended. There is no polite way to
+    /// ask here, so nothing is given grace.
+    pub(in crate::executor::local) async fn end(&self, _grace: Duration) -> Vec<String> {
+        let objects: Vec<_> = lock(&self.left).drain(..).collect();
+        let mut left = Vec::new();
+        for mut object in objects {
+            left.extend(end(&mut *object).await);
+        }
+        left
+    }
+}
+
+/// A command that runs.
+#[derive(Debug)]
+pub(in crate::executor::local) struct Running {
+    child: Option<Box<dyn ChildWrapper>>,
+    left: Objects,
+}
+
+impl Running {
+    /// The reading ends of the command's output.
+    pub(in crate::executor::local) fn pipes(
+        &mut self,
+    ) -> (Option<ChildStdout>, Option<ChildStderr>) {
+        match &mut self.child {
+            Some(child) => (child.stdout().take(), child.stderr().take()),
+            None => (None, None),
+        }
+    }
+
+    /// Waits for the end of the command's direct process; ends the whole tree when `cancel` says so.
+    pub(in crate::executor::local) async fn ended(
+        &mut self,
+        cancel: &CancellationToken,
+        _grace: Duration,
+    ) -> io::Result<Ended> {
+        let Some(child) = &mut self.child else {
+            return Ok(Ended::Stopped(Vec::new()));
+        };
+        tokio::select! {
+            biased;
+            // The child inside waits for its own process, the job object for all of them.
+            status = child.inner_mut().wait() => return Ok(Ended::Exited(status?)),
+            () = cancel.cancelled() => {}
+        }
+        Ok(Ended::Stopped(end(&mut **child).await))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Closing a job object ends what is in it, and that is for the session's end.
+        lock(&self.left).extend(self.child.take());
+    }
+}
+
+/// Ends a job object. Says what is left.
+async fn end(object: &mut dyn ChildWrapper) -> Vec<String> {
+    let name = object
+        .id()
+        .map_or_else(String::new, |pid| format!(" {pid}"));
+    if let Err(error) = object.start_kill() {
+        return vec![format!("the tree of process{name}: {error}")];
+    }
+    match tokio::time::timeout(FORCE, object.wait()).await {
+        Ok(_) => Vec::new(),
+        Err(_) => vec![format!("the tree of process{name}")],
+    }
+}
+
+fn lock(left: &Mutex<Vec<Box<dyn ChildWrapper>>>) -> MutexGuard<'_, Vec<Box<dyn ChildWrapper>>> {
+    left.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a dead engine had started ended with its job objects.
+pub(in crate::executor::local) async fn reap(
+    _run: RunId,
+    _options: &Options,
+    _grace: Duration,
+) -> (Vec<String>, Vec<String>) {
+    (Vec::new(), Vec::new())
 }

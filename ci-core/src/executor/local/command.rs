@@ -1,0 +1,147 @@
+//! From a [`Command`] to a process: the program found, the directory and the variables set.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use crate::session::{Command, SessionError, SessionErrorKind};
+
+/// The process that `command` asks for, in the absolute directory `dir` with the variables `env`.
+///
+/// The program is looked up here, in the job's own `PATH`: the standard library then need not leave
+/// its fast way of starting processes, which does not copy the engine's page tables.
+pub(super) fn build(
+    command: &Command,
+    dir: &Path,
+    env: &BTreeMap<OsString, OsString>,
+) -> Result<std::process::Command, SessionError> {
+    let words = command.words();
+    let Some((name, arguments)) = words.split_first().filter(|(name, _)| !name.is_empty()) else {
+        let text = "the command is empty";
+        return Err(SessionError::new(SessionErrorKind::Refused, text));
+    };
+    if words.iter().any(|word| word.contains('\0')) {
+        let text = format!("the command `{name}` has a zero byte in it");
+        return Err(SessionError::new(SessionErrorKind::Refused, text));
+    }
+    let path = env.get(OsStr::new("PATH")).map(OsString::as_os_str);
+    let program = find(name, dir, path)?;
+    let mut process = std::process::Command::new(program);
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::arg0(&mut process, name);
+    process
+        .args(arguments)
+        .current_dir(dir)
+        .env_clear()
+        .envs(env)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    Ok(process)
+}
+
+/// Says why a process could not be started in `dir`.
+pub(super) fn explain(error: std::io::Error, command: &Command, dir: &Path) -> SessionError {
+    if !dir.is_dir() {
+        let text = format!("the directory `{}` does not exist", dir.display());
+        return SessionError::new(SessionErrorKind::NotFound, text);
+    }
+    let words = command.words();
+    let name = words.first().copied().unwrap_or_default();
+    let kind = match error.kind() {
+        std::io::ErrorKind::NotFound => SessionErrorKind::NotFound,
+        std::io::ErrorKind::ArgumentListTooLong | std::io::ErrorKind::PermissionDenied => {
+            SessionErrorKind::Refused
+        }
+        _ => SessionErrorKind::Other,
+    };
+    SessionError::new(kind, format!("could not start `{name}`")).with_source(error)
+}
+
+/// The file that `name` means: looked up in `path` as a shell does, or relative to `dir` if it has a
+/// slash in it.
+#[cfg(unix)]
+fn find(name: &str, dir: &Path, path: Option<&OsStr>) -> Result<PathBuf, SessionError> {
+    if name.contains('/') {
+        let file = dir.join(name);
+        return if executable(&file) || file.exists() {
+            Ok(file)
+        } else {
+            let text = format!("the program `{}` does not exist", file.display());
+            Err(SessionError::new(SessionErrorKind::NotFound, text))
+        };
+    }
+    // What the C library looks through when there is no `PATH`.
+    let path = path.unwrap_or(OsStr::new("/bin:/usr/bin"));
+    std::env::split_paths(path)
+        .map(|place| dir.join(place).join(name))
+        .find(|file| executable(file))
+        .ok_or_else(|| {
+            let text = format!(
+                "the program `{name}` is not in `PATH` (`{}`); install it on this machine, or run the \
+                 job on an executor that has it",
+                path.to_string_lossy()
+            );
+            SessionError::new(SessionErrorKind::NotFound, text)
+        })
+}
+
+#[cfg(unix)]
+fn executable(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(file)
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+/// The system itself finds programs and knows their extensions.
+#[cfg(not(unix))]
+fn find(name: &str, _dir: &Path, _path: Option<&OsStr>) -> Result<PathBuf, SessionError> {
+    Ok(name.into())
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn program(path: &Path, mode: u32) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn programs_are_found_as_a_shell_does() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = place.path();
+        program(&dir.join("a/tool"), 0o644);
+        program(&dir.join("b/tool"), 0o755);
+        let path = format!(
+            "{}:{}:relative",
+            dir.join("a").display(),
+            dir.join("b").display()
+        );
+        let find = |name: &str| find(name, dir, Some(OsStr::new(&path)));
+        assert_eq!(find("tool").unwrap(), dir.join("b/tool"));
+        assert_eq!(find("./b/tool").unwrap(), dir.join("./b/tool"));
+        program(&dir.join("relative/other"), 0o755);
+        assert_eq!(find("other").unwrap(), dir.join("relative/other"));
+        for missing in ["nothing", "./nothing"] {
+            let error = find(missing).unwrap_err();
+            assert_eq!(error.kind(), SessionErrorKind::NotFound);
+            assert!(error.to_string().contains("nothing"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_command_is_refused() {
+        for words in [vec![], vec![""], vec!["a\0b"]] {
+            let error = build(&Command::argv(words), Path::new("/"), &BTreeMap::new()).unwrap_err();
+            assert_eq!(error.kind(), SessionErrorKind::Refused);
+        }
+    }
+}
