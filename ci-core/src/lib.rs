@@ -16,6 +16,7 @@ pub mod scheduler;
 pub mod secret;
 pub mod session;
 pub mod settings;
+mod similar;
 pub mod step;
 pub mod steps;
 #[cfg(feature = "storage")]
@@ -23,4 +24,7 @@ pub mod storage;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod units;
+#[cfg(feature = "git")]
+pub mod vcs;
 pub mod workflow;
