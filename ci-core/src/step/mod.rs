@@ -2,6 +2,7 @@
 
 mod code;
 mod context;
+mod registry;
 mod spec;
 #[expect(
     clippy::module_inception,
@@ -12,6 +13,7 @@ mod step_fn;
 
 pub use code::CodeStep;
 pub use context::{StepContext, StepEnv, StepRecord, StepServices};
+pub use registry::StepRegistry;
 pub use spec::{
     Action, ApprovalSpec, CacheLookup, CheckoutSpec, CommandSpec, CustomSpec, PathsSpec,
     RestoreCacheSpec, SaveCacheSpec, StepSpec, StepWhen, WaitProbe, WaitSpec, WorkspaceSpec,

@@ -1,0 +1,5 @@
+//! Puts the sources of a project into a directory.
+
+mod step;
+
+pub use step::Checkout;

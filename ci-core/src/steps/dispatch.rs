@@ -1,0 +1,79 @@
+//! Finds the step behind an action.
+
+use std::sync::Arc;
+
+use super::{Approval, Checkout, RunCommand, WaitFor};
+use crate::step::{Action, Step, StepError, StepRegistry, StepSpec};
+
+/// The step that does what `step` asks for. An error if nothing stands behind its action: a name that
+/// is not registered, or a capability that this build does not have.
+pub(crate) fn builtin(
+    step: &StepSpec,
+    registry: &StepRegistry,
+) -> Result<Arc<dyn Step>, StepError> {
+    Ok(match &step.action {
+        Action::Run(spec) => Arc::new(RunCommand(spec.clone())),
+        Action::Checkout(spec) => Arc::new(Checkout(spec.clone())),
+        Action::WaitFor(spec) => Arc::new(WaitFor(spec.clone())),
+        Action::Approval(spec) => Arc::new(Approval(spec.clone())),
+        Action::Custom(spec) => registry.make(spec)?,
+        Action::Code(code) => Arc::clone(code.step()),
+        // INTEGRATION: the steps of `cache.rs`, `workspace.rs` and `artifacts.rs` go here, one arm
+        // each, behind the feature `storage`.
+        Action::RestoreCache(_)
+        | Action::SaveCache(_)
+        | Action::PersistWorkspace(_)
+        | Action::AttachWorkspace(_)
+        | Action::StoreArtifacts(_)
+        | Action::StoreTestResults(_)
+        | Action::StoreCoverage(_) => {
+            let kind = step.action.kind();
+            return Err(StepError::new(format!(
+                "`{kind}` needs the feature `storage` of ci-core, which this build does not have"
+            )));
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::step::{CustomSpec, WaitProbe, step_fn};
+
+    #[test]
+    fn every_action_without_storage_has_its_step() {
+        let registry = StepRegistry::new().register("greet", |_| {
+            Ok::<_, String>(step_fn("hello", |_| async { Ok::<_, StepError>(()) }))
+        });
+        let custom = CustomSpec {
+            step: "greet".into(),
+            with: serde_json::Value::Null,
+        };
+        let code = step_fn("mine", |_| async { Ok::<_, StepError>(()) });
+        for (step, name) in [
+            (StepSpec::run("true"), "run"),
+            (StepSpec::checkout(), "checkout"),
+            (
+                StepSpec::wait_for(WaitProbe::Tcp("h:1".into()), Duration::ZERO),
+                "wait for",
+            ),
+            (StepSpec::approval("go?"), "approval"),
+            (StepSpec::new(Action::Custom(custom)), "hello"),
+            (StepSpec::code(code), "mine"),
+        ] {
+            assert_eq!(builtin(&step, &registry).unwrap().name(), name);
+        }
+    }
+
+    #[test]
+    fn a_step_that_nobody_registered_is_an_error() {
+        let spec = CustomSpec {
+            step: "gone".into(),
+            with: serde_json::Value::Null,
+        };
+        let step = StepSpec::new(Action::Custom(spec));
+        assert!(builtin(&step, &StepRegistry::new()).is_err());
+    }
+}
