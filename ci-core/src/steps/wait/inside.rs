@@ -4,9 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::probe::Answer;
-use crate::session::{
-    Command, ExecIo, ExitStatus, LogSink, Output, OutputChunk, OutputOptions, Session as _,
-};
+use crate::session::{Command, ExecIo, ExitStatus, LogSink, Output, OutputChunk, OutputOptions};
 use crate::step::{StepContext, StepError};
 use crate::steps::job_env;
 
