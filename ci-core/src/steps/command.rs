@@ -49,7 +49,8 @@ impl Step for RunCommand {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use crate::job::JobSpec;

@@ -15,7 +15,8 @@ mod checkout;
 mod command;
 mod dispatch;
 mod job_env;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod test_support;
 mod url;
 mod wait;

@@ -9,7 +9,8 @@ mod http;
 mod inside;
 mod probe;
 mod step;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
 
 pub use step::WaitFor;

@@ -21,7 +21,7 @@ fn bench(probe: WaitProbe, deadline: Duration, interval: Duration) -> Bench {
     Bench::new(JobSpec::new("j").step(StepSpec::new(action)))
 }
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 const SHORT: Duration = Duration::from_millis(10);
 
 /// A server that answers each connection with the next status, the last one for ever.
