@@ -25,5 +25,7 @@ pub use approval::Approval;
 pub use checkout::Checkout;
 pub use command::RunCommand;
 pub(crate) use dispatch::builtin;
-use url::{mask_in, mask_url};
+#[cfg(feature = "git")]
+use url::mask_in;
+use url::mask_url;
 pub use wait::WaitFor;

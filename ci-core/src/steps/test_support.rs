@@ -50,7 +50,6 @@ impl Bench {
             decision: None,
             asked_for_session: Arc::default(),
             background: Arc::default(),
-            warnings: Arc::default(),
         };
         Self { services, temp }
     }
@@ -106,10 +105,6 @@ impl Bench {
         lock(&self.services.background).clone()
     }
 
-    pub(super) fn warnings(&self) -> Vec<String> {
-        lock(&self.services.warnings).clone()
-    }
-
     pub(super) fn session_was_asked_for(&self) -> bool {
         self.services.asked_for_session.load(Ordering::Relaxed)
     }
@@ -149,7 +144,6 @@ struct Services {
     decision: Option<bool>,
     asked_for_session: Arc<AtomicBool>,
     background: Arc<Mutex<Vec<Command>>>,
-    warnings: Arc<Mutex<Vec<String>>>,
 }
 
 #[async_trait]
@@ -193,11 +187,7 @@ impl StepServices for Services {
         self.cancel.clone()
     }
 
-    fn record(&self, _: u32, record: StepRecord) {
-        if let StepRecord::Warning(words) = record {
-            lock(&self.warnings).push(words);
-        }
-    }
+    fn record(&self, _: u32, _: StepRecord) {}
 
     async fn decide(&self, _: Option<&str>) -> Result<bool, StepError> {
         match self.decision {

@@ -9,6 +9,7 @@ pub(super) fn mask_url(url: &str) -> String {
 }
 
 /// `text` with `***` wherever the user and the password of `url` stand in it.
+#[cfg(feature = "git")]
 pub(super) fn mask_in(text: &str, url: &str) -> String {
     match user_info(url) {
         Some(info) => {
@@ -50,6 +51,11 @@ mod tests {
         ] {
             assert_eq!(mask_url(url), masked);
         }
+    }
+
+    #[cfg(feature = "git")]
+    #[test]
+    fn user_and_password_are_masked_in_messages() {
         let text = mask_in(
             "no pass for `https://u:hunter2@h/`: hunter2",
             "https://u:hunter2@h/",

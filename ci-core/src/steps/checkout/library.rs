@@ -358,3 +358,29 @@ pub(super) fn kept_module(source: &Path, name: &str) -> Option<PathBuf> {
         .join(name);
     Repository::open(&kept).is_ok().then_some(kept)
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_submodule_lies_inside_also_after_links_are_followed() {
+        let (root, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (dir, link) = (root.path(), root.path().join("link"));
+        std::fs::create_dir(dir.join("plain")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), link).unwrap();
+        for (path, is_inside) in [
+            ("plain/x", true),
+            ("x", true),
+            ("link", false),
+            ("link/x", false),
+            ("../x", false),
+            ("/x", false),
+            (".git/x", false),
+            ("plain/../../x", false),
+        ] {
+            assert_eq!(inside(dir, Path::new(path)).is_some(), is_inside, "{path}");
+        }
+    }
+}

@@ -197,3 +197,31 @@ impl Checkout {
         ))
     }
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use crate::job::JobSpec;
+    use crate::step::StepSpec;
+    use crate::steps::test_support::Bench;
+    use crate::workflow::RunFacts;
+
+    #[tokio::test]
+    async fn a_project_without_git_can_be_worked_on_in_place() {
+        let project = tempfile::tempdir().unwrap();
+        let bench = Bench::new(JobSpec::new("j").step(StepSpec::checkout()))
+            .in_dir(project.path())
+            .facts(RunFacts::default().repository(project.path()));
+        assert!(bench.run(0).await.unwrap().is_success());
+        let log = bench.log().await;
+        assert!(log.ends_with("`: nothing to check out\n"), "{log}");
+    }
+
+    #[cfg(not(feature = "git"))]
+    #[tokio::test]
+    async fn without_the_feature_the_error_names_it() {
+        let bench = Bench::new(JobSpec::new("j").step(StepSpec::checkout()));
+        let error = bench.run(0).await.unwrap_err();
+        assert!(error.to_string().contains("the feature `git`"), "{error}");
+    }
+}

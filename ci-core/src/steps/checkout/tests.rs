@@ -103,6 +103,29 @@ async fn by_default_it_is_what_the_run_is_for_and_only_what_is_committed() {
     );
 }
 
+/// How many names the first object file of a repository has.
+fn links_of_an_object(dir: &Path) -> u64 {
+    let entries = |dir: &Path| {
+        std::fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+    };
+    let mut objects = entries(&dir.join(".git/objects")).filter(|dir| {
+        let name = dir.file_name().unwrap();
+        name.len() == 2
+    });
+    let object = entries(&objects.next().unwrap()).next().unwrap();
+    std::os::unix::fs::MetadataExt::nlink(&object.metadata().unwrap())
+}
+
+#[tokio::test]
+async fn objects_of_a_local_path_are_linked_and_not_copied() {
+    let repo = project();
+    let bench = bench(CheckoutSpec::default(), facts(&repo));
+    succeed(&bench).await;
+    assert_eq!(links_of_an_object(&bench.work_dir()), 2);
+}
+
 #[tokio::test]
 async fn a_revision_is_a_hash_a_tag_or_a_branch() {
     let repo = project();
