@@ -30,7 +30,8 @@ pub(super) async fn fetch(
 ) -> Result<(), CheckoutError> {
     let mut command = Command::new("git");
     command
-        .arg("-C")
+        // Cleaning up in the background would outlive the step.
+        .args(["-c", "gc.auto=0", "-c", "maintenance.auto=false", "-C"])
         .arg(dir)
         .args([
             "fetch",
