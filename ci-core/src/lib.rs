@@ -77,6 +77,7 @@ pub mod scheduler;
 pub mod secret;
 pub mod session;
 pub mod settings;
+mod similar;
 pub mod step;
 pub mod steps;
 #[cfg(feature = "storage")]

@@ -8,6 +8,7 @@ use ci_core::id::RunId;
 use ci_core::settings::Settings;
 use ci_core::storage::Storage;
 use ci_core::store::{RunQuery, RunStore, SqliteStore};
+use ci_core::vcs::ChangeScope;
 use ci_core::workflow::{RunFacts, WorkflowSpec};
 
 use crate::args::{Global, WorkflowArgs};
@@ -76,12 +77,11 @@ fn locate(path: &Path) -> Result<(PathBuf, PathBuf), Failure> {
 /// What the run is for: what was typed, else what is checked out.
 fn facts(args: &WorkflowArgs, dir: &Path) -> Result<RunFacts, Failure> {
     // A directory that is no repository is fine: then nothing is known about branches.
-    let mut facts = ci_core::vcs::discover(dir).unwrap_or_default();
-    facts.repository = Some(dir.to_path_buf());
+    let mut facts = RunFacts::discover(dir).unwrap_or_default();
     if let Some(base) = &args.base {
-        let changed = ci_core::vcs::changed_since(dir, base, true)
+        facts = facts
+            .changed_since(base, ChangeScope::WorkingTree)
             .map_err(|error| Failure::input(chain(&error)))?;
-        facts.changed_paths = Some(changed);
     }
     if args.branch.is_some() || args.tag.is_some() {
         facts.branch.clone_from(&args.branch);
@@ -90,6 +90,7 @@ fn facts(args: &WorkflowArgs, dir: &Path) -> Result<RunFacts, Failure> {
     if args.revision.is_some() {
         facts.revision.clone_from(&args.revision);
     }
+    facts.repository = Some(dir.to_path_buf());
     facts.variables.extend(args.variables.iter().cloned());
     Ok(facts)
 }

@@ -128,7 +128,7 @@ impl RunHost {
 
     /// The code of a step.
     pub(super) fn resolve(&self, spec: &StepSpec) -> Result<Arc<dyn Step>, StepError> {
-        crate::steps::resolve(&spec.action, &self.registry)
+        crate::steps::builtin(spec, &self.registry)
     }
 
     /// Keeps a warning for the report and shows it.

@@ -196,7 +196,9 @@ impl RunOptions {
     /// Registers a step under a name, for specs that name it instead of holding it.
     pub fn step(mut self, name: impl Into<String>, step: impl Step + 'static) -> Self {
         let step: Arc<dyn Step> = Arc::new(step);
-        self.steps.register(name, move |_| Ok(Arc::clone(&step)));
+        let register =
+            |steps: StepRegistry| steps.register(name, move |_| Ok::<_, String>(Arc::clone(&step)));
+        self.steps = register(std::mem::take(&mut self.steps));
         self
     }
 

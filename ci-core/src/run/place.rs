@@ -32,10 +32,13 @@ pub(super) fn place(plan: &Plan, options: &mut RunOptions) -> Result<Placed, Run
             .executors
             .push(std::sync::Arc::new(crate::executor::LocalExecutor::new()));
     }
-    let local = options.settings.local();
+    let local = &options.settings.local;
     let machine = Machine::of_this_process();
     let mut placed = Placed {
-        slots: options.slots.or(local.slots).unwrap_or(machine.slots),
+        slots: options
+            .slots
+            .or(local.slots.map(|slots| slots.get() as usize))
+            .unwrap_or(machine.slots),
         capacity: options.capacity.unwrap_or(Demand {
             cpu_milli: local.cpu_milli.unwrap_or(machine.capacity.cpu_milli),
             memory_mib: local.memory_mib.unwrap_or(machine.capacity.memory_mib),
@@ -52,22 +55,23 @@ pub(super) fn place(plan: &Plan, options: &mut RunOptions) -> Result<Placed, Run
         match options.settings.place(spec) {
             Err(problem) => problems.push(problem.to_string()),
             Ok(placement) => {
-                if let Some(name) = &placement.executor {
-                    match options
-                        .executors
-                        .iter()
-                        .position(|executor| executor.name() == name)
-                    {
-                        Some(0) => {}
-                        Some(index) => {
-                            placed.executors.insert(job, index);
-                        }
-                        None => problems.push(no_executor(&spec.name, name, options)),
+                let name = &placement.executor;
+                match options
+                    .executors
+                    .iter()
+                    .position(|executor| executor.name() == name)
+                {
+                    Some(0) => {}
+                    Some(index) => {
+                        placed.executors.insert(job, index);
                     }
+                    // The default means the first one, whatever the embedding program calls it.
+                    None if *name == options.settings.default_executor => {}
+                    None => problems.push(no_executor(&spec.name, name, options)),
                 }
                 let demand = Demand {
-                    cpu_milli: placement.cpu_milli,
-                    memory_mib: placement.memory_mib,
+                    cpu_milli: placement.cpu_milli.unwrap_or(0),
+                    memory_mib: placement.memory_mib.unwrap_or(0),
                 };
                 if demand != Demand::NONE {
                     placed.demands.insert(job, demand);

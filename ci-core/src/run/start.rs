@@ -59,6 +59,7 @@ pub async fn run(workflow: impl Workflow, options: RunOptions) -> Result<RunRepo
 pub async fn start(workflow: impl Workflow, options: RunOptions) -> Result<RunHandle, RunError> {
     let spec = workflow.spec()?.into_owned();
     let (spec, notes) = options.settings.apply(spec);
+    let notes = notes.iter().map(ToString::to_string).collect();
     let facts = options.facts.clone();
     begin(
         Beginning {

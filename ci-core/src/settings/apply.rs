@@ -1,213 +1,193 @@
-//! What the settings change in a workflow.
+//! Puts what the settings say about jobs, images, stages and budgets into a workflow.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
-use globset::{GlobBuilder, GlobMatcher};
+use super::value::ImageSubstitute;
+use super::{LOCAL, Settings, wildcard};
+use crate::job::JobSpec;
+use crate::similar::{closest, did_you_mean};
+use crate::workflow::{Budget, WorkflowSpec};
 
-use super::Settings;
-use super::file::{JobForm, OverForm};
-use crate::job::{JobOptions, JobSpec};
-use crate::workflow::{Budget, OverBudget, WorkflowSpec};
-
-/// Stands for no container in the image substitutions.
-const NO_CONTAINER: &str = "local";
-
-/// A glob over names: `*` matches everything, also `/`.
-pub(super) fn matcher(glob: &str) -> Result<GlobMatcher, globset::Error> {
-    GlobBuilder::new(glob)
-        .build()
-        .map(|glob| glob.compile_matcher())
+/// Something about the settings that a person should know; nothing is wrong enough to stop a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SettingsNote {
+    /// An entry under `jobs` or `stages` fits no job of this workflow.
+    FitsNoJob {
+        /// The key it stands under, such as `jobs` or `stages.fast`.
+        key: String,
+        /// The name or pattern.
+        pattern: String,
+        /// The job it may mean.
+        did_you_mean: Option<String>,
+    },
+    /// A budget is for a stage that no job of this workflow is in.
+    EmptyStage {
+        /// The stage.
+        stage: String,
+    },
+    /// A job is in several stages of the settings; it counts into the last.
+    SeveralStages {
+        /// The job.
+        job: String,
+        /// The stages, in their order.
+        stages: Vec<String>,
+    },
+    /// A service has an image that stands for no container, which a service cannot do without.
+    ServiceKept {
+        /// The job.
+        job: String,
+        /// The image of the service.
+        image: String,
+    },
 }
 
-/// Whether `glob` is `name` or matches it. Globs were checked when the settings were read.
-fn matches(glob: &str, name: &str) -> bool {
-    glob == name || matcher(glob).is_ok_and(|matcher| matcher.is_match(name))
+impl fmt::Display for SettingsNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FitsNoJob {
+                key,
+                pattern,
+                did_you_mean: meant,
+            } => {
+                let meant = did_you_mean(meant.as_deref());
+                write!(
+                    f,
+                    "`{pattern}` under `{key}` fits no job of this workflow{meant}"
+                )
+            }
+            Self::EmptyStage { stage } => {
+                write!(
+                    f,
+                    "the budget of `{stage}` is for a stage that no job is in"
+                )
+            }
+            Self::SeveralStages { job, stages } => {
+                let last = stages.last().map_or("", String::as_str);
+                let all = stages.join("`, `");
+                write!(
+                    f,
+                    "job `{job}` is in the stages `{all}` and counts into `{last}`"
+                )
+            }
+            Self::ServiceKept { job, image } => write!(
+                f,
+                "the service `{image}` of job `{job}` needs its container; `{LOCAL}` is not for services"
+            ),
+        }
+    }
 }
 
 impl Settings {
-    /// The workflow with what the settings say of it, and notes on what in the settings found nothing to
-    /// change.
+    /// The workflow with what the settings say about its jobs: their options, substitutes for their
+    /// images, their stages, and the budgets of these. Jobs are matched by the names they have in the
+    /// spec, before matrices and shards are spelled out.
     #[must_use]
-    pub fn apply(&self, mut workflow: WorkflowSpec) -> (WorkflowSpec, Vec<String>) {
-        if self.is_silent_on_jobs() {
-            return (workflow, Vec::new());
-        }
-        let mut unused: BTreeSet<&str> = self.jobs.keys().map(String::as_str).collect();
+    pub fn apply(&self, mut workflow: WorkflowSpec) -> (WorkflowSpec, Vec<SettingsNote>) {
+        let mut notes = self.unused(&workflow);
         for job in &mut workflow.jobs {
-            for (glob, form) in &self.jobs {
-                if matches(glob, &job.name) {
-                    unused.remove(glob.as_str());
-                    *job = std::mem::replace(job, JobSpec::new(""))
-                        .with(|options| form.change(options));
-                }
-            }
-            self.change(job);
+            self.apply_to_job(job, &mut notes);
         }
-        for form in &self.budgets {
-            let mut budget = Budget::new(Arc::clone(&form.stage), form.limit.0);
-            if matches!(form.over, OverForm::Fail) {
-                budget.over = OverBudget::Fail;
+        let stages: BTreeSet<&str> = workflow
+            .jobs
+            .iter()
+            .filter_map(|job| job.options.stage.as_deref())
+            .collect();
+        for (stage, settings) in &self.budgets {
+            if !stages.contains(stage.as_str()) {
+                let stage = stage.clone();
+                notes.push(SettingsNote::EmptyStage { stage });
+                continue;
             }
+            let mut budget = Budget::new(stage.as_str(), settings.limit);
+            budget.over = settings.over;
             workflow.budgets.retain(|other| other.stage != budget.stage);
             workflow.budgets.push(budget);
         }
-        let notes = unused.into_iter();
-        let notes = notes.map(|glob| format!("the settings for `{glob}` match no job"));
-        (workflow, notes.collect())
+        (workflow, notes)
     }
 
-    fn is_silent_on_jobs(&self) -> bool {
-        self.jobs.is_empty()
-            && self.stages.is_empty()
-            && self.images.is_empty()
-            && self.budgets.is_empty()
-            && self.local.private_home.is_none()
-    }
-
-    /// The stage, the image and the home of a job.
-    fn change(&self, job: &mut JobSpec) {
-        let stage = self
+    fn apply_to_job(&self, job: &mut JobSpec, notes: &mut Vec<SettingsNote>) {
+        let stages: Vec<&String> = self
             .stages
             .iter()
-            .find(|(_, globs)| globs.iter().any(|glob| matches(glob, &job.name)))
-            .map(|(stage, _)| Arc::clone(stage));
-        let image = job
-            .options
+            .filter(|(_, patterns)| patterns.iter().any(|p| wildcard::fits(p, &job.name)))
+            .map(|(stage, _)| stage)
+            .collect();
+        if stages.len() > 1 {
+            notes.push(SettingsNote::SeveralStages {
+                job: job.name.to_string(),
+                stages: stages.iter().map(|stage| (*stage).clone()).collect(),
+            });
+        }
+        // Jobs share their options while nobody changes them: a changed copy is only kept if it says
+        // something new.
+        let mut options = (*job.options).clone();
+        for (_, settings) in self.jobs.fitting(&job.name) {
+            settings.apply(&mut options);
+        }
+        if options.private_home.is_none() {
+            options.private_home = self.local.private_home;
+        }
+        if let Some(stage) = stages.last() {
+            options.stage = Some(Arc::from(stage.as_str()));
+        }
+        match options
             .requires
             .image
             .as_ref()
-            .and_then(|image| self.instead_of(image));
-        let home = self
-            .local
-            .private_home
-            .filter(|_| job.options.private_home.is_none());
-        if stage.is_none() && image.is_none() && home.is_none() {
-            return;
+            .and_then(|image| self.images.get(image))
+        {
+            Some(ImageSubstitute::Image(image)) => options.requires.image = Some(image.clone()),
+            Some(ImageSubstitute::Local) => {
+                options.requires.image = None;
+                options
+                    .requires
+                    .executor
+                    .get_or_insert_with(|| LOCAL.into());
+            }
+            None => {}
         }
-        *job = std::mem::replace(job, JobSpec::new("")).with(|options| {
-            if let Some(stage) = stage {
-                options.stage = Some(stage);
+        for service in &mut options.requires.services {
+            match self.images.get(&service.image) {
+                Some(ImageSubstitute::Image(image)) => service.image.clone_from(image),
+                Some(ImageSubstitute::Local) => notes.push(SettingsNote::ServiceKept {
+                    job: job.name.to_string(),
+                    image: service.image.clone(),
+                }),
+                None => {}
             }
-            if let Some(image) = image {
-                options.requires.image = (image != NO_CONTAINER).then(|| image.to_owned());
-            }
-            if let Some(home) = home {
-                options.private_home = Some(home);
-            }
-        });
+        }
+        if options != *job.options {
+            job.options = Arc::new(options);
+        }
     }
 
-    fn instead_of(&self, image: &str) -> Option<&str> {
-        let found = self
-            .images
+    /// The entries that fit no job. A pattern with wildcards may be meant for another workflow of the
+    /// project; a plain name may be, too, so neither is an error.
+    fn unused(&self, workflow: &WorkflowSpec) -> Vec<SettingsNote> {
+        let names = || workflow.jobs.iter().map(|job| &*job.name);
+        let jobs = self
+            .jobs
             .iter()
-            .find(|form| matches(&form.matches, image))?;
-        Some(&found.instead)
-    }
-}
-
-impl JobForm {
-    fn change(&self, options: &mut JobOptions) {
-        let timeouts = &mut options.timeouts;
-        let limits = [
-            (&mut timeouts.job, &self.timeout),
-            (&mut timeouts.step, &self.step_timeout),
-            (&mut timeouts.no_output, &self.no_output_timeout),
-        ];
-        for (limit, form) in limits {
-            if let Some(form) = form {
-                *limit = Some(form.0);
-            }
-        }
-        if let Some(retry) = &self.retry {
-            options.retry = retry.clone().into();
-        }
-        if let Some(allow) = &self.allow_failure {
-            options.allow_failure = Some(allow.clone()).into();
-        }
-        options.env.extend(self.env.clone());
-        options
-            .groups
-            .extend(self.groups.iter().cloned().map(Into::into));
-        if let Some(priority) = self.priority {
-            options.priority = priority;
-        }
-        if self.private_home.is_some() {
-            options.private_home = self.private_home;
-        }
-        let requires = &mut options.requires;
-        if self.executor.is_some() {
-            requires.executor.clone_from(&self.executor);
-        }
-        if self.resource_class.is_some() {
-            requires.resource_class.clone_from(&self.resource_class);
-        }
-        if let Some(cpu) = self.cpu {
-            requires.cpu_milli = Some(cpu.0);
-        }
-        if let Some(memory) = self.memory {
-            requires.memory_mib = Some(memory.0);
-        }
-    }
-}
-
-#[cfg(all(test, feature = "yaml"))]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn settings_win_over_the_workflow_and_say_what_matched_nothing() {
-        let settings = Settings::from_yaml(
-            "
-version: 1
-local: {private_home: false}
-jobs: {'test *': {timeout: 1m, retry: 2}, nobody: {priority: 1}}
-stages: {fast: [lint]}
-budgets: [{stage: fast, limit: 5m, over: fail}]
-images: [{match: 'cimg/*', use: local}, {match: 'a', use: b}]
-",
-        )
-        .expect("settings");
-        let workflow = WorkflowSpec::builder("w")
-            .job(JobSpec::new("lint").image("cimg/base:1"))
-            .job(
-                JobSpec::new("test 1")
-                    .image("a")
-                    .timeout(Duration::from_secs(9)),
-            )
-            .build()
-            .expect("a workflow");
-        let (workflow, notes) = settings.apply(workflow);
-        assert_eq!(notes, ["the settings for `nobody` match no job"]);
-        let [lint, test] = &workflow.jobs[..] else {
-            panic!("two jobs")
-        };
-        assert_eq!(lint.options.stage.as_deref(), Some("fast"));
-        assert_eq!(lint.options.requires.image, None);
-        assert_eq!(lint.options.private_home, Some(false));
-        assert_eq!(test.options.requires.image.as_deref(), Some("b"));
-        assert_eq!(test.options.timeouts.job, Some(Duration::from_mins(1)));
-        assert_eq!(test.options.retry.max, 2);
-        assert_eq!(
-            workflow.budgets,
-            [Budget::new("fast", Duration::from_mins(5)).fail()]
-        );
-    }
-
-    #[test]
-    fn what_is_not_understood_is_an_error_with_its_place() {
-        for (text, part) in [
-            ("version: 1\njobz: {}\n", "jobz"),
-            ("version: 2\n", "version 2"),
-            ("version: 1\nlocal: {slots: 0}\n", "slots"),
-            ("version: 1\nstages: {a: ['[']}\n", "`[`"),
-            ("version: 1\nbudgets: [{stage: a, limit: soon}]\n", "soon"),
-        ] {
-            let error = Settings::from_yaml(text).expect_err(text).to_string();
-            assert!(error.contains(part), "{error}");
-        }
+            .map(|(pattern, _)| ("jobs".to_owned(), pattern));
+        let stages = self.stages.iter().flat_map(|(stage, patterns)| {
+            let key = format!("stages.{stage}");
+            patterns
+                .iter()
+                .map(move |pattern| (key.clone(), pattern.as_str()))
+        });
+        jobs.chain(stages)
+            .filter(|(_, pattern)| !names().any(|name| wildcard::fits(pattern, name)))
+            .map(|(key, pattern)| SettingsNote::FitsNoJob {
+                key,
+                pattern: pattern.to_owned(),
+                did_you_mean: closest(pattern, names())
+                    .filter(|_| wildcard::is_name(pattern))
+                    .map(str::to_owned),
+            })
+            .collect()
     }
 }

@@ -1,44 +1,53 @@
-//! The project settings file, `.ci/settings.yml`: what the pipeline's own file has no key for.
+//! The project settings: what the vendors' files have no key for, in `.ci/settings.yml`.
 //!
-//! The file is optional, and so is everything in it but the version. A key that is not known is an
-//! error. [`Settings::json_schema`] describes it for editors.
+//! The file is optional, and so is every key in it but `version`. A key that is not known is an
+//! error with its place, never ignored. [`Settings::json_schema`] gives the schema of the file, which
+//! is also published as `schema/settings.schema.json` of this crate. All keys at once:
 //!
+//! ```yaml
+#![doc = include_str!("example.yml")]
 //! ```
-//! # #[cfg(feature = "yaml")] {
-//! use ci_core::job::JobSpec;
-//! use ci_core::settings::Settings;
 //!
-//! let settings = Settings::from_yaml(r#"
-//! version: 1
-//! local: {slots: 4, cpu: 8, memory: 16GiB}   # what runs at once on this machine
-//! resource_classes:                          # the vendor's sizes and who runs them
-//!   gpu: {executor: local, cpu: 4, memory: 8GiB}
-//!   acme/runner: {executor: local}
-//! labels:                                    # labels and tags, the same way
-//!   linux: {executor: local}
-//! images:                                    # first match wins; `local` means: no container
-//!   - {match: "cimg/python:*", use: local}
-//!   - {match: "postgres:16*", use: "postgres:16.3"}
-//! jobs:                                      # by name or glob; what is said here wins
-//!   "test *": {timeout: 10m, retry: 1, private_home: false}
-//!   deploy: {groups: [production], priority: 10, env: {DRY_RUN: "1"}}
-//! stages:                                    # named groups of jobs, for budgets and displays
-//!   fast: [lint, "test *"]
-//! budgets:
-//!   - {stage: fast, limit: 5m, over: warn}
-//! "#)?;
-//! let job = JobSpec::new("train").resource_class("gpu");
-//! assert_eq!(settings.place(&job)?.cpu_milli, 4000);
+//! # Where a job runs
+//! [`Settings::place`] decides, before the run and from nothing but the job and the settings. First
+//! comes the executor that the job itself names (in the pipeline or under `jobs`), then that of its
+//! resource class, of its labels, of images, and the default. The processor cores and the memory
+//! come from the job, its class or its labels, in this order. A class or label that nothing maps is
+//! an error that says which key to add.
 //!
-//! let job = JobSpec::new("train").resource_class("gpuu");
-//! assert!(settings.place(&job).unwrap_err().to_string().contains("did you mean `gpu`"));
-//! # }
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! # What changes in the workflow
+//! [`Settings::apply`] puts options, image substitutes, stages and budgets into a
+//! [`WorkflowSpec`](crate::workflow::WorkflowSpec), and notes what fits no job.
+//!
+//! # How values are written
+//! Durations are numbers with units (`90s`, `1h30m`; see
+//! [`parse_duration`](crate::units::parse_duration)), sizes a number with a unit (`512MiB`, `8GB`;
+//! see [`parse_size`](crate::units::parse_size)), processor cores a plain number (`4`, `0.5`).
 
 mod apply;
-mod file;
+mod classes;
+mod job;
+#[cfg(feature = "yaml")]
+mod load;
+mod model;
 mod place;
+mod rules;
+#[cfg(test)]
+mod tests;
+mod value;
+mod wildcard;
 
-pub use file::{LocalSettings, Settings};
-pub use place::{Placement, PlacementError};
+pub use apply::SettingsNote;
+pub use job::{GroupSettings, JobSettings, RetrySettings};
+#[cfg(feature = "yaml")]
+pub use load::{SettingsError, SettingsErrorKind};
+pub use model::{
+    BudgetSettings, ExecutorSettings, LocalSettings, RetentionSettings, Settings, StorageSettings,
+    StoreSettings, Target,
+};
+pub use place::{Placement, PlacementError, PlacementErrorKind};
+pub use rules::Rules;
+pub use value::ImageSubstitute;
+
+/// The executor that is always there: processes on this machine.
+pub const LOCAL: &str = "local";

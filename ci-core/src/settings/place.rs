@@ -1,153 +1,241 @@
-//! Which executor runs a job and what it reserves: a pure function of the job and the settings.
+//! Which executor a job runs on and what it may use there: a pure function of job and settings.
 
-use super::Settings;
-use super::file::PlaceForm;
-use crate::job::JobSpec;
-use crate::workflow::form::{Cpu, Memory};
-use crate::workflow::suggest::Suggest;
+use std::fmt;
 
-/// CircleCI's sizes for containers: cores in thousandths and memory in MiB
-/// (<https://circleci.com/docs/configuration-reference/#resourceclass>).
-const CIRCLECI: [(&str, u32, u32); 7] = [
-    ("small", 1000, 2 * 1024),
-    ("medium", 2000, 4 * 1024),
-    ("medium+", 3000, 6 * 1024),
-    ("large", 4000, 8 * 1024),
-    ("xlarge", 8000, 16 * 1024),
-    ("2xlarge", 16_000, 32 * 1024),
-    ("2xlarge+", 20_000, 40 * 1024),
-];
+use super::{LOCAL, Settings, Target, classes};
+use crate::job::{JobSpec, Requirements};
+use crate::similar::{closest, did_you_mean};
 
-/// Where a job runs and what it reserves there.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// Where a job runs and what is reserved for it there.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Placement {
-    /// The executor's name; the run's first executor if `None`.
-    pub executor: Option<String>,
-    /// Processor cores, in thousandths.
-    pub cpu_milli: u32,
-    /// Memory, in MiB.
-    pub memory_mib: u32,
+    /// The executor's name.
+    pub executor: String,
+    /// Processor time, in thousandths of a core; `None` where nothing says how much.
+    pub cpu_milli: Option<u32>,
+    /// Memory, in MiB; `None` where nothing says how much.
+    pub memory_mib: Option<u32>,
 }
 
-/// A job asks for something that neither the settings nor the built-in table knows.
+/// A job that the settings have no place for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{job}` wants the {what} `{name}`, which is not mapped{}; add it to `{key}` in \
-     .ci/settings.yml, such as `{name}: {{executor: local, cpu: 2, memory: 4GiB}}`",
-    suggestion(.did_you_mean.as_deref())
-)]
+#[error("{message}")]
 pub struct PlacementError {
-    job: String,
-    what: &'static str,
-    name: String,
-    key: &'static str,
-    did_you_mean: Option<String>,
+    kind: PlacementErrorKind,
+    message: String,
+    hints: Vec<String>,
 }
 
-fn suggestion(name: Option<&str>) -> String {
-    name.map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
+/// Why there is no place for a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PlacementErrorKind {
+    /// Nothing says what the resource class stands for.
+    UnknownClass,
+    /// Nothing says what the label stands for.
+    UnknownLabel,
+    /// The labels of the job lead to different executors.
+    LabelsDisagree,
+    /// The job asks for an image, and no executor is named for images.
+    NoImageExecutor,
 }
 
-impl PlaceForm {
-    /// Takes from `other` what is not said yet.
-    fn fill(&mut self, other: &Self) {
-        self.executor = self.executor.take().or_else(|| other.executor.clone());
-        self.cpu = self.cpu.or(other.cpu);
-        self.memory = self.memory.or(other.memory);
+impl PlacementError {
+    /// Why there is no place.
+    #[must_use]
+    pub fn kind(&self) -> PlacementErrorKind {
+        self.kind
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hints(&self) -> &[String] {
+        &self.hints
     }
 }
 
 impl Settings {
-    /// Where a job runs. What the job itself says wins, then its resource class, then its labels in
-    /// their order.
+    /// Where `job` runs. What the job says of itself comes first; then its resource class, its labels,
+    /// its image, and the default executor. Limits come from the job, then its class, then its labels.
     ///
-    /// # Errors
-    /// When the job has a resource class or a label that is not mapped: it is not guessed.
+    /// What only an earlier rule would have used is not looked at: a job that insists on an executor
+    /// needs no known labels. A class that is not known is an error as long as it could decide
+    /// anything.
     pub fn place(&self, job: &JobSpec) -> Result<Placement, PlacementError> {
         let requires = &job.options.requires;
-        let mut placed = PlaceForm {
+        let own = Target {
             executor: requires.executor.clone(),
-            cpu: requires.cpu_milli.map(Cpu),
-            memory: requires.memory_mib.map(Memory),
+            cpu_milli: requires.cpu_milli,
+            memory_mib: requires.memory_mib,
         };
-        if let Some(class) = &requires.resource_class {
-            placed.fill(&self.class(job, class)?);
-        }
-        for label in &requires.labels {
-            placed.fill(
-                self.labels
-                    .get(label)
-                    .ok_or_else(|| self.no_label(job, label))?,
-            );
-        }
+        let class = match &requires.resource_class {
+            Some(class) if !own.is_complete() => self.class(&job.name, class)?,
+            _ => Target::default(),
+        };
+        let decided = own.or(class);
+        let labels = if decided.executor.is_none() {
+            self.labels(&job.name, requires)?
+        } else {
+            Target::default()
+        };
+        let Target {
+            executor,
+            cpu_milli,
+            memory_mib,
+        } = decided.or(labels);
+        let executor = match (executor, &requires.image) {
+            (Some(executor), _) => executor,
+            (None, Some(image)) => self.executor_for_image(&job.name, image)?,
+            (None, None) => self.default_executor.clone(),
+        };
         Ok(Placement {
-            executor: placed.executor,
-            cpu_milli: placed.cpu.map_or(0, |cpu| cpu.0),
-            memory_mib: placed.memory.map_or(0, |memory| memory.0),
+            executor,
+            cpu_milli,
+            memory_mib,
         })
     }
 
-    fn class(&self, job: &JobSpec, class: &str) -> Result<PlaceForm, PlacementError> {
-        if let Some(place) = self.resource_classes.get(class) {
-            return Ok(place.clone());
-        }
-        let built_in = CIRCLECI.iter().find(|(name, ..)| *name == class);
-        let (_, cores, mib) = built_in.ok_or_else(|| self.no_class(job, class))?;
-        Ok(PlaceForm {
+    /// What a resource class stands for: the file's entry, completed by the class built in.
+    fn class(&self, job: &str, class: &str) -> Result<Target, PlacementError> {
+        let built_in = classes::built_in(class).map(|(cpu_milli, memory_mib)| Target {
             executor: None,
-            cpu: Some(Cpu(*cores)),
-            memory: Some(Memory(*mib)),
+            cpu_milli: Some(cpu_milli),
+            memory_mib: Some(memory_mib),
+        });
+        match (self.resource_classes.get(class).cloned(), built_in) {
+            (Some(target), Some(built_in)) => Ok(target.or(built_in)),
+            (Some(target), None) | (None, Some(target)) => Ok(target),
+            (None, None) => Err(self.unknown_class(job, class)),
+        }
+    }
+
+    fn unknown_class(&self, job: &str, class: &str) -> PlacementError {
+        let mut known: Vec<&str> = classes::built_in_names().collect();
+        let own = self.resource_classes.keys().map(String::as_str);
+        known.extend(own.filter(|name| classes::built_in(name).is_none()));
+        PlacementError {
+            kind: PlacementErrorKind::UnknownClass,
+            message: format!(
+                "job `{job}` asks for the resource class `{class}`, which is not known{}",
+                did_you_mean(closest(class, known.iter().copied())),
+            ),
+            hints: vec![
+                format!("known resource classes: {}", quoted(known)),
+                format!(
+                    "say what it stands for under `resource_classes` in `.ci/settings.yml`: `{}: \
+                     {{executor: {LOCAL}, cpu: 4, memory: 8GiB}}`",
+                    yaml_key(class),
+                ),
+            ],
+        }
+    }
+
+    /// What the labels of a job stand for together: one executor, and the largest limits.
+    fn labels(&self, job: &str, requires: &Requirements) -> Result<Target, PlacementError> {
+        let mut together = Target::default();
+        let mut decided_by = "";
+        for label in &requires.labels {
+            let target = self
+                .labels
+                .get(label)
+                .ok_or_else(|| self.unknown_label(job, label))?;
+            if let Some(executor) = &target.executor {
+                match &together.executor {
+                    Some(other) if other != executor => {
+                        return Err(PlacementError {
+                            kind: PlacementErrorKind::LabelsDisagree,
+                            message: format!(
+                                "the labels of job `{job}` disagree: `{decided_by}` stands for the \
+                                 executor `{other}`, `{label}` for `{executor}`",
+                            ),
+                            hints: vec![format!(
+                                "name its executor under `jobs` in `.ci/settings.yml`: `{}: \
+                                 {{executor: {other}}}`",
+                                yaml_key(job),
+                            )],
+                        });
+                    }
+                    Some(_) => {}
+                    None => {
+                        together.executor = Some(executor.clone());
+                        decided_by = label;
+                    }
+                }
+            }
+            together.cpu_milli = together.cpu_milli.max(target.cpu_milli);
+            together.memory_mib = together.memory_mib.max(target.memory_mib);
+        }
+        Ok(together)
+    }
+
+    fn unknown_label(&self, job: &str, label: &str) -> PlacementError {
+        let known: Vec<&str> = self.labels.iter().map(|(pattern, _)| pattern).collect();
+        let mut hints = Vec::new();
+        if !known.is_empty() {
+            hints.push(format!("known labels: {}", quoted(known.iter().copied())));
+        }
+        hints.push(format!(
+            "say what it stands for under `labels` in `.ci/settings.yml`: `{}: {{executor: \
+             {LOCAL}}}`",
+            yaml_key(label),
+        ));
+        PlacementError {
+            kind: PlacementErrorKind::UnknownLabel,
+            message: format!(
+                "job `{job}` asks for the label `{label}`, which is not known{}",
+                did_you_mean(closest(label, known)),
+            ),
+            hints,
+        }
+    }
+
+    fn executor_for_image(&self, job: &str, image: &str) -> Result<String, PlacementError> {
+        self.image_executor.clone().ok_or_else(|| PlacementError {
+            kind: PlacementErrorKind::NoImageExecutor,
+            message: format!(
+                "job `{job}` asks for the image `{image}`, and no executor is named for images"
+            ),
+            hints: vec![
+                "name one in `.ci/settings.yml`, such as `image_executor: docker`".into(),
+                format!(
+                    "or run the job without a container, under `images`: `{}: {LOCAL}`",
+                    yaml_key(image),
+                ),
+            ],
         })
     }
+}
 
-    fn no_class(&self, job: &JobSpec, class: &str) -> PlacementError {
-        let known = self.resource_classes.keys().map(String::as_str);
-        PlacementError {
-            job: job.name.to_string(),
-            what: "resource class",
-            name: class.to_owned(),
-            key: "resource_classes",
-            did_you_mean: closest(class, known.chain(CIRCLECI.iter().map(|(name, ..)| *name))),
-        }
+impl Target {
+    fn is_complete(&self) -> bool {
+        self.executor.is_some() && self.cpu_milli.is_some() && self.memory_mib.is_some()
     }
 
-    fn no_label(&self, job: &JobSpec, label: &str) -> PlacementError {
-        PlacementError {
-            job: job.name.to_string(),
-            what: "label",
-            name: label.to_owned(),
-            key: "labels",
-            did_you_mean: closest(label, self.labels.keys().map(String::as_str)),
+    /// What `self` says, and what it leaves out from `other`.
+    fn or(self, other: Self) -> Self {
+        Self {
+            executor: self.executor.or(other.executor),
+            cpu_milli: self.cpu_milli.or(other.cpu_milli),
+            memory_mib: self.memory_mib.or(other.memory_mib),
         }
     }
 }
 
-fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    Suggest::new().closest(name, known)
+fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn circleci_s_sizes_are_known_and_others_are_not_guessed() {
-        let settings = Settings::default();
-        let large = settings
-            .place(&JobSpec::new("a").resource_class("large"))
-            .expect("known");
-        assert_eq!((large.cpu_milli, large.memory_mib), (4000, 8192));
-        let error = settings
-            .place(&JobSpec::new("a").resource_class("largo"))
-            .unwrap_err();
-        assert!(
-            error.to_string().contains("did you mean `large`?"),
-            "{error}"
-        );
-        let plain = settings.place(&JobSpec::new("a")).expect("nothing asked");
-        assert_eq!(plain, Placement::default());
-        let own = JobSpec::new("a").resource_class("large").reserve(500, 100);
-        assert_eq!(settings.place(&own).expect("known").cpu_milli, 500);
+/// A name as a key in a YAML file, in quotes where it needs them.
+fn yaml_key(name: &str) -> impl fmt::Display {
+    let plain = name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-_.+/".contains(c))
+        && name.starts_with(|c: char| c.is_ascii_alphabetic());
+    if plain {
+        name.to_owned()
+    } else {
+        format!("{name:?}")
     }
 }

@@ -1,29 +1,28 @@
-//! From a step as data to the step that does it.
+//! Finds the step behind an action.
 
 use std::sync::Arc;
 
-use super::approval::WaitForApproval;
-use super::checkout::Checkout;
-use super::command::RunCommand;
-use super::wait::WaitForService;
-use crate::step::{Action, Step, StepError, StepRegistry};
+use super::{Approval, Checkout, RunCommand, WaitFor};
+use crate::step::{Action, Step, StepError, StepRegistry, StepSpec};
 
-/// The step that does `action`.
-pub(crate) fn resolve(
-    action: &Action,
+/// The step that does what `step` asks for. An error if nothing stands behind its action: a name that
+/// is not registered, or a capability that this build does not have.
+pub(crate) fn builtin(
+    step: &StepSpec,
     registry: &StepRegistry,
 ) -> Result<Arc<dyn Step>, StepError> {
-    Ok(match action {
-        Action::Code(code) => Arc::clone(code.step()),
-        Action::Custom(custom) => return registry.make(&custom.step, &custom.with),
+    Ok(match &step.action {
         Action::Run(spec) => Arc::new(RunCommand(spec.clone())),
         Action::Checkout(spec) => Arc::new(Checkout(spec.clone())),
-        Action::WaitFor(spec) => Arc::new(WaitForService(spec.clone())),
-        Action::Approval(spec) => Arc::new(WaitForApproval(spec.clone())),
+        Action::WaitFor(spec) => Arc::new(WaitFor(spec.clone())),
+        Action::Approval(spec) => Arc::new(Approval(spec.clone())),
+        Action::Custom(spec) => registry.make(spec)?,
+        Action::Code(code) => Arc::clone(code.step()),
         stored => return keeping(stored),
     })
 }
 
+/// The steps that use the storage of the run.
 #[cfg(feature = "storage")]
 fn keeping(action: &Action) -> Result<Arc<dyn Step>, StepError> {
     use super::{
@@ -39,16 +38,59 @@ fn keeping(action: &Action) -> Result<Arc<dyn Step>, StepError> {
         Action::StoreTestResults(spec) => Arc::new(StoreTestResults(spec.clone())),
         Action::StoreCoverage(spec) => Arc::new(StoreCoverage(spec.clone())),
         other => {
-            return Err(StepError::new(format!(
-                "`{}` is no stored step",
-                other.kind()
-            )));
+            let message = format!("`{}` does not use the storage", other.kind());
+            return Err(StepError::new(message));
         }
     })
 }
 
 #[cfg(not(feature = "storage"))]
 fn keeping(action: &Action) -> Result<Arc<dyn Step>, StepError> {
-    let message = format!("`{}` needs the feature `storage` of ci-core", action.kind());
-    Err(StepError::new(message))
+    let kind = action.kind();
+    Err(StepError::new(format!(
+        "`{kind}` needs the feature `storage` of ci-core, which this build does not have"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::step::{CustomSpec, WaitProbe, step_fn};
+
+    #[test]
+    fn every_action_without_storage_has_its_step() {
+        let registry = StepRegistry::new().register("greet", |_| {
+            Ok::<_, String>(step_fn("hello", |_| async { Ok::<_, StepError>(()) }))
+        });
+        let custom = CustomSpec {
+            step: "greet".into(),
+            with: serde_json::Value::Null,
+        };
+        let code = step_fn("mine", |_| async { Ok::<_, StepError>(()) });
+        for (step, name) in [
+            (StepSpec::run("true"), "run"),
+            (StepSpec::checkout(), "checkout"),
+            (
+                StepSpec::wait_for(WaitProbe::Tcp("h:1".into()), Duration::ZERO),
+                "wait for",
+            ),
+            (StepSpec::approval("go?"), "approval"),
+            (StepSpec::new(Action::Custom(custom)), "hello"),
+            (StepSpec::code(code), "mine"),
+        ] {
+            assert_eq!(builtin(&step, &registry).unwrap().name(), name);
+        }
+    }
+
+    #[test]
+    fn a_step_that_nobody_registered_is_an_error() {
+        let spec = CustomSpec {
+            step: "gone".into(),
+            with: serde_json::Value::Null,
+        };
+        let step = StepSpec::new(Action::Custom(spec));
+        assert!(builtin(&step, &StepRegistry::new()).is_err());
+    }
 }

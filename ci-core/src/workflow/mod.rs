@@ -4,7 +4,7 @@ mod check;
 mod expand;
 mod facts;
 mod filter;
-pub(crate) mod form;
+mod form;
 mod link;
 mod names;
 mod plan;
@@ -12,7 +12,7 @@ mod problem;
 mod read;
 mod spec;
 mod spec_error;
-pub(crate) mod suggest;
+mod suggest;
 #[expect(
     clippy::module_inception,
     reason = "the trait gives the module its name"

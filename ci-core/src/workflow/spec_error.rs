@@ -1,4 +1,4 @@
-//! A workflow or settings file that could not be read, with the place in the file.
+//! A workflow that could not be read, with the place in the file.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::WorkflowSpec;
 use super::suggest::Suggest;
 
-/// A workflow or a settings file could not be read. Shown as `FILE:LINE:COLUMN: what is wrong`, as far as that is known.
+/// A workflow could not be read. Shown as `FILE:LINE:COLUMN: what is wrong`, as far as that is known.
 #[derive(Debug)]
 pub struct SpecError {
     kind: SpecErrorKind,
@@ -33,7 +33,7 @@ pub enum SpecErrorKind {
 }
 
 impl SpecError {
-    pub(crate) fn new(kind: SpecErrorKind, message: String) -> Self {
+    fn new(kind: SpecErrorKind, message: String) -> Self {
         let hints = hints(&message);
         Self {
             kind,
@@ -46,14 +46,14 @@ impl SpecError {
         }
     }
 
-    pub(crate) fn unreadable(error: std::io::Error) -> Self {
+    pub(super) fn unreadable(error: std::io::Error) -> Self {
         let mut this = Self::new(SpecErrorKind::Unreadable, "cannot be read".to_owned());
         this.source = Some(error);
         this
     }
 
     #[cfg(not(feature = "yaml"))]
-    pub(crate) fn no_yaml() -> Self {
+    pub(super) fn no_yaml() -> Self {
         let message = "this build reads no YAML".to_owned();
         let mut this = Self::new(SpecErrorKind::Unsupported, message);
         this.hints
@@ -61,7 +61,7 @@ impl SpecError {
         this
     }
 
-    pub(crate) fn json(error: &serde_json::Error) -> Self {
+    pub(super) fn json(error: &serde_json::Error) -> Self {
         let kind = if error.is_data() {
             SpecErrorKind::Form
         } else {
@@ -82,7 +82,7 @@ impl SpecError {
     }
 
     #[cfg(feature = "yaml")]
-    pub(crate) fn yaml(error: &serde_saphyr::Error) -> Self {
+    pub(super) fn yaml(error: &serde_saphyr::Error) -> Self {
         use serde_saphyr::{Error as Yaml, MessageFormatter as _};
         let bare = error.without_snippet();
         let kind = match bare {
@@ -117,7 +117,7 @@ impl SpecError {
         this
     }
 
-    pub(crate) fn in_file(mut self, path: &Path) -> Self {
+    pub(super) fn in_file(mut self, path: &Path) -> Self {
         self.path = Some(path.to_owned());
         self
     }

@@ -5,18 +5,18 @@ const COMPARISONS: usize = 2_000_000;
 
 /// Finds close names until it has worked enough.
 #[derive(Debug)]
-pub(crate) struct Suggest {
+pub(super) struct Suggest {
     left: usize,
 }
 
 impl Suggest {
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { left: COMPARISONS }
     }
 
     /// The candidate closest to `name`, if one is close enough to be a slip: a third of its letters
     /// differ at most, where a swap of neighbours counts once.
-    pub(crate) fn closest<'a>(
+    pub(super) fn closest<'a>(
         &mut self,
         name: &str,
         candidates: impl Iterator<Item = &'a str>,

@@ -37,7 +37,7 @@ pub(crate) fn list(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> 
         let job = plan.job(id);
         let needs: Vec<&str> = job.needs.iter().map(|need| &*need.job).collect();
         let place = match project.settings.place(job) {
-            Ok(place) => place.executor.unwrap_or_else(|| "local".to_owned()),
+            Ok(place) => place.executor,
             Err(error) => {
                 problems.push(error.to_string());
                 "?".to_owned()
@@ -50,7 +50,9 @@ pub(crate) fn list(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> 
             plan.skipped.get(&id).cloned(),
         ));
     }
-    notes.iter().for_each(output::say);
+    for note in &notes {
+        output::say(note.to_string());
+    }
     if global.format == Format::Json {
         let data: Vec<_> = rows
             .iter()

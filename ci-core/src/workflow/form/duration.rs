@@ -15,7 +15,7 @@ const PRINTER: SpanPrinter = SpanPrinter::new()
 
 /// A duration: `90s`, `5m`, `1h30m`, `250ms`, or a number of seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Time(pub(crate) Duration);
+pub(super) struct Time(pub(super) Duration);
 
 shaped!(Time: String, f64);
 

@@ -90,7 +90,7 @@ impl From<ServiceForm> for ServiceSpec {
 
 /// Processor cores, kept in thousandths.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Cpu(pub(crate) u32);
+pub(super) struct Cpu(pub(super) u32);
 
 shaped!(Cpu: f64);
 
@@ -133,7 +133,7 @@ impl Shape for Cpu {
 
 /// An amount of memory, kept in MiB.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Memory(pub(crate) u32);
+pub(super) struct Memory(pub(super) u32);
 
 shaped!(Memory: String, u32);
 

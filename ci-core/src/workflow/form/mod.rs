@@ -15,7 +15,4 @@ mod shape;
 mod step;
 mod workflow;
 
-pub(crate) use duration::Time;
-pub(crate) use machine::{Cpu, Memory};
-pub(crate) use policy::{AllowFailureForm, GroupForm, RetryForm};
 pub(super) use workflow::WorkflowForm;

@@ -112,14 +112,14 @@ impl Shape for AcceptForm {
 /// A concurrency group.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
-pub(crate) enum GroupForm {
+pub(super) enum GroupForm {
     Mutex(Arc<str>),
     Counted(GroupFields),
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct GroupFields {
+pub(super) struct GroupFields {
     /// The group's name.
     name: Arc<str>,
     /// How many of the group run at once; 1 by default.
@@ -167,14 +167,14 @@ impl From<GroupForm> for GroupUse {
 /// A retry policy.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
-pub(crate) enum RetryForm {
+pub(super) enum RetryForm {
     Times(u32),
     Full(RetryFields),
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RetryFields {
+pub(super) struct RetryFields {
     /// How many times at most, after the first attempt.
     max: u32,
     /// How long to wait before each new attempt; not at all by default.
@@ -349,14 +349,14 @@ pub(super) fn start(manual: Option<ManualForm>, delayed: Option<Time>) -> Result
 /// Which failures count as success.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
-pub(crate) enum AllowFailureForm {
+pub(super) enum AllowFailureForm {
     Plain(bool),
     Some(AllowFailureFields),
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct AllowFailureFields {
+pub(super) struct AllowFailureFields {
     /// The exit codes that are allowed.
     exit_codes: Vec<i32>,
 }

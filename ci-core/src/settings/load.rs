@@ -1,0 +1,153 @@
+//! Reads the settings file.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::Settings;
+
+/// A settings file that cannot be used.
+#[derive(Debug)]
+pub struct SettingsError {
+    kind: SettingsErrorKind,
+    path: PathBuf,
+    place: Option<(u64, u64)>,
+    message: String,
+    source: Option<std::io::Error>,
+}
+
+/// What is wrong with a settings file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SettingsErrorKind {
+    /// It cannot be read.
+    Read,
+    /// It is written for another version of the engine.
+    Version,
+    /// It is not YAML, or says something that no key stands for.
+    Invalid,
+}
+
+impl SettingsError {
+    /// What is wrong.
+    #[must_use]
+    pub fn kind(&self) -> SettingsErrorKind {
+        self.kind
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The line and the column, both from 1, where the trouble has a place.
+    #[must_use]
+    pub fn place(&self) -> Option<(u64, u64)> {
+        self.place
+    }
+
+    fn new(kind: SettingsErrorKind, path: &Path, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            path: path.to_owned(),
+            place: None,
+            message: message.into(),
+            source: None,
+        }
+    }
+
+    fn invalid(path: &Path, error: &serde_saphyr::Error) -> Self {
+        let plain = error.without_snippet();
+        let full = plain.render_with_formatter(&serde_saphyr::UserMessageFormatter);
+        let place = plain
+            .location()
+            .map(|location| (location.line(), location.column()))
+            .filter(|(line, _)| *line > 0);
+        // The place stands before the message already.
+        let message = match place {
+            Some((line, column)) => full
+                .trim_end_matches(&format!(" at line {line}, column {column}"))
+                .to_owned(),
+            None => full,
+        };
+        Self {
+            place,
+            ..Self::new(SettingsErrorKind::Invalid, path, message)
+        }
+    }
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        if let Some((line, column)) = self.place {
+            write!(f, ":{line}:{column}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+impl std::error::Error for SettingsError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| source as _)
+    }
+}
+
+/// The part that has to be understood before anything else can be.
+#[derive(Deserialize)]
+struct Head {
+    version: Option<u64>,
+}
+
+impl Settings {
+    /// Where the file is, relative to the project.
+    pub const FILE: &str = ".ci/settings.yml";
+
+    /// Reads the settings of the project in `project_dir`: the file `.ci/settings.yml` there, or the
+    /// defaults if there is none.
+    pub fn discover(project_dir: &Path) -> Result<Self, SettingsError> {
+        let path = project_dir.join(Self::FILE);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&text, &path),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(unreadable(&path, error)),
+        }
+    }
+
+    /// Reads the settings file at `path`, which has to be there.
+    pub fn load(path: &Path) -> Result<Self, SettingsError> {
+        let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads settings from YAML (or JSON, which is YAML); `path` is only for messages.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, SettingsError> {
+        let head: Head =
+            serde_saphyr::from_str(text).map_err(|error| SettingsError::invalid(path, &error))?;
+        let message = match head.version {
+            Some(version) if version == u64::from(Self::VERSION) => {
+                return serde_saphyr::from_str(text)
+                    .map_err(|error| SettingsError::invalid(path, &error));
+            }
+            Some(version) => format!(
+                "the file is of version `{version}`, and this engine reads version `{}`",
+                Self::VERSION
+            ),
+            None => format!("the file has to begin with `version: {}`", Self::VERSION),
+        };
+        Err(SettingsError::new(
+            SettingsErrorKind::Version,
+            path,
+            message,
+        ))
+    }
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> SettingsError {
+    SettingsError {
+        source: Some(error),
+        ..SettingsError::new(SettingsErrorKind::Read, path, "the settings cannot be read")
+    }
+}
