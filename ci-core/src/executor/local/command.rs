@@ -4,17 +4,38 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 
 use crate::session::{Command, SessionError, SessionErrorKind};
 
-/// The process that `command` asks for, in the absolute directory `dir` with the variables `env`.
+/// What every command of a session sees: later layers win, and the command's own variables over both.
+#[derive(Debug)]
+pub(super) struct Variables {
+    /// What all sessions share.
+    pub(super) base: Arc<BTreeMap<OsString, OsString>>,
+    /// What the job adds.
+    pub(super) job: BTreeMap<OsString, OsString>,
+}
+
+impl Variables {
+    pub(super) fn get<'a>(&'a self, command: &'a Command, name: &str) -> Option<&'a OsStr> {
+        let own = command.env.get(name).map(OsStr::new);
+        let layers = [&self.job, &*self.base];
+        own.or_else(|| {
+            let value = layers.iter().find_map(|layer| layer.get(OsStr::new(name)));
+            value.map(OsString::as_os_str)
+        })
+    }
+}
+
+/// The process that `command` asks for, in the absolute directory `dir`.
 ///
 /// The program is looked up here, in the job's own `PATH`: the standard library then need not leave
 /// its fast way of starting processes, which does not copy the engine's page tables.
 pub(super) fn build(
     command: &Command,
     dir: &Path,
-    env: &BTreeMap<OsString, OsString>,
+    variables: &Variables,
 ) -> Result<std::process::Command, SessionError> {
     let words = command.words();
     let Some((name, arguments)) = words.split_first().filter(|(name, _)| !name.is_empty()) else {
@@ -25,8 +46,7 @@ pub(super) fn build(
         let text = format!("the command `{name}` has a zero byte in it");
         return Err(SessionError::new(SessionErrorKind::Refused, text));
     }
-    let path = env.get(OsStr::new("PATH")).map(OsString::as_os_str);
-    let program = find(name, dir, path)?;
+    let program = find(name, dir, variables.get(command, "PATH"))?;
     let mut process = std::process::Command::new(program);
     #[cfg(unix)]
     std::os::unix::process::CommandExt::arg0(&mut process, name);
@@ -34,7 +54,9 @@ pub(super) fn build(
         .args(arguments)
         .current_dir(dir)
         .env_clear()
-        .envs(env)
+        .envs(&*variables.base)
+        .envs(&variables.job)
+        .envs(&command.env)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -140,7 +162,11 @@ mod tests {
     #[test]
     fn what_cannot_be_a_command_is_refused() {
         for words in [vec![], vec![""], vec!["a\0b"]] {
-            let error = build(&Command::argv(words), Path::new("/"), &BTreeMap::new()).unwrap_err();
+            let variables = Variables {
+                base: Arc::default(),
+                job: BTreeMap::new(),
+            };
+            let error = build(&Command::argv(words), Path::new("/"), &variables).unwrap_err();
             assert_eq!(error.kind(), SessionErrorKind::Refused);
         }
     }
