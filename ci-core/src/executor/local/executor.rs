@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::command::Variables;
+use super::command::{Shells, Variables};
 use super::dirs::{JobDir, Root};
 use super::env::{self, Inheritance, Marker};
 use super::process::{self, Options, Trees};
@@ -36,7 +36,7 @@ use crate::step::Action;
 /// [`inherit_all_env`](Self::inherit_all_env) says more. `HOME` and `TMPDIR` are private to the job
 /// and go away with it; a job may keep the user's home
 /// ([`private_home`](crate::job::JobOptions::private_home)). `CI` is `true` unless it is set,
-/// `CI_CORE_RUN` and `CI_CORE_JOB` name the run and the job.
+/// `CI_CORE_RUN` and `CI_CORE_JOB` name the run and the job. `PWD` is the directory of the command.
 ///
 /// # How a job ends
 /// A command that is stopped gets a request to end (`SIGTERM`), after the grace period an order
@@ -66,6 +66,7 @@ pub struct LocalExecutor {
 struct Machine {
     env: Arc<BTreeMap<OsString, OsString>>,
     home: Option<PathBuf>,
+    shells: Arc<Shells>,
     options: Options,
 }
 
@@ -206,6 +207,7 @@ impl LocalExecutor {
             Machine {
                 env: Arc::new(env),
                 home,
+                shells: Arc::default(),
                 options: Options::new(self.subreaper, self.cgroups),
             }
         })
@@ -244,7 +246,8 @@ impl LocalExecutor {
         job.extend(own.map(|(name, value)| (name.into(), value.into())));
         job.insert(env::RUN.into(), request.run.to_string().into());
         job.insert(env::JOB.into(), (&*request.job.name).into());
-        Variables { base, job }
+        let shells = Arc::clone(&self.machine().shells);
+        Variables { base, job, shells }
     }
 
     /// The home directory of the job.

@@ -107,7 +107,7 @@ async fn variables_come_from_the_job_and_the_command_and_little_else() {
     assert_eq!(get("CI_CORE_JOB"), Some("my job"));
     assert_eq!(get("HOME"), Some(&*session.info().home));
     let inherited = Inheritance::default().pick(std::env::vars_os());
-    let added = ["A", "B", "CI", "HOME", "TMPDIR", "RUSTUP_HOME"];
+    let added = ["A", "B", "CI", "HOME", "TMPDIR", "PWD", "RUSTUP_HOME"];
     for name in text
         .lines()
         .filter_map(|line| Some(line.split_once('=')?.0))
