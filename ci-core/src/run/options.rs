@@ -196,9 +196,8 @@ impl RunOptions {
     /// Registers a step under a name, for specs that name it instead of holding it.
     pub fn step(mut self, name: impl Into<String>, step: impl Step + 'static) -> Self {
         let step: Arc<dyn Step> = Arc::new(step);
-        let register =
-            |steps: StepRegistry| steps.register(name, move |_| Ok::<_, String>(Arc::clone(&step)));
-        self.steps = register(std::mem::take(&mut self.steps));
+        let registry = std::mem::take(&mut self.steps);
+        self.steps = registry.register(name, move |_| Ok::<_, String>(Arc::clone(&step)));
         self
     }
 
