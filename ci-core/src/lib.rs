@@ -3,7 +3,7 @@
 //! Build a [`WorkflowSpec`](workflow::WorkflowSpec) of jobs and steps and run it.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(any(feature = "local", feature = "storage"))]
+#[cfg(any(feature = "local", feature = "storage", feature = "testing"))]
 pub mod archive;
 pub mod clock;
 mod error;
