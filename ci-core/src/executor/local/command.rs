@@ -4,17 +4,85 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::session::{Command, SessionError, SessionErrorKind};
 
-/// The process that `command` asks for, in the absolute directory `dir` with the variables `env`.
+/// What every command of a session sees: later layers win, and the command's own variables over both.
+#[derive(Debug)]
+pub(super) struct Variables {
+    /// What all sessions share.
+    pub(super) base: Arc<BTreeMap<OsString, OsString>>,
+    /// What the job adds.
+    pub(super) job: BTreeMap<OsString, OsString>,
+    /// Where the shells are.
+    pub(super) shells: Arc<Shells>,
+}
+
+/// Where shells were found, by name and `PATH`. Nearly every command needs one, and none is installed
+/// in the middle of a run.
+#[derive(Debug, Default)]
+pub(super) struct Shells(Mutex<Vec<(String, OsString, PathBuf)>>);
+
+impl Shells {
+    const NAMES: [&str; 2] = ["sh", "bash"];
+    /// Jobs that each have a `PATH` of their own are not worth remembering.
+    const MOST: usize = 16;
+
+    fn get(&self, name: &str, path: &OsStr) -> Option<PathBuf> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = known.iter().find(|it| it.0 == name && it.1 == path);
+        same.map(|(_, _, file)| file.clone())
+    }
+
+    fn put(&self, name: &str, path: &OsStr, file: &Path) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < Self::MOST {
+            known.push((name.to_owned(), path.to_owned(), file.to_owned()));
+        }
+    }
+}
+
+impl Variables {
+    pub(super) fn get<'a>(&'a self, command: &'a Command, name: &str) -> Option<&'a OsStr> {
+        let own = command.env.get(name).map(OsStr::new);
+        let layers = [&self.job, &*self.base];
+        own.or_else(|| {
+            let value = layers.iter().find_map(|layer| layer.get(OsStr::new(name)));
+            value.map(OsString::as_os_str)
+        })
+    }
+
+    /// The file that `name` means in `dir`.
+    fn program(
+        &self,
+        name: &str,
+        dir: &Path,
+        path: Option<&OsStr>,
+    ) -> Result<PathBuf, SessionError> {
+        let Some(path) = path.filter(|_| Shells::NAMES.contains(&name)) else {
+            return find(name, dir, path);
+        };
+        if let Some(file) = self.shells.get(name, path) {
+            return Ok(file);
+        }
+        let file = find(name, dir, Some(path))?;
+        // One that was found relative to the directory is another one elsewhere.
+        if std::env::split_paths(path).all(|place| place.is_absolute()) {
+            self.shells.put(name, path, &file);
+        }
+        Ok(file)
+    }
+}
+
+/// The process that `command` asks for, in the absolute directory `dir`.
 ///
 /// The program is looked up here, in the job's own `PATH`: the standard library then need not leave
 /// its fast way of starting processes, which does not copy the engine's page tables.
 pub(super) fn build(
     command: &Command,
     dir: &Path,
-    env: &BTreeMap<OsString, OsString>,
+    variables: &Variables,
 ) -> Result<std::process::Command, SessionError> {
     let words = command.words();
     let Some((name, arguments)) = words.split_first().filter(|(name, _)| !name.is_empty()) else {
@@ -25,8 +93,7 @@ pub(super) fn build(
         let text = format!("the command `{name}` has a zero byte in it");
         return Err(SessionError::new(SessionErrorKind::Refused, text));
     }
-    let path = env.get(OsStr::new("PATH")).map(OsString::as_os_str);
-    let program = find(name, dir, path)?;
+    let program = variables.program(name, dir, variables.get(command, "PATH"))?;
     let mut process = std::process::Command::new(program);
     #[cfg(unix)]
     std::os::unix::process::CommandExt::arg0(&mut process, name);
@@ -34,7 +101,10 @@ pub(super) fn build(
         .args(arguments)
         .current_dir(dir)
         .env_clear()
-        .envs(env)
+        .envs(&*variables.base)
+        .env("PWD", dir)
+        .envs(&variables.job)
+        .envs(&command.env)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -138,9 +208,39 @@ mod tests {
     }
 
     #[test]
+    fn a_shell_is_looked_up_once_for_each_path() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = place.path();
+        program(&dir.join("a/sh"), 0o755);
+        program(&dir.join("b/sh"), 0o755);
+        let variables = Variables {
+            base: Arc::default(),
+            job: BTreeMap::new(),
+            shells: Arc::default(),
+        };
+        let find = |path: &Path| variables.program("sh", dir, Some(path.as_os_str()));
+        for name in ["a", "b", "a"] {
+            assert_eq!(find(&dir.join(name)).unwrap(), dir.join(name).join("sh"));
+        }
+        fs::remove_file(dir.join("b/sh")).unwrap();
+        assert!(find(&dir.join("b")).is_ok(), "it was not looked up again");
+        assert_eq!(find(Path::new("a")).unwrap(), dir.join("a/sh"));
+        fs::remove_file(dir.join("a/sh")).unwrap();
+        assert!(
+            find(Path::new("a")).is_err(),
+            "a relative one was remembered"
+        );
+    }
+
+    #[test]
     fn what_cannot_be_a_command_is_refused() {
         for words in [vec![], vec![""], vec!["a\0b"]] {
-            let error = build(&Command::argv(words), Path::new("/"), &BTreeMap::new()).unwrap_err();
+            let variables = Variables {
+                base: Arc::default(),
+                job: BTreeMap::new(),
+                shells: Arc::default(),
+            };
+            let error = build(&Command::argv(words), Path::new("/"), &variables).unwrap_err();
             assert_eq!(error.kind(), SessionErrorKind::Refused);
         }
     }

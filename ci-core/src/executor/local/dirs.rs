@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::remove;
@@ -66,6 +66,7 @@ impl Root {
         JobDir {
             run: Arc::clone(run),
             made: Mutex::new(recycled.is_some()),
+            has_work: AtomicBool::new(false),
             path: recycled.unwrap_or_else(|| {
                 let count = run.count.fetch_add(1, Ordering::Relaxed);
                 run.path.join(count.to_string())
@@ -106,16 +107,15 @@ pub(super) struct Abandoned {
     pub(super) run: RunId,
     pub(super) path: PathBuf,
     /// Keeps others from cleaning up at the same time.
-    _owner: File,
+    _owner: Locked,
 }
 
 impl Abandoned {
     fn open(path: PathBuf) -> Option<Self> {
         let file = path.join(OWNER);
         let owner = File::options().read(true).write(true).open(&file).ok()?;
-        if owner.try_lock().is_err() {
-            return None;
-        }
+        owner.try_lock().ok()?;
+        let owner = Locked(owner);
         let text = fs::read_to_string(&file).ok()?;
         let run = text.lines().find_map(|line| line.strip_prefix("run "))?;
         Some(Self {
@@ -131,7 +131,7 @@ struct RunDir {
     run: RunId,
     root: PathBuf,
     path: PathBuf,
-    owner: Mutex<Option<File>>,
+    owner: Mutex<Option<Locked>>,
     count: AtomicU64,
     /// Directories of jobs that ended and left them empty.
     free: Mutex<Vec<PathBuf>>,
@@ -182,7 +182,7 @@ impl RunDir {
             Err(TryLockError::Error(error)) => return Err(named("lock", &path, &error)),
         }
         writeln!(file, "run {}\npid {}", self.run, std::process::id())?;
-        *owner = Some(file);
+        *owner = Some(Locked(file));
         Ok(())
     }
 }
@@ -210,6 +210,7 @@ pub(super) struct JobDir {
     run: Arc<RunDir>,
     path: PathBuf,
     made: Mutex<bool>,
+    has_work: AtomicBool,
 }
 
 impl JobDir {
@@ -248,6 +249,11 @@ impl JobDir {
     pub(super) fn make_work(&self) -> io::Result<()> {
         self.make()?;
         let path = self.work();
+        self.has_work.store(true, Ordering::Relaxed);
+        if path.exists() {
+            // The job that had the directories before climbed out of its own.
+            remove::tree(&path)?;
+        }
         private_dir(&path).map_err(|error| named("make", &path, &error))
     }
 
@@ -274,7 +280,7 @@ impl JobDir {
         let is_new = |path: &Path| {
             is_private(path) && fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
         };
-        !self.work().exists() && is_new(&self.home()) && is_new(&self.tmp())
+        !self.has_work.load(Ordering::Relaxed) && is_new(&self.home()) && is_new(&self.tmp())
     }
 }
 
@@ -328,8 +334,19 @@ fn is_private(path: &Path) -> bool {
     metadata.is_dir()
 }
 
+/// A file that is locked until this is dropped. Closing it would not be enough: a process that is just
+/// being started has it open too until its program begins.
+#[derive(Debug)]
+struct Locked(File);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
 /// Holds the lock of the root until it is dropped.
-fn hold(root: &Path) -> io::Result<File> {
+fn hold(root: &Path) -> io::Result<Locked> {
     let path = root.join(LOCK);
     let file = File::options()
         .create(true)
@@ -337,7 +354,7 @@ fn hold(root: &Path) -> io::Result<File> {
         .write(true)
         .open(path)?;
     file.lock()?;
-    Ok(file)
+    Ok(Locked(file))
 }
 
 fn named(what: &str, path: &Path, error: &io::Error) -> io::Error {

@@ -12,6 +12,9 @@ use crate::session::{ExecIo, ExitStatus, Output, Stream};
 /// How much is read at once: what a pipe holds on Linux.
 const PIECE: usize = 64 * 1024;
 
+/// How much is read first.
+const FIRST: usize = 4 * 1024;
+
 /// How long output is read on after the command itself has ended, if something it started still holds
 /// the pipe.
 const DRAIN: Duration = Duration::from_millis(500);
@@ -96,13 +99,21 @@ async fn pump<P: AsyncRead + Send + Unpin + 'static>(
     over: &CancellationToken,
 ) -> Option<Pipe> {
     let mut pipe = pipe?;
-    let mut piece = Vec::with_capacity(PIECE);
+    // Most commands say little.
+    let mut piece = Vec::with_capacity(FIRST);
     let mut late = 0;
+    let mut asked = false;
     loop {
         let read = tokio::select! {
             biased;
             read = pipe.read_buf(&mut piece) => read,
-            () = over.cancelled() => return Some(Box::new(pipe)),
+            () = over.cancelled(), if !asked => {
+                // The runtime may not have heard yet that there is something to read.
+                tokio::task::yield_now().await;
+                asked = true;
+                continue;
+            }
+            () = std::future::ready(()), if asked => return Some(Box::new(pipe)),
         };
         // A pipe that cannot be read has no more to say.
         if !matches!(read, Ok(1..)) {
@@ -114,6 +125,9 @@ async fn pump<P: AsyncRead + Send + Unpin + 'static>(
             if late >= FULL_PIPE {
                 return Some(Box::new(pipe));
             }
+        }
+        if piece.len() == piece.capacity() && piece.len() < PIECE {
+            piece = Vec::with_capacity(PIECE);
         }
         piece.clear();
     }

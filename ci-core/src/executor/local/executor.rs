@@ -1,7 +1,7 @@
 //! The executor that runs jobs as processes on this machine.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
+use super::command::{Shells, Variables};
 use super::dirs::{JobDir, Root};
 use super::env::{self, Inheritance, Marker};
 use super::process::{self, Options, Trees};
@@ -35,7 +36,7 @@ use crate::step::Action;
 /// [`inherit_all_env`](Self::inherit_all_env) says more. `HOME` and `TMPDIR` are private to the job
 /// and go away with it; a job may keep the user's home
 /// ([`private_home`](crate::job::JobOptions::private_home)). `CI` is `true` unless it is set,
-/// `CI_CORE_RUN` and `CI_CORE_JOB` name the run and the job.
+/// `CI_CORE_RUN` and `CI_CORE_JOB` name the run and the job. `PWD` is the directory of the command.
 ///
 /// # How a job ends
 /// A command that is stopped gets a request to end (`SIGTERM`), after the grace period an order
@@ -63,8 +64,9 @@ pub struct LocalExecutor {
 /// What the engine's process gives to all jobs.
 #[derive(Debug)]
 struct Machine {
-    env: BTreeMap<OsString, OsString>,
+    env: Arc<BTreeMap<OsString, OsString>>,
     home: Option<PathBuf>,
+    shells: Arc<Shells>,
     options: Options,
 }
 
@@ -203,8 +205,9 @@ impl LocalExecutor {
                 env.insert(env::COMMAND.into(), outer);
             }
             Machine {
-                env,
+                env: Arc::new(env),
                 home,
+                shells: Arc::default(),
                 options: Options::new(self.subreaper, self.cgroups),
             }
         })
@@ -230,22 +233,21 @@ impl LocalExecutor {
     }
 
     /// The variables of every command of the job.
-    fn env(
-        &self,
-        request: &PrepareRequest<'_>,
-        home: &Path,
-        tmp: &Path,
-    ) -> BTreeMap<OsString, OsString> {
-        let mut env = self.machine().env.clone();
-        env.insert("CI".into(), "true".into());
+    fn variables(&self, request: &PrepareRequest<'_>, home: &Path, tmp: &Path) -> Variables {
+        let base = Arc::clone(&self.machine().env);
+        let mut job = BTreeMap::new();
+        if !base.contains_key(OsStr::new("CI")) {
+            job.insert("CI".into(), "true".into());
+        }
         for (names, path) in [(HOME, home), (TMP, tmp)] {
-            env.extend(names.iter().map(|name| ((*name).into(), path.into())));
+            job.extend(names.iter().map(|name| ((*name).into(), path.into())));
         }
         let own = request.env.iter();
-        env.extend(own.map(|(name, value)| (name.into(), value.into())));
-        env.insert(env::RUN.into(), request.run.to_string().into());
-        env.insert(env::JOB.into(), (&*request.job.name).into());
-        env
+        job.extend(own.map(|(name, value)| (name.into(), value.into())));
+        job.insert(env::RUN.into(), request.run.to_string().into());
+        job.insert(env::JOB.into(), (&*request.job.name).into());
+        let shells = Arc::clone(&self.machine().shells);
+        Variables { base, job, shells }
     }
 
     /// The home directory of the job.
@@ -305,7 +307,7 @@ impl Executor for LocalExecutor {
         Ok(Box::new(LocalSession {
             info,
             work_dir,
-            env: self.env(&request, &home, &dir.tmp()),
+            variables: self.variables(&request, &home, &dir.tmp()),
             dir: Arc::new(dir),
             trees: Trees::new(marker, self.machine().options.clone()),
             grace: self.grace,

@@ -1,7 +1,5 @@
 //! The session of one job on this machine.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -11,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::command;
+use super::command::{self, Variables};
 use super::dirs::JobDir;
 use super::env;
 use super::exec::{Done, follow, swallow};
@@ -26,8 +24,7 @@ use crate::session::{
 pub(super) struct LocalSession {
     pub(super) info: SessionInfo,
     pub(super) work_dir: PathBuf,
-    /// What every command sees, its own variables aside.
-    pub(super) env: BTreeMap<OsString, OsString>,
+    pub(super) variables: Variables,
     pub(super) dir: Arc<JobDir>,
     pub(super) trees: Trees,
     pub(super) grace: Duration,
@@ -52,16 +49,9 @@ impl LocalSession {
             None => self.work_dir.clone(),
         };
         let (number, marker) = self.trees.next();
-        let mut env = self.env.clone();
-        env.extend(
-            command
-                .env
-                .iter()
-                .map(|(name, value)| (name.into(), value.into())),
-        );
-        let outer = env.get(&OsString::from(env::COMMAND)).cloned();
-        env.insert(env::COMMAND.into(), env::chain(outer.as_deref(), &marker));
-        let process = command::build(command, &dir, &env)?;
+        let mut process = command::build(command, &dir, &self.variables)?;
+        let outer = self.variables.get(command, env::COMMAND);
+        process.env(env::COMMAND, env::chain(outer, &marker));
         self.trees
             .spawn(number, process)
             .map_err(|error| command::explain(error, command, &dir))
