@@ -62,7 +62,7 @@
 //! | schedule without running | [`scheduler::Machine`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(any(feature = "local", feature = "storage"))]
+#[cfg(any(feature = "local", feature = "storage", feature = "testing"))]
 pub mod archive;
 pub mod clock;
 mod error;

@@ -110,9 +110,56 @@ pub enum ExitStatus {
 }
 
 impl ExitStatus {
+    /// The end of a command of which only a shell's word is known, as in a container or behind a
+    /// remote shell: `128 + n` stands for the signal `n` (POSIX shell, 2.8.2). What exits with such a
+    /// code itself cannot be told from it, so only the signals of POSIX, 1 to 31, count.
+    #[must_use]
+    pub fn from_shell_code(code: i32) -> Self {
+        match code {
+            129..=159 => Self::Signal(code - 128),
+            _ => Self::Code(code),
+        }
+    }
+
+    /// The exit code that a shell gives to a command that ended like this: `128 + n` for the signal
+    /// `n`, that of `SIGKILL` where memory ran out. None for a command that was stopped.
+    #[must_use]
+    pub fn shell_code(self) -> Option<i32> {
+        match self {
+            Self::Code(code) => Some(code),
+            Self::Signal(number) => Some(128 + number),
+            Self::OutOfMemory => Some(137),
+            Self::Stopped => None,
+        }
+    }
+
     /// Whether the code is zero.
     #[must_use]
     pub fn success(self) -> bool {
         self == Self::Code(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_tells_signals_as_codes() {
+        for (code, status) in [
+            (0, ExitStatus::Code(0)),
+            (127, ExitStatus::Code(127)),
+            (128, ExitStatus::Code(128)),
+            (129, ExitStatus::Signal(1)),
+            (137, ExitStatus::Signal(9)),
+            (159, ExitStatus::Signal(31)),
+            (160, ExitStatus::Code(160)),
+            (255, ExitStatus::Code(255)),
+        ] {
+            assert_eq!(ExitStatus::from_shell_code(code), status);
+            assert_eq!(status.shell_code(), Some(code));
+        }
+        assert_eq!(ExitStatus::OutOfMemory.shell_code(), Some(137));
+        assert_eq!(ExitStatus::Stopped.shell_code(), None);
     }
 }
