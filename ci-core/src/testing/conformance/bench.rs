@@ -80,7 +80,7 @@ impl Bench {
         let io = ExecIo::new(output.clone(), cancel.clone());
         let task = tokio::spawn(async move {
             let status = session.exec(&command, io).await;
-            output.finish().await;
+            let _ = output.finish().await;
             status
         });
         Started {

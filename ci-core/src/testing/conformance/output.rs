@@ -71,7 +71,7 @@ async fn large(bench: Bench) -> Verdict {
     let began = Instant::now();
     let running = bench.session.exec(&command, io);
     let status = within(bench.options.longest, "large output", running).await??;
-    output.finish().await;
+    let _ = output.finish().await;
     let took = began.elapsed();
 
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
