@@ -43,6 +43,6 @@ mod tests {
         clock.sleep(Duration::from_hours(2)).await;
         assert_eq!(clock.elapsed(), Duration::from_hours(2));
         assert_eq!(clock.wall().since(START), Duration::from_hours(2));
-        assert!(began.elapsed() < Duration::from_secs(60));
+        assert!(began.elapsed() < Duration::from_mins(1));
     }
 }
