@@ -46,6 +46,7 @@ pub(super) fn place(plan: &Plan, options: &mut RunOptions) -> Result<Placed, Run
         ..Placed::default()
     };
     let mut problems = Vec::new();
+    let mut hints = Vec::new();
     for job in plan.dag.jobs() {
         let spec = plan.job(job);
         // Most jobs ask for nothing and go to the first executor.
@@ -53,7 +54,10 @@ pub(super) fn place(plan: &Plan, options: &mut RunOptions) -> Result<Placed, Run
             continue;
         }
         match options.settings.place(spec) {
-            Err(problem) => problems.push(problem.to_string()),
+            Err(problem) => {
+                problems.push(problem.to_string());
+                hints.extend_from_slice(problem.hints());
+            }
             Ok(placement) => {
                 let name = &placement.executor;
                 match options
@@ -83,7 +87,8 @@ pub(super) fn place(plan: &Plan, options: &mut RunOptions) -> Result<Placed, Run
     if problems.is_empty() {
         return Ok(placed);
     }
-    Err(RunError::new(RunErrorKind::Invalid, problems.join("\n")))
+    let error = RunError::new(RunErrorKind::Invalid, problems.join("\n"));
+    Err(hints.into_iter().fold(error, RunError::with_hint))
 }
 
 impl Placed {
