@@ -114,6 +114,19 @@ impl WorkflowSpec {
         Plan::new(Cow::Borrowed(self), facts)
     }
 
+    /// The workflow without its jobs: what holds for a run as a whole.
+    pub(crate) fn without_jobs(&self) -> Self {
+        Self {
+            name: Arc::clone(&self.name),
+            jobs: Vec::new(),
+            env: self.env.clone(),
+            timeout: self.timeout,
+            fail_fast: self.fail_fast,
+            budgets: self.budgets.clone(),
+            group: self.group.clone(),
+        }
+    }
+
     /// Like [`plan`](Self::plan), for a workflow that is not needed any more: its jobs are not copied.
     pub fn into_plan(self, facts: &RunFacts) -> Result<Plan, InvalidWorkflow> {
         Plan::new(Cow::Owned(self), facts)
