@@ -36,7 +36,7 @@ fn a_mutex_holds_across_processes() {
 #[test]
 fn the_place_of_a_killed_process_is_free_again() {
     let project = Project::new(
-        "version: 1\nname: dead\njobs:\n  work:\n    groups: [database]\n    steps:\n      - run: |\n          touch begun\n          [ -f go ] || sleep 300\n",
+        "version: 1\nname: dead\njobs:\n  work:\n    groups: [database]\n    steps:\n      - run: |\n          [ ! -f go ] || exit 0\n          touch begun\n          sleep 300\n",
     );
     let mut engine = project.spawn(&["run", "-q"]);
     until("the job runs", || project.path().join("begun").exists());
@@ -53,7 +53,7 @@ fn the_place_of_a_killed_process_is_free_again() {
 #[test]
 fn a_newer_run_of_the_branch_replaces_the_older() {
     let project = Project::new(
-        "version: 1\nname: super\njobs:\n  work:\n    steps:\n      - run: |\n          touch begun\n          [ -f go ] || sleep 300\n",
+        "version: 1\nname: super\njobs:\n  work:\n    steps:\n      - run: |\n          [ ! -f go ] || exit 0\n          touch begun\n          sleep 300\n",
     );
     let older = project.spawn(&["run", "-q", "--branch", "main"]);
     until("the job runs", || project.path().join("begun").exists());
