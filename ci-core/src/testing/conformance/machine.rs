@@ -43,7 +43,12 @@ mod tests {
             .arg(words.trim_start_matches("sleep "))
             .spawn()
             .unwrap();
-        assert!(runs(&words));
+        // A program that has only just begun has no command line yet.
+        let began = std::time::Instant::now();
+        while !runs(&words) {
+            assert!(began.elapsed() < std::time::Duration::from_mins(1));
+            std::thread::yield_now();
+        }
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(!runs(&words));
