@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::process::{Pid as RawPid, WaitOptions, getsid, waitpid};
+use rustix::process::{Pid as RawPid, WaitOptions, waitpid};
 
 use super::proc;
 use super::table::{Pid, Process};
@@ -51,7 +51,8 @@ pub(super) fn others() -> Option<Vec<Pid>> {
 /// latter were forked by a process that had left the engine's session, so not by the host.
 pub(super) fn bury(known: impl Fn(&Process) -> bool) {
     let own = proc::own();
-    let session = getsid(None).map_or(own, RawPid::as_raw_pid);
+    // Not getsid(2), which has no number for a session that began outside this PID namespace.
+    let session = proc::stat(own).map_or(own, |engine| engine.session);
     for pid in others().unwrap_or_default() {
         let Some(process) = proc::stat(pid).filter(|it| it.dead && it.parent == own) else {
             continue;
