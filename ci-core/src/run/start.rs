@@ -165,20 +165,14 @@ async fn begin(beginning: Beginning, mut options: RunOptions) -> Result<RunHandl
         past,
         notes,
     } = beginning;
-    let whole = spec.without_jobs();
-    let kept = options.store.is_some().then(|| Arc::clone(&spec));
-    // The jobs are copied only if the store keeps them too.
-    let mut plan = match Arc::try_unwrap(spec) {
-        Ok(spec) => spec.into_plan(&facts)?,
-        Err(shared) => shared.plan(&facts)?,
-    };
+    let mut plan = spec.plan(&facts)?;
     if !options.only.is_empty() {
         plan = plan.restrict(&options.only, true)?;
     }
     let plan = Arc::new(plan);
     let placed = place(&plan, &mut options)?;
     let owner = OwnerId::for_this_process();
-    if let (Some(store), Some(spec)) = (options.store.clone(), kept) {
+    if let Some(store) = options.store.clone() {
         let new = new_run(run, &spec, &facts, &past, options.clock.wall());
         let supersede = options.supersede;
         adopt(&*store, &owner, new, &past, supersede).await?;
@@ -201,7 +195,7 @@ async fn begin(beginning: Beginning, mut options: RunOptions) -> Result<RunHandl
         options.store.clone(),
         last_seq,
     );
-    let limits = limits(&plan, &whole, &options, &placed, history);
+    let limits = limits(&plan, &spec, &options, &placed, history);
     let host = Arc::new(RunHost {
         run,
         decisions: decisions(&plan, &past),
@@ -211,10 +205,10 @@ async fn begin(beginning: Beginning, mut options: RunOptions) -> Result<RunHandl
             .clone()
             .or_else(|| facts.repository.clone()),
         facts,
-        workflow_env: whole.env,
+        workflow_env: spec.env.clone(),
         contexts: options.contexts,
         secrets: Arc::new(secrets),
-        budgets: whole.budgets,
+        budgets: spec.budgets.clone(),
         executors: options.executors,
         placement: placed.executors,
         store: options.store,
@@ -241,7 +235,7 @@ async fn begin(beginning: Beginning, mut options: RunOptions) -> Result<RunHandl
     for note in notes.into_iter().chain(weak).chain(placed.warnings) {
         host.warn(None, note);
     }
-    let group = whole.group;
+    let group = spec.group.clone();
     let task = tokio::spawn(go(Arc::clone(&host), machine, inbox, past, group));
     Ok(RunHandle::new(run, plan, commands, task))
 }

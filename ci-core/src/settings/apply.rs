@@ -87,8 +87,11 @@ impl Settings {
     #[must_use]
     pub fn apply(&self, mut workflow: WorkflowSpec) -> (WorkflowSpec, Vec<SettingsNote>) {
         let mut notes = self.unused(&workflow);
-        for job in &mut workflow.jobs {
-            self.apply_to_job(job, &mut notes);
+        // Workflows share their jobs while nobody changes them.
+        if self.says_something_of_jobs() {
+            for job in Arc::make_mut(&mut workflow.jobs) {
+                self.apply_to_job(job, &mut notes);
+            }
         }
         let stages: BTreeSet<&str> = workflow
             .jobs
@@ -107,6 +110,11 @@ impl Settings {
             workflow.budgets.push(budget);
         }
         (workflow, notes)
+    }
+
+    fn says_something_of_jobs(&self) -> bool {
+        self.local.private_home.is_some()
+            || !(self.jobs.is_empty() && self.images.is_empty() && self.stages.is_empty())
     }
 
     fn apply_to_job(&self, job: &mut JobSpec, notes: &mut Vec<SettingsNote>) {

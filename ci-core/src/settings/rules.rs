@@ -27,6 +27,12 @@ impl<T> FromIterator<(String, T)> for Rules<T> {
 }
 
 impl<T> Rules<T> {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The patterns with their values, in the order of the file.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
         self.0

@@ -1,6 +1,5 @@
 //! Spells out matrices and shards: one job for each combination and each shard.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,17 +11,17 @@ use crate::job::{JobSpec, Matrix};
 pub(super) const LIMIT: usize = 65_536;
 
 /// The jobs of a run, and which of them were made from one declared job.
-pub(super) struct Expanded<'a> {
-    pub(super) jobs: Cow<'a, [JobSpec]>,
+pub(super) struct Expanded {
+    pub(super) jobs: Arc<Vec<JobSpec>>,
     pub(super) groups: Vec<Group>,
 }
 
 /// Spells out `declared`. A job that has neither matrix nor shards stays as it is; where no job has
 /// any, nothing is copied. A matrix that is empty or larger than [`LIMIT`] makes no job.
-pub(super) fn expand(declared: Cow<'_, [JobSpec]>) -> Expanded<'_> {
+pub(super) fn expand(declared: &Arc<Vec<JobSpec>>) -> Expanded {
     if !declared.iter().any(repeats) {
         return Expanded {
-            jobs: declared,
+            jobs: Arc::clone(declared),
             groups: Vec::new(),
         };
     }
@@ -44,7 +43,7 @@ pub(super) fn expand(declared: Cow<'_, [JobSpec]>) -> Expanded<'_> {
         }
     }
     Expanded {
-        jobs: Cow::Owned(jobs),
+        jobs: Arc::new(jobs),
         groups,
     }
 }
@@ -183,7 +182,7 @@ mod tests {
     use crate::id::JobId;
 
     fn names(job: JobSpec) -> Vec<String> {
-        let expanded = expand(Cow::Owned(vec![job]));
+        let expanded = expand(&Arc::new(vec![job]));
         expanded
             .jobs
             .iter()
@@ -224,7 +223,7 @@ mod tests {
             .env("OS", "none")
             .matrix(matrix)
             .parallelism(2);
-        let expanded = expand(Cow::Owned(vec![JobSpec::new("a"), job]));
+        let expanded = expand(&Arc::new(vec![JobSpec::new("a"), job]));
         let last = &expanded.jobs[4];
         assert_eq!(&*last.name, "t (mac) 2/2");
         assert_eq!(
@@ -242,7 +241,7 @@ mod tests {
 
     #[test]
     fn one_shard_keeps_the_name_and_has_the_variables() {
-        let expanded = expand(Cow::Owned(vec![JobSpec::new("t").parallelism(1)]));
+        let expanded = expand(&Arc::new(vec![JobSpec::new("t").parallelism(1)]));
         assert_eq!(&*expanded.jobs[0].name, "t");
         assert_eq!(expanded.jobs[0].options.env["CI_NODE_TOTAL"], "1");
         assert!(expanded.groups.is_empty());
@@ -250,11 +249,8 @@ mod tests {
 
     #[test]
     fn plain_jobs_are_not_copied_and_monsters_make_nothing() {
-        let plain = [JobSpec::new("a")];
-        assert!(matches!(
-            expand(Cow::Borrowed(&plain)).jobs,
-            Cow::Borrowed(_)
-        ));
+        let plain = Arc::new(vec![JobSpec::new("a")]);
+        assert!(Arc::ptr_eq(&expand(&plain).jobs, &plain));
         let mut monster = Matrix::new();
         for dimension in 0..30 {
             monster = monster.dimension(format!("D{dimension}"), ["a", "b", "c", "d", "e"]);

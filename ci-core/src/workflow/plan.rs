@@ -1,6 +1,5 @@
 //! The jobs of one run: names resolved, the graph built.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -23,7 +22,7 @@ pub struct Plan {
     pub workflow: Arc<str>,
     /// The jobs, in the order of their ids. Those made from one job with a matrix or shards stand
     /// together, in the place of that job.
-    pub jobs: Vec<JobSpec>,
+    pub jobs: Arc<Vec<JobSpec>>,
     /// Who waits for whom. A skipped job waits for nothing; the edges from it are those of needs
     /// that accept [`Skipped`](crate::outcome::OutcomeKind::Skipped).
     pub dag: Dag,
@@ -36,25 +35,17 @@ pub struct Plan {
 
 impl Plan {
     /// Makes the jobs of the run that `facts` describes.
-    pub(super) fn new(
-        spec: Cow<'_, WorkflowSpec>,
-        facts: &RunFacts,
-    ) -> Result<Self, InvalidWorkflow> {
+    pub(super) fn new(spec: &WorkflowSpec, facts: &RunFacts) -> Result<Self, InvalidWorkflow> {
         let mut problems = Vec::new();
-        check(&spec, &mut problems);
-        let workflow = Arc::clone(&spec.name);
-        let declared = match spec {
-            Cow::Borrowed(spec) => Cow::Borrowed(spec.jobs.as_slice()),
-            Cow::Owned(spec) => Cow::Owned(spec.jobs),
-        };
-        let expanded = expand(declared);
+        check(spec, &mut problems);
+        let expanded = expand(&spec.jobs);
         let skipped = filter(&expanded.jobs, facts);
         let Linked { names, dag, order } =
             link(&expanded.jobs, &expanded.groups, &skipped, &mut problems);
         InvalidWorkflow::check(problems)?;
         Ok(Self {
-            workflow,
-            jobs: expanded.jobs.into_owned(),
+            workflow: Arc::clone(&spec.name),
+            jobs: expanded.jobs,
             dag,
             order,
             skipped,
@@ -152,7 +143,7 @@ impl Plan {
         InvalidWorkflow::check(problems)?;
         Ok(Self {
             workflow: Arc::clone(&self.workflow),
-            jobs,
+            jobs: Arc::new(jobs),
             dag,
             order,
             skipped,
@@ -199,7 +190,7 @@ impl Plan {
 pub(super) fn validate(spec: &WorkflowSpec) -> Result<(), InvalidWorkflow> {
     let mut problems = Vec::new();
     check(spec, &mut problems);
-    let expanded = expand(Cow::Borrowed(&spec.jobs));
+    let expanded = expand(&spec.jobs);
     link(
         &expanded.jobs,
         &expanded.groups,

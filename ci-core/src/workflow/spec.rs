@@ -1,6 +1,5 @@
 //! A workflow as data.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +16,8 @@ use crate::job::{GroupUse, JobSpec};
 pub struct WorkflowSpec {
     /// The workflow's name.
     pub name: Arc<str>,
-    /// Its jobs, in the order given.
-    pub jobs: Vec<JobSpec>,
+    /// Its jobs, in the order given; shared, so that copies of the workflow and its plans cost little.
+    pub jobs: Arc<Vec<JobSpec>>,
     /// Variables of every job.
     pub env: BTreeMap<String, String>,
     /// The longest the run may take.
@@ -111,25 +110,7 @@ impl WorkflowSpec {
     /// Makes the jobs of one run: matrices and shards spelled out, jobs filtered by their conditions,
     /// names resolved.
     pub fn plan(&self, facts: &RunFacts) -> Result<Plan, InvalidWorkflow> {
-        Plan::new(Cow::Borrowed(self), facts)
-    }
-
-    /// The workflow without its jobs: what holds for a run as a whole.
-    pub(crate) fn without_jobs(&self) -> Self {
-        Self {
-            name: Arc::clone(&self.name),
-            jobs: Vec::new(),
-            env: self.env.clone(),
-            timeout: self.timeout,
-            fail_fast: self.fail_fast,
-            budgets: self.budgets.clone(),
-            group: self.group.clone(),
-        }
-    }
-
-    /// Like [`plan`](Self::plan), for a workflow that is not needed any more: its jobs are not copied.
-    pub fn into_plan(self, facts: &RunFacts) -> Result<Plan, InvalidWorkflow> {
-        Plan::new(Cow::Owned(self), facts)
+        Plan::new(self, facts)
     }
 }
 
@@ -143,13 +124,13 @@ pub struct WorkflowBuilder {
 impl WorkflowBuilder {
     /// Adds a job.
     pub fn job(mut self, job: JobSpec) -> Self {
-        self.spec.jobs.push(job);
+        Arc::make_mut(&mut self.spec.jobs).push(job);
         self
     }
 
     /// Adds several jobs.
     pub fn jobs(mut self, jobs: impl IntoIterator<Item = JobSpec>) -> Self {
-        self.spec.jobs.extend(jobs);
+        Arc::make_mut(&mut self.spec.jobs).extend(jobs);
         self
     }
 

@@ -142,7 +142,7 @@ fn lines(plan: &Plan) -> Vec<Line> {
     if plan.skipped.is_empty() {
         return lines;
     }
-    for (to, job) in plan.dag.jobs().zip(&plan.jobs) {
+    for (to, job) in plan.dag.jobs().zip(plan.jobs.iter()) {
         for need in &job.needs {
             for from in plan.members(&need.job) {
                 if skipped(to) || (need.optional && skipped(from)) {

@@ -28,7 +28,7 @@ pub(in crate::workflow) fn check(spec: &WorkflowSpec, problems: &mut Vec<Problem
     let mut good_options: Option<*const JobOptions> = None;
     let mut good_steps: Option<*const [StepSpec]> = None;
     let mut total = 0usize;
-    for job in &spec.jobs {
+    for job in spec.jobs.iter() {
         let before = problems.len();
         name::check("a job", &job.name, problems);
         if good_options != Some(Arc::as_ptr(&job.options)) {

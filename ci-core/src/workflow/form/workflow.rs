@@ -112,7 +112,7 @@ impl From<WorkflowForm> for WorkflowSpec {
         });
         Self {
             name: form.name,
-            jobs: jobs.collect(),
+            jobs: Arc::new(jobs.collect()),
             env: form.env.sorted(),
             timeout: form.timeout.map(|limit| limit.0),
             fail_fast: form.fail_fast,

@@ -269,7 +269,7 @@ fn a_chain_of_many_jobs_needs_no_deep_stack() {
         })
     };
     let plan = spec(chain(0))
-        .into_plan(&RunFacts::default())
+        .plan(&RunFacts::default())
         .expect("good");
     let last = plan.find("99999").expect("the last");
     assert_eq!(plan.upstream(last).len(), 99_999);
@@ -332,7 +332,7 @@ proptest! {
         for id in plan.dag.jobs() {
             prop_assert!(plan.dag.edges(id).iter().all(|edge| position[id.index()] < position[edge.to.index()]));
         }
-        for declared in &spec.jobs {
+        for declared in spec.jobs.iter() {
             for id in plan.members(&declared.name) {
                 prop_assert_eq!(plan.skipped.contains_key(&id), out(&declared.name));
                 let expected: usize = declared.needs.iter()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::collection::{btree_map, hash_set, vec};
@@ -338,7 +339,7 @@ fn workflow() -> impl Strategy<Value = WorkflowSpec> {
             job.name = name.into();
             job
         });
-        named.collect()
+        Arc::new(named.collect())
     });
     let rest = (
         option::of(time()),
