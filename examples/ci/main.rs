@@ -2,7 +2,9 @@
 
 mod args;
 mod commands;
+mod executors;
 mod failure;
+mod kept;
 mod open;
 mod output;
 

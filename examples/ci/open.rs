@@ -1,17 +1,15 @@
-//! Opens what the commands work on: the workflow, the store, the storage, the secrets.
+//! Opens what the commands work on: the workflow, its settings and facts, the secrets.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use ci_core::id::RunId;
 use ci_core::settings::Settings;
-use ci_core::storage::Storage;
-use ci_core::store::{RunQuery, RunStore, SqliteStore};
+use ci_core::store::{RunQuery, RunStore};
 use ci_core::vcs::ChangeScope;
 use ci_core::workflow::{RunFacts, WorkflowSpec};
 
-use crate::args::{Global, WorkflowArgs};
+use crate::args::WorkflowArgs;
 use crate::failure::{Failure, chain};
 
 /// The names under which a directory's workflow is looked for.
@@ -93,26 +91,6 @@ fn facts(args: &WorkflowArgs, dir: &Path) -> Result<RunFacts, Failure> {
     facts.repository = Some(dir.to_path_buf());
     facts.variables.extend(args.variables.iter().cloned());
     Ok(facts)
-}
-
-/// The run store.
-pub(crate) fn store(global: &Global) -> Result<Arc<SqliteStore>, Failure> {
-    let store = match &global.store {
-        Some(file) => SqliteStore::open(file),
-        None => SqliteStore::open_default(),
-    };
-    Ok(Arc::new(store?))
-}
-
-/// The storage of caches, workspaces and artifacts.
-pub(crate) fn storage(global: &Global) -> Result<Arc<Storage>, Failure> {
-    let storage = match &global.storage {
-        Some(dir) => Storage::open(dir.clone()),
-        None => Storage::open_default(),
-    };
-    storage
-        .map(Arc::new)
-        .map_err(|error| Failure::engine(chain(&error)))
 }
 
 /// Context names with their variables.

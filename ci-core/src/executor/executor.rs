@@ -16,6 +16,7 @@ use crate::session::{Output, Session};
 /// # Contract
 /// - [`prepare`](Self::prepare) may take minutes. When the request's token is canceled it gives up
 ///   soon and leaves nothing behind. If it fails it has cleaned up after itself.
+/// - It makes the working directory that the job names, if it is not there.
 /// - What it makes carries the run's id as a label, so that [`reap`](Self::reap) can find it after
 ///   the process that made it is gone.
 /// - It is shared by all jobs of all runs; what jobs share belongs to it and is counted there.

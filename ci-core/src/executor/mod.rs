@@ -14,4 +14,4 @@ pub use executor::{
 };
 pub use layers::{ExecutorExt, LimitSessions, PrepareRetry, PrepareTimeout};
 #[cfg(feature = "local")]
-pub use local::LocalExecutor;
+pub use local::{LocalExecutor, LocalOptions, WorkIn};

@@ -98,10 +98,16 @@ impl ServiceSpec {
     }
 }
 
+static DEFAULT: LazyLock<Arc<JobOptions>> = LazyLock::new(Arc::default);
+
 impl JobOptions {
     /// The one value that all jobs share that set nothing.
     pub(super) fn shared_default() -> Arc<Self> {
-        static DEFAULT: LazyLock<Arc<JobOptions>> = LazyLock::new(Arc::default);
         Arc::clone(&DEFAULT)
+    }
+
+    /// Whether this is that value.
+    pub(super) fn is_shared_default(&self) -> bool {
+        std::ptr::eq(self, Arc::as_ptr(&DEFAULT))
     }
 }

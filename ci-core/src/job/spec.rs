@@ -267,7 +267,7 @@ impl JobSpec {
     /// Whether the job says anything about where it has to run.
     #[must_use]
     pub fn asks_for_a_place(&self) -> bool {
-        self.options.requires != Requirements::default()
+        !self.options.is_shared_default() && self.options.requires != Requirements::default()
     }
 
     /// Whether the outcome of a run counts this outcome of the job as fine.

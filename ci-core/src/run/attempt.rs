@@ -11,7 +11,9 @@ use crate::outcome::{Failure, Outcome};
 use crate::scheduler::drive::AttemptEnd;
 use crate::scheduler::{Stop, Ticket};
 use crate::session::Output;
-use crate::step::{SessionUse, Step, StepContext, StepError, StepServices, StepSpec, StepWhen};
+use crate::step::{
+    Action, SessionUse, Step, StepContext, StepError, StepServices, StepSpec, StepWhen,
+};
 
 /// Runs one attempt of a job to its end.
 pub(super) async fn attempt(host: &Arc<RunHost>, ticket: Ticket, origin: Duration) -> AttemptEnd {
@@ -75,6 +77,10 @@ impl<'a> Steps<'a> {
         }
         for (index, spec) in (0u32..).zip(specs.iter()) {
             if self.is_due(spec.when) {
+                if let Action::Code(code) = &spec.action {
+                    self.step(index, spec, &**code.step()).await;
+                    continue;
+                }
                 match self.services.host().resolve(spec) {
                     Ok(step) => self.step(index, spec, &*step).await,
                     Err(error) => self.note_outcome(spec, error.outcome()),
@@ -163,13 +169,13 @@ impl<'a> Steps<'a> {
         );
         let watching = StepWatch {
             services,
-            cx: &cx,
+            index,
             cleaning: self.stop.is_some(),
         };
         let watched = supervise(step.run(&cx), &host.clock, limits, &watching).await;
         let stopped = watched.stop;
         let mut outcome = outcome_of(watched);
-        if let Some(output) = cx.opened_output()
+        if let Some(output) = services.opened_output(index)
             && let Err(error) = output.finish().await
             && outcome.is_success()
         {
@@ -219,7 +225,7 @@ fn outcome_of(watched: Watched<Result<Outcome, StepError>>) -> Outcome {
 
 struct StepWatch<'a> {
     services: &'a Arc<JobServices>,
-    cx: &'a StepContext,
+    index: u32,
     /// Whether the step runs although the job is stopped: then only its deadline ends it.
     cleaning: bool,
 }
@@ -234,11 +240,11 @@ impl Watch for StepWatch<'_> {
     }
 
     fn tell(&self) {
-        self.cx.cancellation().cancel();
+        self.services.cancellation(self.index).cancel();
     }
 
-    fn output(&self) -> Option<&Output> {
-        self.cx.opened_output()
+    fn output(&self) -> Option<Output> {
+        self.services.opened_output(self.index)
     }
 }
 
@@ -250,10 +256,10 @@ impl Watch for PrepareWatch<'_> {
     }
 
     fn tell(&self) {
-        self.0.cancellation().cancel();
+        self.0.control().cancel();
     }
 
-    fn output(&self) -> Option<&Output> {
+    fn output(&self) -> Option<Output> {
         None
     }
 }

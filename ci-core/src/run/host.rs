@@ -142,10 +142,10 @@ impl RunHost {
 
     /// An outcome whose words hold no secret.
     pub(super) fn masked(&self, outcome: Outcome) -> Outcome {
-        let mask = |words: &Arc<str>| Arc::from(self.secrets.mask(words));
-        if self.secrets.is_empty() {
+        if outcome.is_success() || self.secrets.is_empty() {
             return outcome;
         }
+        let mask = |words: &Arc<str>| Arc::from(self.secrets.mask(words));
         match outcome {
             Outcome::Failed(failure) => Outcome::Failed(Box::new(Failure {
                 message: failure

@@ -28,13 +28,42 @@ use crate::workflow::RunFacts;
 pub(super) struct JobServices {
     host: Arc<RunHost>,
     ticket: Ticket,
+    /// What steps of code often do without; made when something first asks for it.
+    used: OnceLock<Box<Used>>,
+}
+
+/// What an attempt holds once its steps do more than compute.
+#[derive(Default)]
+struct Used {
     env: Mutex<Option<StepEnv>>,
     session: OnceCell<Arc<dyn Session>>,
     control: OnceLock<Arc<JobControl>>,
     /// Stands for the job's token while the steps run that always do.
     cleanup: Mutex<Option<CancellationToken>>,
+    step: Mutex<StepIo>,
     background: Mutex<Vec<JoinHandle<()>>>,
     background_token: OnceLock<CancellationToken>,
+}
+
+/// The output and the token of the step that runs now, as far as it has asked for them.
+#[derive(Default)]
+struct StepIo {
+    index: u32,
+    output: Option<Output>,
+    cancel: Option<CancellationToken>,
+}
+
+impl StepIo {
+    /// That of the step at `index`. Nothing if that step is over: some task of it is late.
+    fn of(&mut self, index: u32) -> Option<&mut Self> {
+        if index > self.index {
+            *self = Self {
+                index,
+                ..Self::default()
+            };
+        }
+        (index == self.index).then_some(self)
+    }
 }
 
 /// How a running job is stopped.
@@ -48,6 +77,11 @@ impl JobControl {
     /// Stops the job. The first reason counts.
     pub(super) fn stop(&self, stop: Stop) {
         let _ = self.stop.set(stop);
+        self.token.cancel();
+    }
+
+    /// Cancels the token of the job for a reason that is noted elsewhere.
+    pub(super) fn cancel(&self) {
         self.token.cancel();
     }
 
@@ -73,13 +107,12 @@ impl JobServices {
         Self {
             host,
             ticket,
-            env: Mutex::new(None),
-            session: OnceCell::new(),
-            control: OnceLock::new(),
-            cleanup: Mutex::new(None),
-            background: Mutex::default(),
-            background_token: OnceLock::new(),
+            used: OnceLock::new(),
         }
+    }
+
+    fn used(&self) -> &Used {
+        self.used.get_or_init(Box::default)
     }
 
     pub(super) fn host(&self) -> &Arc<RunHost> {
@@ -92,32 +125,39 @@ impl JobServices {
 
     /// The control of the job, known to the run from the first time somebody asks for it.
     pub(super) fn control(&self) -> &Arc<JobControl> {
-        self.control
+        self.used()
+            .control
             .get_or_init(|| self.host.register(self.ticket.job))
     }
 
     /// Whether and why the job was stopped.
     pub(super) fn stop_reason(&self) -> Option<Stop> {
-        self.control.get().and_then(|control| control.reason())
+        self.used.get()?.control.get()?.reason()
+    }
+
+    /// The output of the step at `index`, if the step has asked for it.
+    pub(super) fn opened_output(&self, index: u32) -> Option<Output> {
+        lock(&self.used.get()?.step).of(index)?.output.clone()
     }
 
     /// From now on steps get a token that is not canceled yet.
     pub(super) fn begin_cleanup(&self) {
-        lock(&self.cleanup).get_or_insert_with(CancellationToken::new);
+        lock(&self.used().cleanup).get_or_insert_with(CancellationToken::new);
     }
 
     /// Ends what runs in the background and tears the session down, on a task and a deadline of its
     /// own. Gives a warning if that went wrong.
     pub(super) async fn tear_down(&self) -> Option<String> {
-        if let Some(control) = self.control.get() {
+        let used = self.used.get()?;
+        if let Some(control) = used.control.get() {
             self.host.unregister(self.ticket.job, control);
         }
         // Nothing runs in the background without a session.
-        let session = Arc::clone(self.session.get()?);
-        if let Some(token) = self.background_token.get() {
+        let session = Arc::clone(used.session.get()?);
+        if let Some(token) = used.background_token.get() {
             token.cancel();
         }
-        let background = std::mem::take(&mut *lock(&self.background));
+        let background = std::mem::take(&mut *lock(&used.background));
         let limit = self.host.teardown_limit;
         let teardown = tokio::spawn(async move {
             let work = async {
@@ -147,6 +187,27 @@ impl JobServices {
         OutputOptions::new(Arc::clone(&self.host.secrets), self.host.clock.clone())
     }
 
+    /// Opens the log of the step at `index`.
+    fn open_output(&self, index: u32) -> Output {
+        let key = LogKey {
+            run: self.host.run,
+            job: Arc::clone(&self.job().name),
+            attempt: self.ticket.attempt,
+            step: index,
+        };
+        let log = StepLog::open(self.host.store.as_deref(), self.host.recorder.hub(), key);
+        match log {
+            Ok(log) => Output::new(&self.options(), Box::new(log)),
+            Err(error) => {
+                self.record(
+                    index,
+                    StepRecord::Warning(format!("no log: {}", crate::error::chain(&error))),
+                );
+                Output::discard()
+            }
+        }
+    }
+
     async fn prepare(&self) -> Result<Arc<dyn Session>, StepError> {
         let host = &self.host;
         let begun = host.clock.elapsed();
@@ -155,7 +216,7 @@ impl JobServices {
         let mut request = PrepareRequest::new(host.run, self.job(), &env);
         request.attempt = self.ticket.attempt;
         request.project_dir.clone_from(&host.project_dir);
-        request.output = self.output(0);
+        request.output = self.open_output(0);
         request.cancel = self.control().token.clone();
         let session = executor.prepare(request).await.map_err(|error| {
             StepError::new(format!("`{}` could not prepare the job", executor.name()))
@@ -202,47 +263,41 @@ impl StepServices for JobServices {
                 &host.contexts,
             )
         };
-        Arc::clone(lock(&self.env).get_or_insert_with(make))
+        Arc::clone(lock(&self.used().env).get_or_insert_with(make))
     }
 
     fn set_env(&self, name: &str, value: &str) {
         let mut env = self.env();
         Arc::make_mut(&mut env).insert(name.to_owned(), value.to_owned());
-        *lock(&self.env) = Some(env);
+        *lock(&self.used().env) = Some(env);
     }
 
     async fn session(&self) -> Result<Arc<dyn Session>, StepError> {
-        self.session
-            .get_or_try_init(|| self.prepare())
-            .await
-            .cloned()
+        let session = &self.used().session;
+        session.get_or_try_init(|| self.prepare()).await.cloned()
     }
 
     fn output(&self, index: u32) -> Output {
-        let key = LogKey {
-            run: self.host.run,
-            job: Arc::clone(&self.job().name),
-            attempt: self.ticket.attempt,
-            step: index,
-        };
-        let log = StepLog::open(self.host.store.as_deref(), self.host.recorder.hub(), key);
-        match log {
-            Ok(log) => Output::new(&self.options(), Box::new(log)),
-            Err(error) => {
-                self.record(
-                    index,
-                    StepRecord::Warning(format!("no log: {}", crate::error::chain(&error))),
-                );
-                Output::discard()
-            }
+        let mut step = lock(&self.used().step);
+        match step.of(index) {
+            Some(step) => step
+                .output
+                .get_or_insert_with(|| self.open_output(index))
+                .clone(),
+            None => self.open_output(index),
         }
     }
 
-    fn cancellation(&self) -> CancellationToken {
-        if let Some(token) = &*lock(&self.cleanup) {
-            return token.clone();
+    fn cancellation(&self, index: u32) -> CancellationToken {
+        let used = self.used();
+        let child = || match &*lock(&used.cleanup) {
+            Some(token) => token.child_token(),
+            None => self.control().token.child_token(),
+        };
+        match lock(&used.step).of(index) {
+            Some(step) => step.cancel.get_or_insert_with(child).clone(),
+            None => child(),
         }
-        self.control().token.clone()
     }
 
     fn record(&self, index: u32, record: StepRecord) {
@@ -306,12 +361,13 @@ impl StepServices for JobServices {
     }
 
     fn background(&self, command: Command, output: Output) {
-        let Some(session) = self.session.get().cloned() else {
+        let used = self.used();
+        let Some(session) = used.session.get().cloned() else {
             return;
         };
         let io = ExecIo::new(
             output.clone(),
-            self.background_token
+            used.background_token
                 .get_or_init(CancellationToken::new)
                 .clone(),
         );
@@ -328,7 +384,7 @@ impl StepServices for JobServices {
             output.say(end).await;
             let _ = output.finish().await;
         });
-        lock(&self.background).push(task);
+        lock(&used.background).push(task);
     }
 
     #[cfg(feature = "storage")]

@@ -32,7 +32,7 @@ pub(super) trait Watch {
     /// Tells the work to stop.
     fn tell(&self);
     /// The output whose silence counts, if anything was written to it yet.
-    fn output(&self) -> Option<&Output>;
+    fn output(&self) -> Option<Output>;
 }
 
 /// How a piece of work ended.
@@ -92,7 +92,7 @@ async fn watch_over<T>(
                 }
                 stop = limits.over(clock.elapsed(), watch.output().map_or_else(
                     || clock.elapsed().saturating_sub(begun),
-                    Output::silence,
+                    |output| output.silence(),
                 ));
             }
         }

@@ -35,6 +35,8 @@ pub struct Machine {
     /// A failure of a fail-fast run was seen and the run is not stopped yet.
     stop_due: bool,
     notices: Vec<Notice>,
+    /// Room for the jobs that end with one, kept for the next.
+    ended: Vec<JobId>,
 }
 
 /// How a job ended, and what it took.
@@ -222,6 +224,7 @@ impl Machine {
             fail_fast: limits.fail_fast,
             stop_due: false,
             notices: Vec::new(),
+            ended: Vec::new(),
             plan,
         }
     }
@@ -644,7 +647,8 @@ impl Machine {
 
     fn settle_dependents(&mut self, job: JobId, now: Duration) -> Result<(), IllegalTransition> {
         let plan = Arc::clone(&self.plan);
-        let mut ended = vec![job];
+        let mut ended = std::mem::take(&mut self.ended);
+        ended.push(job);
         while let Some(job) = ended.pop() {
             let spec = plan.job(job);
             let outcome = &self.records[job.index()].outcome;
@@ -671,6 +675,7 @@ impl Machine {
                 }
             }
         }
+        self.ended = ended;
         Ok(())
     }
 

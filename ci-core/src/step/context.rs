@@ -36,10 +36,10 @@ pub trait StepServices: Send + Sync {
     fn set_env(&self, name: &str, value: &str);
     /// The job's session, prepared now if it was not yet.
     async fn session(&self) -> Result<Arc<dyn Session>, StepError>;
-    /// The output of the step at `index`.
+    /// The output of the step at `index`: while it runs, the same one every time.
     fn output(&self, index: u32) -> Output;
-    /// The token of the job.
-    fn cancellation(&self) -> CancellationToken;
+    /// The token of the step at `index`: while it runs, the same one every time.
+    fn cancellation(&self, index: u32) -> CancellationToken;
     /// Reports what a step did.
     fn record(&self, index: u32, record: StepRecord);
     /// Waits for a decision about the job, which shows as held meanwhile.
@@ -79,12 +79,9 @@ pub enum StepRecord {
 /// What a step may see and do while it runs. Cheap to clone.
 #[derive(Clone)]
 pub struct StepContext {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
     services: Arc<dyn StepServices>,
     index: u32,
+    /// What the services gave, so that it can be lent out.
     output: OnceLock<Output>,
     cancel: OnceLock<CancellationToken>,
 }
@@ -92,8 +89,8 @@ struct Inner {
 impl fmt::Debug for StepContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StepContext")
-            .field("job", &self.inner.services.job().name)
-            .field("step", &self.inner.index)
+            .field("job", &self.services.job().name)
+            .field("step", &self.index)
             .finish_non_exhaustive()
     }
 }
@@ -102,66 +99,63 @@ impl StepContext {
     /// The context of the step at `index` of the job behind `services`.
     #[must_use]
     pub fn new(services: Arc<dyn StepServices>, index: u32) -> Self {
-        let (output, cancel) = (OnceLock::new(), OnceLock::new());
         Self {
-            inner: Arc::new(Inner {
-                services,
-                index,
-                output,
-                cancel,
-            }),
+            services,
+            index,
+            output: OnceLock::new(),
+            cancel: OnceLock::new(),
         }
     }
 
     /// The run.
     #[must_use]
     pub fn run_id(&self) -> RunId {
-        self.inner.services.run()
+        self.services.run()
     }
 
     /// The job.
     #[must_use]
     pub fn job(&self) -> &JobSpec {
-        self.inner.services.job()
+        self.services.job()
     }
 
     /// The attempt of the job, from 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {
-        self.inner.services.attempt()
+        self.services.attempt()
     }
 
     /// The step's place in the job, from 0.
     #[must_use]
     pub fn index(&self) -> u32 {
-        self.inner.index
+        self.index
     }
 
     /// What the run is for.
     #[must_use]
     pub fn facts(&self) -> &RunFacts {
-        self.inner.services.facts()
+        self.services.facts()
     }
 
     /// Where time comes from.
     #[must_use]
     pub fn clock(&self) -> &Clock {
-        self.inner.services.clock()
+        self.services.clock()
     }
 
     /// The services behind the context, for steps that are built in.
     pub(crate) fn services(&self) -> &dyn StepServices {
-        &*self.inner.services
+        &*self.services
     }
 
     /// The variables that the step sees, secrets included.
     #[must_use]
     pub fn env(&self) -> StepEnv {
-        let env = self.inner.services.env();
+        let env = self.services.env();
         let own = self
             .job()
             .steps
-            .get(self.inner.index as usize)
+            .get(self.index as usize)
             .map(|step| &step.env);
         match own {
             Some(own) if !own.is_empty() => {
@@ -178,25 +172,18 @@ impl StepContext {
 
     /// Sets a variable for the steps that follow in the job.
     pub fn set_env(&self, name: &str, value: &str) {
-        self.inner.services.set_env(name, value);
+        self.services.set_env(name, value);
     }
 
     /// The job's session, prepared now if it was not yet.
     pub async fn session(&self) -> Result<Arc<dyn Session>, StepError> {
-        self.inner.services.session().await
+        self.services.session().await
     }
 
     /// The step's output.
     #[must_use]
     pub fn output(&self) -> &Output {
-        self.inner
-            .output
-            .get_or_init(|| self.inner.services.output(self.inner.index))
-    }
-
-    /// The step's output, if anything asked for it yet.
-    pub(crate) fn opened_output(&self) -> Option<&Output> {
-        self.inner.output.get()
+        self.output.get_or_init(|| self.services.output(self.index))
     }
 
     /// Writes a line to the step's log in the name of the engine.
@@ -207,14 +194,13 @@ impl StepContext {
     /// Canceled when the step has to stop.
     #[must_use]
     pub fn cancellation(&self) -> &CancellationToken {
-        self.inner
-            .cancel
-            .get_or_init(|| self.inner.services.cancellation().child_token())
+        self.cancel
+            .get_or_init(|| self.services.cancellation(self.index))
     }
 
     /// Reports something that the step did.
     pub fn record(&self, record: StepRecord) {
-        self.inner.services.record(self.inner.index, record);
+        self.services.record(self.index, record);
     }
 
     /// Runs a command in the job's session with the step's variables, and gives how it ended.
@@ -251,7 +237,7 @@ impl StepContext {
         prompt: Option<&str>,
         deadline: Option<Duration>,
     ) -> Result<Option<bool>, StepError> {
-        let decision = self.inner.services.decide(prompt);
+        let decision = self.services.decide(prompt);
         match deadline {
             None => decision.await.map(Some),
             Some(limit) => match tokio::time::timeout(limit, decision).await {

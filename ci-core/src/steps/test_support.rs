@@ -183,7 +183,7 @@ impl StepServices for Services {
         self.output.clone()
     }
 
-    fn cancellation(&self) -> CancellationToken {
+    fn cancellation(&self, _: u32) -> CancellationToken {
         self.cancel.clone()
     }
 

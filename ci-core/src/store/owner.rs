@@ -1,6 +1,6 @@
 //! Who drives a run, and whether it lives.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -16,8 +16,14 @@ impl OwnerId {
     /// that other processes of the machine can tell whether it lives.
     #[must_use]
     pub fn for_this_process() -> Self {
+        static OWN: OnceLock<(u32, String)> = OnceLock::new();
         let pid = std::process::id();
-        let start = process_start(pid).unwrap_or_default();
+        let looked_up = || process_start(pid).unwrap_or_default();
+        let start = match OWN.get_or_init(|| (pid, looked_up())) {
+            (known, start) if *known == pid => start.clone(),
+            // This is a fork of the process that looked.
+            _ => looked_up(),
+        };
         Self(format!("{}:{pid}:{start}:{}", machine(), Uuid::now_v7()).into())
     }
 
@@ -37,11 +43,18 @@ impl OwnerId {
     }
 }
 
-/// Names this machine since it was started; empty where the system does not say.
-fn machine() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .map(|id| id.trim().to_owned())
-        .unwrap_or_default()
+/// Names this machine since it was started, and on it the namespace in which process ids hold: two
+/// containers may share a store. Empty where the system does not say.
+fn machine() -> &'static str {
+    static MACHINE: LazyLock<String> = LazyLock::new(|| {
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+        let digits = namespace
+            .to_string_lossy()
+            .replace(|c: char| !c.is_ascii_digit(), "");
+        format!("{}-{digits}", boot.trim())
+    });
+    &MACHINE
 }
 
 /// When a process was started, in the system's own unit (proc(5), `stat`, field 22): with the id it

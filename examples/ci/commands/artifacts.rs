@@ -6,13 +6,15 @@ use serde_json::json;
 
 use crate::args::{ArtifactsArgs, Format, Global};
 use crate::failure::{Failure, chain};
+use crate::kept::Kept;
 use crate::{open, output};
 
 /// Lists the files that jobs kept, or copies them out.
 pub(crate) async fn artifacts(global: &Global, args: &ArtifactsArgs) -> Result<u8, Failure> {
-    let store = open::store(global)?;
+    let kept = Kept::here(global)?;
+    let store = kept.store()?;
     let run = open::run_id(&*store, &args.run).await?;
-    let storage = open::storage(global)?;
+    let storage = kept.storage()?;
     let failed = |error| Failure::engine(chain(&error));
     let artifacts = storage
         .artifacts(run, args.job.as_deref())

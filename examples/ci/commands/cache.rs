@@ -4,11 +4,12 @@ use serde_json::json;
 
 use crate::args::{CacheArgs, CacheCommand, Format, Global};
 use crate::failure::{Failure, chain};
-use crate::{open, output};
+use crate::kept::Kept;
+use crate::output;
 
 /// Looks at or removes caches.
 pub(crate) fn cache(global: &Global, args: &CacheArgs) -> Result<u8, Failure> {
-    let storage = open::storage(global)?;
+    let storage = Kept::here(global)?.storage()?;
     let failed = |error| Failure::engine(chain(&error));
     match &args.command {
         CacheCommand::List => {

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::args::{Format, Global, LogsArgs};
 use crate::failure::Failure;
+use crate::kept::Kept;
 use crate::open;
 
 /// How often a log that is followed is read again.
@@ -16,7 +17,7 @@ const POLL: Duration = Duration::from_millis(300);
 
 /// Prints what jobs wrote.
 pub(crate) async fn logs(global: &Global, args: &LogsArgs) -> Result<u8, Failure> {
-    let store = open::store(global)?;
+    let store = Kept::here(global)?.store()?;
     let run = open::run_id(&*store, &args.run).await?;
     let query = LogQuery {
         run,

@@ -6,11 +6,12 @@ use ci_core::store::{Request, RequestKind, RunStore};
 
 use crate::args::{ApproveArgs, CancelArgs, Global};
 use crate::failure::Failure;
+use crate::kept::Kept;
 use crate::{open, output};
 
 /// Asks a run or a job to stop.
 pub(crate) async fn cancel(global: &Global, args: CancelArgs) -> Result<u8, Failure> {
-    let store = open::store(global)?;
+    let store = Kept::here(global)?.store()?;
     let run = open::run_id(&*store, &args.run.run).await?;
     let stored = store.load(run).await?;
     if !stored.summary.active {
@@ -27,7 +28,7 @@ pub(crate) async fn cancel(global: &Global, args: CancelArgs) -> Result<u8, Fail
 
 /// Decides about a held job.
 pub(crate) async fn approve(global: &Global, args: ApproveArgs) -> Result<u8, Failure> {
-    let store = open::store(global)?;
+    let store = Kept::here(global)?.store()?;
     let run = open::run_id(&*store, &args.run).await?;
     let stored = store.load(run).await?;
     check_job(&stored, Some(&args.job))?;

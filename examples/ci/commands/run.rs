@@ -14,15 +14,22 @@ use ci_core::settings::Settings;
 use ci_core::store::{RunStore, SqliteStore};
 
 use crate::args::{AgainArgs, Color, Format, Global, HoldChoice, HowArgs, RerunArgs, RunArgs};
+use crate::executors::executors;
 use crate::failure::{self, Failure};
+use crate::kept::Kept;
 use crate::{open, output};
+
+/// Where a run is recorded and keeps its files.
+type Places<'a> = (&'a Kept, &'a Arc<SqliteStore>);
 
 /// Runs a workflow.
 pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
     let project = open::project(&args.workflow)?;
-    let store = open::store(global)?;
+    let kept = Kept::of(global, &project.settings, &project.dir);
+    let store = kept.store()?;
     let workflow = &project.workflow.name;
-    let mut options = options(global, &args.how, &store, project.settings, workflow).await?;
+    let places = (&kept, &store);
+    let mut options = options(global, &args.how, places, project.settings, workflow).await?;
     options = options
         .facts(project.facts)
         .project_dir(project.dir)
@@ -30,47 +37,47 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
     if args.supersede {
         options = options.supersede();
     }
-    finish(
-        global,
-        ci_core::run::start(project.workflow, options).await?,
-    )
-    .await
+    let handle = ci_core::run::start(project.workflow, options).await?;
+    finish(global, &kept, handle).await
 }
 
 /// Goes on with a run.
 pub(crate) async fn resume(global: &Global, args: AgainArgs) -> Result<u8, Failure> {
-    let store = open::store(global)?;
+    let kept = Kept::here(global)?;
+    let store = kept.store()?;
     let id = open::run_id(&*store, &args.run.run).await?;
-    let options = again(global, &args, &store, id).await?;
-    finish(global, ci_core::run::resume(id, options).await?).await
+    let options = again(global, &args, (&kept, &store), id).await?;
+    finish(global, &kept, ci_core::run::resume(id, options).await?).await
 }
 
 /// Runs again what did not succeed, or everything.
 pub(crate) async fn rerun(global: &Global, args: RerunArgs) -> Result<u8, Failure> {
-    let store = open::store(global)?;
+    let kept = Kept::here(global)?;
+    let store = kept.store()?;
     let id = open::run_id(&*store, &args.again.run.run).await?;
-    let options = again(global, &args.again, &store, id).await?;
+    let options = again(global, &args.again, (&kept, &store), id).await?;
     if args.from_failed {
-        return finish(global, ci_core::run::rerun(id, options).await?).await;
+        return finish(global, &kept, ci_core::run::rerun(id, options).await?).await;
     }
     let stored = store.load(id).await?;
     let options = options.facts(stored.facts);
-    finish(global, ci_core::run::start(stored.workflow, options).await?).await
+    let handle = ci_core::run::start(stored.workflow, options).await?;
+    finish(global, &kept, handle).await
 }
 
 async fn again(
     global: &Global,
     args: &AgainArgs,
-    store: &Arc<SqliteStore>,
+    places: Places<'_>,
     id: ci_core::id::RunId,
 ) -> Result<RunOptions, Failure> {
-    let stored = store.load(id).await?;
+    let stored = places.1.load(id).await?;
     let dir = stored.facts.repository.clone();
     let settings = open::settings(
         args.settings.as_deref(),
         dir.as_deref().unwrap_or(Path::new(".")),
     )?;
-    let options = options(global, &args.how, store, settings, &stored.workflow.name).await?;
+    let options = options(global, &args.how, places, settings, &stored.workflow.name).await?;
     Ok(match dir {
         Some(dir) => options.project_dir(dir),
         None => options,
@@ -80,13 +87,15 @@ async fn again(
 async fn options(
     global: &Global,
     how: &HowArgs,
-    store: &Arc<SqliteStore>,
+    (kept, store): Places<'_>,
     settings: Settings,
     workflow: &str,
 ) -> Result<RunOptions, Failure> {
-    let mut options = RunOptions::new()
-        .settings(settings)
-        .storage(open::storage(global)?);
+    let mut options = RunOptions::new().storage(kept.storage()?);
+    for executor in executors(&settings)? {
+        options = options.executor(executor);
+    }
+    options = options.settings(settings);
     options = options.store(Arc::clone(store) as Arc<dyn RunStore>);
     for (name, variables) in open::contexts(&how.context)? {
         options = options.context(name, variables);
@@ -134,8 +143,8 @@ fn console(
     Console::new(io::stderr(), options)
 }
 
-/// Waits for the run and tells its end by the exit code.
-async fn finish(global: &Global, handle: RunHandle) -> Result<u8, Failure> {
+/// Waits for the run, tells its end by the exit code, and removes runs that are old by now.
+async fn finish(global: &Global, kept: &Kept, handle: RunHandle) -> Result<u8, Failure> {
     if global.format == Format::Text {
         output::say(format!("run {}", handle.id()));
     }
@@ -145,6 +154,7 @@ async fn finish(global: &Global, handle: RunHandle) -> Result<u8, Failure> {
     let interrupted = signals.is_finished();
     signals.abort();
     let report = result?;
+    kept.forget_old().await?;
     Ok(if interrupted {
         failure::INTERRUPTED
     } else {

@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 
 use crate::args::{Format, Global, PruneArgs, RunRef, RunsArgs};
 use crate::failure::Failure;
+use crate::kept::Kept;
 use crate::{open, output};
 
 /// Lists runs, newest first.
 pub(crate) async fn runs(global: &Global, args: &RunsArgs) -> Result<u8, Failure> {
-    let store = open::store(global)?;
+    let store = Kept::here(global)?.store()?;
     let query = RunQuery {
         workflow: args.workflow.clone(),
         branch: args.branch.clone(),
@@ -55,7 +56,7 @@ pub(crate) async fn runs(global: &Global, args: &RunsArgs) -> Result<u8, Failure
 
 /// Shows how a run went.
 pub(crate) async fn show(global: &Global, args: &RunRef) -> Result<u8, Failure> {
-    let store = open::store(global)?;
+    let store = Kept::here(global)?.store()?;
     let id = open::run_id(&*store, &args.run).await?;
     let run = store.load(id).await?;
     if global.format == Format::Json {
@@ -120,18 +121,12 @@ pub(crate) async fn prune(global: &Global, args: &PruneArgs) -> Result<u8, Failu
         return Err(Failure::input("nothing says which runs are old")
             .hint("give `--older-than 30d` or `--keep 100`"));
     }
-    let (store, storage) = (open::store(global)?, open::storage(global)?);
     let retention = Retention {
         max_age: args.older_than,
         max_runs: args.keep,
     };
-    let removed = store.prune(&retention).await?;
-    for run in &removed {
-        storage
-            .remove_run(*run)
-            .map_err(|error| Failure::engine(crate::failure::chain(&error)))?;
-    }
-    output::say(format!("{} runs removed", removed.len()));
+    let removed = Kept::here(global)?.forget(&retention).await?;
+    output::say(format!("{removed} runs removed"));
     Ok(0)
 }
 

@@ -303,6 +303,11 @@ impl Executor for LocalExecutor {
         let home = self.home(&request, &dir);
         let mut info = SessionInfo::new(&self.name, in_words(&work_dir)?, in_words(&home)?);
         info.host_work_dir = Some(work_dir.clone());
+        if let Some(start) = &request.job.options.working_dir {
+            dir.make()
+                .and_then(|()| std::fs::create_dir_all(info.resolve(start)))
+                .map_err(|error| failed("make the working directory of the job", error))?;
+        }
         let marker = Marker::new(request.run);
         Ok(Box::new(LocalSession {
             info,

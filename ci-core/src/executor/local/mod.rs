@@ -9,6 +9,7 @@ mod dirs;
 mod env;
 mod exec;
 mod executor;
+mod options;
 mod process;
 mod remove;
 mod session;
@@ -17,3 +18,4 @@ mod session;
 mod tests;
 
 pub use executor::LocalExecutor;
+pub use options::{LocalOptions, WorkIn};

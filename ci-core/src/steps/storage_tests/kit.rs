@@ -256,7 +256,7 @@ impl StepServices for Job {
         Output::new(&options, Box::new(self.log.clone()))
     }
 
-    fn cancellation(&self) -> CancellationToken {
+    fn cancellation(&self, _index: u32) -> CancellationToken {
         self.cancel.clone()
     }
 

@@ -268,9 +268,7 @@ fn a_chain_of_many_jobs_needs_no_deep_stack() {
             _ => JobSpec::new(index.to_string()).needs((index - 1).to_string()),
         })
     };
-    let plan = spec(chain(0))
-        .plan(&RunFacts::default())
-        .expect("good");
+    let plan = spec(chain(0)).plan(&RunFacts::default()).expect("good");
     let last = plan.find("99999").expect("the last");
     assert_eq!(plan.upstream(last).len(), 99_999);
     let cyclic = spec(chain(99_999)).validate().expect_err("a cycle");

@@ -43,6 +43,18 @@ async fn a_job_may_keep_the_home_of_the_user() {
 }
 
 #[tokio::test]
+async fn the_working_directory_is_made() {
+    let place = Place::new();
+    let job =
+        JobSpec::new("job").with(|options| options.working_dir = Some("~/project/app".into()));
+    let session = place.session_of(&job).await;
+    let dir = session.info().resolve("~/project/app");
+    assert!(Path::new(&dir).is_dir());
+    session.teardown().await.unwrap();
+    assert!(!Path::new(&dir).exists());
+}
+
+#[tokio::test]
 async fn a_job_works_in_the_project_unless_it_checks_it_out() {
     let place = Place::new();
     let project = place.project().canonicalize().unwrap();

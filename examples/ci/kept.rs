@@ -1,0 +1,96 @@
+//! Where runs are recorded and what they keep lies: from the command line, else the project's settings,
+//! else the user's own directories.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ci_core::settings::Settings;
+use ci_core::storage::Storage;
+use ci_core::store::{Retention, RunStore, SqliteStore};
+
+use crate::args::Global;
+use crate::failure::{Failure, chain};
+use crate::open;
+
+/// The places of a project.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    store: Option<PathBuf>,
+    storage: Option<PathBuf>,
+    cache_limit: Option<u64>,
+    retention: Retention,
+}
+
+impl Kept {
+    /// The places of the project in `dir`.
+    pub(crate) fn of(global: &Global, settings: &Settings, dir: &Path) -> Self {
+        let own = |path: &Option<PathBuf>| path.as_ref().map(|path| dir.join(path));
+        let retention = &settings.store.retention;
+        Self {
+            store: global.store.clone().or_else(|| own(&settings.store.path)),
+            storage: global
+                .storage
+                .clone()
+                .or_else(|| own(&settings.storage.path)),
+            cache_limit: settings.storage.cache_limit,
+            retention: Retention {
+                max_age: retention.max_age,
+                max_runs: retention.max_runs.map(u64::from),
+            },
+        }
+    }
+
+    /// The places of the project around the current directory.
+    pub(crate) fn here(global: &Global) -> Result<Self, Failure> {
+        let here = std::env::current_dir()
+            .map_err(|error| Failure::input(format!("the current directory: {error}")))?;
+        let project = here
+            .ancestors()
+            .find(|dir| dir.join(Settings::FILE).is_file());
+        let dir = project.unwrap_or(&here);
+        Ok(Self::of(global, &open::settings(None, dir)?, dir))
+    }
+
+    /// The run store.
+    pub(crate) fn store(&self) -> Result<Arc<SqliteStore>, Failure> {
+        let store = match &self.store {
+            Some(file) => SqliteStore::open(file),
+            None => SqliteStore::open_default(),
+        };
+        Ok(Arc::new(store?))
+    }
+
+    /// The storage of caches, workspaces and artifacts.
+    pub(crate) fn storage(&self) -> Result<Arc<Storage>, Failure> {
+        let storage = match &self.storage {
+            Some(dir) => Storage::open(dir.clone()),
+            None => Storage::open_default(),
+        };
+        let storage = storage.map_err(|error| Failure::engine(chain(&error)))?;
+        Ok(Arc::new(match self.cache_limit {
+            Some(bytes) => storage.cache_limit(bytes),
+            None => storage,
+        }))
+    }
+
+    /// Removes the runs that the settings call old, with what they kept.
+    pub(crate) async fn forget_old(&self) -> Result<(), Failure> {
+        let retention = &self.retention;
+        if retention.max_age.is_some() || retention.max_runs.is_some() {
+            self.forget(retention).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes old runs with what they kept, and says how many.
+    pub(crate) async fn forget(&self, retention: &Retention) -> Result<usize, Failure> {
+        let (store, storage) = (self.store()?, self.storage()?);
+        let removed = store.prune(retention).await?;
+        for run in &removed {
+            storage
+                .remove_run(*run)
+                .map_err(|error| Failure::engine(chain(&error)))?;
+        }
+        Ok(removed.len())
+    }
+}
