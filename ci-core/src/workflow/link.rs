@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::Problem;
 use super::names::{Group, Names, Span};
-use super::suggest::Suggest;
 use crate::graph::{Dag, Edge};
 use crate::id::JobId;
 use crate::job::{JobSpec, Need};
 use crate::outcome::{OutcomeKind, OutcomeSet};
+use crate::similar::Suggest;
 
 /// The jobs of a run, linked.
 pub(super) struct Linked {
@@ -82,7 +82,7 @@ impl Linker<'_> {
                     self.problems.push(Problem::UnknownJob {
                         job: job.name.to_string(),
                         needs: need.job.to_string(),
-                        did_you_mean: suggest.closest(&need.job, candidates),
+                        did_you_mean: suggest.closest(&need.job, candidates).map(str::to_owned),
                     });
                 }
                 self.targets.push(members.unwrap_or(Span::EMPTY));

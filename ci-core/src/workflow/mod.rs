@@ -12,7 +12,6 @@ mod problem;
 mod read;
 mod spec;
 mod spec_error;
-mod suggest;
 #[expect(
     clippy::module_inception,
     reason = "the trait gives the module its name"

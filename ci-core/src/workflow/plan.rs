@@ -8,11 +8,11 @@ use super::expand::expand;
 use super::filter::filter;
 use super::link::{Linked, link, waits};
 use super::names::{Group, Names};
-use super::suggest::Suggest;
 use super::{InvalidWorkflow, Problem, RunFacts, WorkflowSpec};
 use crate::graph::Dag;
 use crate::id::JobId;
 use crate::job::JobSpec;
+use crate::similar::Suggest;
 
 /// The jobs of one run, by dense id, with the graph of their dependencies.
 #[derive(Debug, Clone)]
@@ -166,7 +166,7 @@ impl Plan {
                 let candidates = self.jobs.iter().map(|job| &*job.name).chain(declared);
                 problems.push(Problem::NoSuchJob {
                     name: name.to_owned(),
-                    did_you_mean: suggest.closest(name, candidates),
+                    did_you_mean: suggest.closest(name, candidates).map(str::to_owned),
                 });
             }
             for id in self.members(name) {

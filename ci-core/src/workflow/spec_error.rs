@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::WorkflowSpec;
-use super::suggest::Suggest;
+use crate::similar::Suggest;
 
 /// A workflow could not be read. Shown as `FILE:LINE:COLUMN: what is wrong`, as far as that is known.
 #[derive(Debug)]

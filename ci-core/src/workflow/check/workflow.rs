@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::{job, name};
 use crate::job::{GroupUse, JobOptions};
+use crate::similar::{Suggest, did_you_mean};
 use crate::step::StepSpec;
 use crate::workflow::expand;
-use crate::workflow::suggest::Suggest;
 use crate::workflow::{Problem, WorkflowSpec};
 
 /// Reports every value of `spec` that cannot be used.
@@ -87,13 +87,8 @@ fn check_budgets(spec: &WorkflowSpec, problems: &mut Vec<Problem>) {
         if !seen.insert(&budget.stage) {
             report("the stage has more than one budget".to_owned());
         } else if !stages.contains(&*budget.stage) {
-            let hint = suggest
-                .closest(&budget.stage, stages.iter().copied())
-                .map(|name| format!(" (did you mean `{name}`?)"));
-            report(format!(
-                "no job is in that stage{}",
-                hint.unwrap_or_default()
-            ));
+            let hint = did_you_mean(suggest.closest(&budget.stage, stages.iter().copied()));
+            report(format!("no job is in that stage{hint}"));
         }
     }
 }

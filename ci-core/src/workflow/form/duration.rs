@@ -2,16 +2,11 @@
 
 use std::time::Duration;
 
-use jiff::fmt::friendly::{Designator, Spacing, SpanParser, SpanPrinter};
 use serde::de::Error;
 use serde::ser::{Serialize, Serializer};
 
 use super::shape::{Shape, shaped};
-
-const PARSER: SpanParser = SpanParser::new();
-const PRINTER: SpanPrinter = SpanPrinter::new()
-    .designator(Designator::Compact)
-    .spacing(Spacing::None);
+use crate::units::{format_duration, parse_duration};
 
 /// A duration: `90s`, `5m`, `1h30m`, `250ms`, or a number of seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +16,7 @@ shaped!(Time: String, f64);
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&PRINTER.unsigned_duration_to_string(&self.0))
+        serializer.serialize_str(&format_duration(self.0))
     }
 }
 
@@ -40,8 +35,7 @@ impl Shape for Time {
     }
 
     fn from_text<E: Error>(text: &str) -> Result<Self, E> {
-        PARSER
-            .parse_unsigned_duration(text)
+        parse_duration(text)
             .map(Self)
             .map_err(|_| E::custom(format_args!("`{text}` is not {}", Self::EXPECTED)))
     }

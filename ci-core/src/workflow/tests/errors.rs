@@ -48,7 +48,7 @@ fn errors_in_yaml_say_where_and_what() {
         ),
         ("a number as a script", "  a:\n    steps:\n      - run: 5"),
         ("a bad duration", "  a:\n    timeout: soon"),
-        ("days", "  a:\n    timeout: 1d"),
+        ("months", "  a:\n    timeout: 1M"),
         ("yes", "  a:\n    manual: yes"),
         (
             "manual and delayed",
