@@ -5,13 +5,16 @@
 
 mod approver;
 mod attempt;
+mod course;
 mod env;
 mod error;
 mod handle;
 mod history;
 mod host;
+mod leases;
 mod log;
 mod options;
+mod past;
 mod place;
 mod recorder;
 mod report;

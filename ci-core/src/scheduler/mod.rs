@@ -4,13 +4,19 @@
 //! with what may start and what people should hear. `drive` is the one place that waits.
 
 pub(crate) mod drive;
+mod limits;
 mod machine;
+mod notice;
 mod ready;
 mod resources;
+mod stages;
 mod state;
 mod timers;
+mod transitions;
 
-pub use machine::{JobEnd, Limits, Machine, Notice, Stop, Ticket};
+pub use limits::Limits;
+pub use machine::Machine;
+pub use notice::{JobEnd, Notice, Stop, Ticket};
 pub use resources::{Demand, Pool};
 pub use state::{IllegalTransition, JobState};
 

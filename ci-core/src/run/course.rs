@@ -1,0 +1,194 @@
+//! The course of a run: its first event, the jobs, its last event, the report.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::error::{RunError, RunErrorKind};
+use super::host::RunHost;
+use super::past::{Past, bring_along, reusable};
+use super::report::{BudgetReport, JobReport, RunReport};
+use super::watch::{self, StoreWatch};
+use crate::event::{JobInfo, RunEvent};
+use crate::executor::ReapScope;
+use crate::outcome::Outcome;
+use crate::scheduler::Machine;
+use crate::scheduler::drive::drive;
+
+/// The run itself, from its first event to its last.
+pub(super) async fn go(
+    host: Arc<RunHost>,
+    machine: Machine,
+    inbox: mpsc::UnboundedReceiver<crate::scheduler::drive::Command>,
+    past: Past,
+    group: Option<crate::job::GroupUse>,
+) -> Result<RunReport, RunError> {
+    let begun = host.clock.elapsed();
+    let watch = StoreWatch::start(&host);
+    let result = go_on(&host, machine, inbox, past, group, begun).await;
+    drop(watch);
+    if let Some(store) = &host.store
+        && let Err(error) = store.disown(&host.owner).await
+    {
+        host.warn(None, format!("the run was not released: {error}"));
+    }
+    let hub = Arc::clone(host.recorder.hub());
+    if !hub.wants_lifecycle() {
+        return result;
+    }
+    // Sinks may block while they take the last events.
+    let closed = tokio::task::spawn_blocking(move || {
+        hub.close();
+        hub.failures()
+    });
+    let failures = closed.await.unwrap_or_default();
+    result.map(|mut report| {
+        report.warnings.extend(failures);
+        report
+    })
+}
+
+async fn go_on(
+    host: &Arc<RunHost>,
+    machine: Machine,
+    inbox: mpsc::UnboundedReceiver<crate::scheduler::drive::Command>,
+    past: Past,
+    group: Option<crate::job::GroupUse>,
+    begun: std::time::Duration,
+) -> Result<RunReport, RunError> {
+    clean_up(host, &past).await?;
+    watch::take_run_group(host, group).await?;
+    if let Some(receipt) = host.recorder.queue(first_events(host, &machine, &past)) {
+        host.recorder.publish(receipt).await?;
+    }
+    let driven = drive(Arc::clone(host), machine, host.clock.clone(), inbox).await;
+    let Some((machine, failure)) = driven else {
+        return Err(RunError::new(
+            RunErrorKind::Internal,
+            "the driver lost its machine",
+        ));
+    };
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    let report = report(host, &machine, begun);
+    if host.recorder.is_on() {
+        let last = RunEvent::RunFinished {
+            run: host.run,
+            outcome: report.outcome,
+            jobs: report.jobs.iter().map(JobReport::result).collect(),
+            duration: report.duration,
+        };
+        if let Some(receipt) = host.recorder.queue(vec![last]) {
+            host.recorder.publish(receipt).await?;
+        }
+    }
+    Ok(report)
+}
+
+/// Ends what a dead process left of the run before anything runs again, and brings along what a
+/// repeated run reuses.
+async fn clean_up(host: &RunHost, past: &Past) -> Result<(), RunError> {
+    match past {
+        Past::New => {}
+        Past::Resumed(_) => {
+            for executor in &host.executors {
+                let report = executor.reap(&ReapScope::Run(host.run)).await?;
+                for left in report.left {
+                    host.warn(
+                        None,
+                        format!("`{}` could not remove {left}", executor.name()),
+                    );
+                }
+            }
+        }
+        Past::Repeated { of, history } => bring_along(host, *of, history).await?,
+    }
+    Ok(())
+}
+
+/// That the run began, and the jobs that a repeated run reuses.
+fn first_events(host: &RunHost, machine: &Machine, past: &Past) -> Vec<RunEvent> {
+    if !host.recorder.is_on() {
+        return Vec::new();
+    }
+    let plan = &host.plan;
+    // By the graph, not by the specs: those name a job with a matrix by its declared name.
+    let mut needs: Vec<Vec<Arc<str>>> = vec![Vec::new(); plan.jobs.len()];
+    for from in plan.dag.jobs() {
+        for edge in plan.dag.edges(from) {
+            needs[edge.to.index()].push(Arc::clone(&plan.job(from).name));
+        }
+    }
+    let jobs = plan.dag.jobs().zip(needs).map(|(id, needs)| {
+        let job = plan.job(id);
+        JobInfo {
+            name: Arc::clone(&job.name),
+            needs,
+            stage: job.options.stage.clone(),
+            executor: host.executor_name(id),
+            steps: u32::try_from(job.steps.len()).unwrap_or(u32::MAX),
+        }
+    });
+    let resumed = matches!(past, Past::Resumed(_));
+    let workflow = Arc::clone(&plan.workflow);
+    let mut events = vec![RunEvent::RunStarted {
+        workflow,
+        jobs: jobs.collect(),
+        resumed,
+    }];
+    if let Past::Repeated { history, .. } = past {
+        events.extend(reusable(plan, history).into_iter().map(|(job, _)| {
+            let end = machine.record(job);
+            RunEvent::JobFinished {
+                job: Arc::clone(&plan.job(job).name),
+                result: end.outcome.clone(),
+                attempts: end.attempts,
+                duration: end.spent,
+                allowed: !end.outcome.is_success(),
+                reused: true,
+            }
+        }));
+    }
+    events
+}
+
+fn report(host: &RunHost, machine: &Machine, begun: std::time::Duration) -> RunReport {
+    let plan = &host.plan;
+    let jobs = plan.dag.jobs().map(|job| {
+        let spec = plan.job(job);
+        let end = machine.record(job);
+        let outcome = match machine.state(job) {
+            crate::scheduler::JobState::Done => end.outcome.clone(),
+            crate::scheduler::JobState::Held => Outcome::OnHold,
+            _ => Outcome::NotRun("the run ended on hold before it".into()),
+        };
+        JobReport {
+            name: Arc::clone(&spec.name),
+            allowed: !outcome.is_success() && spec.tolerates(&outcome),
+            outcome,
+            attempts: end.attempts,
+            duration: end.spent,
+        }
+    });
+    let budgets = host
+        .budgets
+        .iter()
+        .zip(machine.spent())
+        .filter_map(|(budget, spent)| {
+            Some(BudgetReport::new(
+                Arc::clone(&budget.stage),
+                budget.limit,
+                spent?,
+            ))
+        });
+    RunReport {
+        run: host.run,
+        workflow: Arc::clone(&plan.workflow),
+        outcome: machine.outcome(),
+        jobs: jobs.collect(),
+        budgets: budgets.collect(),
+        duration: host.clock.elapsed().saturating_sub(begun),
+        warnings: host.take_warnings(),
+    }
+}

@@ -1,0 +1,124 @@
+//! What happened to a run before this process took it up, and what of it still counts.
+
+use std::collections::HashMap;
+#[cfg(feature = "storage")]
+use std::sync::Arc;
+
+use super::error::RunError;
+#[cfg(feature = "storage")]
+use super::error::RunErrorKind;
+use super::history::History;
+use super::host::RunHost;
+use crate::id::{JobId, RunId};
+use crate::scheduler::{JobEnd, Machine};
+use crate::workflow::Plan;
+
+/// What happened to the run before.
+pub(super) enum Past {
+    New,
+    Resumed(History),
+    Repeated { of: RunId, history: History },
+}
+
+pub(super) fn decisions(plan: &Plan, past: &Past) -> HashMap<JobId, bool> {
+    let Past::Resumed(history) = past else {
+        return HashMap::new();
+    };
+    let known = history.decisions.iter();
+    known
+        .filter_map(|(name, approved)| Some((plan.find(name)?, *approved)))
+        .collect()
+}
+
+/// Tells the machine what ended in an earlier life of the run.
+pub(super) fn restore(machine: &mut Machine, host: &RunHost, past: &Past) -> Result<(), RunError> {
+    let plan = &host.plan;
+    match past {
+        Past::New => {}
+        Past::Resumed(history) => {
+            for job in plan.dag.jobs() {
+                let name = &plan.job(job).name;
+                if let Some(end) = history.ended.get(name) {
+                    machine.restore(job, end.clone())?;
+                } else if let Some(attempts) = history.failed_attempts.get(name) {
+                    machine.restore_attempts(job, *attempts);
+                }
+            }
+        }
+        Past::Repeated { history, .. } => {
+            for (job, end) in reusable(plan, history) {
+                machine.restore(job, end)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The jobs of an ended run that need not run again: those that succeeded and wait for none that has
+/// to run again. Teardown jobs always run again.
+pub(super) fn reusable(plan: &Plan, history: &History) -> Vec<(JobId, JobEnd)> {
+    let mut reused: Vec<Option<JobEnd>> = plan
+        .dag
+        .jobs()
+        .map(|job| {
+            let spec = plan.job(job);
+            let end = history.ended.get(&spec.name)?;
+            (!spec.options.always && spec.tolerates(&end.outcome)).then(|| end.clone())
+        })
+        .collect();
+    for job in &plan.order {
+        if reused[job.index()].is_none() {
+            for edge in plan.dag.edges(*job) {
+                reused[edge.to.index()] = None;
+            }
+        }
+    }
+    reused
+        .into_iter()
+        .enumerate()
+        .filter_map(|(index, end)| Some((JobId::from_index(index), end?)))
+        .collect()
+}
+
+#[cfg(feature = "storage")]
+pub(super) async fn bring_along(
+    host: &RunHost,
+    of: RunId,
+    history: &History,
+) -> Result<(), RunError> {
+    let Some(storage) = host.storage.clone() else {
+        return Ok(());
+    };
+    let reused = reusable(&host.plan, history).into_iter();
+    let names: Vec<_> = reused
+        .map(|(job, _)| Arc::clone(&host.plan.job(job).name))
+        .collect();
+    let to = host.run;
+    let copied = tokio::task::spawn_blocking(move || {
+        names.iter().try_for_each(|job| {
+            storage.copy_workspace(of, to, job)?;
+            storage.copy_artifacts(of, to, job)
+        })
+    });
+    match copied.await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(RunError::new(
+            RunErrorKind::Store,
+            format!(
+                "the workspace could not be reused: {}",
+                crate::error::chain(&error)
+            ),
+        )),
+        Err(panic) => Err(RunError::new(RunErrorKind::Internal, panic.to_string())),
+    }
+}
+
+#[cfg(not(feature = "storage"))]
+#[expect(clippy::unused_async, reason = "the same signature as with storage")]
+pub(super) async fn bring_along(
+    _host: &RunHost,
+    _of: RunId,
+    _history: &History,
+) -> Result<(), RunError> {
+    Ok(())
+}
