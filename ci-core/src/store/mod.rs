@@ -1,6 +1,7 @@
 //! Where runs are kept: journal, resume, history, requests from other processes, leases, logs.
 
 mod error;
+#[cfg(feature = "sqlite")]
 mod log;
 mod owner;
 mod record;
