@@ -44,6 +44,8 @@
 //! | `http` | no | HTTP health checks in the step that waits for a service |
 //! | `console` | no | the live board of running jobs on a terminal |
 //! | `yaml` | no | workflows and settings as YAML |
+//! | `circleci` | no | `config::circleci`: CircleCI 2.x files as workflows |
+//! | `gitlab` | no | `config::gitlab`: GitLab CI files as workflows |
 //! | `testing` | no | `testing`: mock executor, virtual clock, executor conformance kit |
 //!
 //! # Where to look
@@ -65,6 +67,8 @@
 #[cfg(any(feature = "local", feature = "storage", feature = "testing"))]
 pub mod archive;
 pub mod clock;
+#[cfg(any(feature = "circleci", feature = "gitlab"))]
+pub mod config;
 mod error;
 pub mod event;
 pub mod executor;
