@@ -1,0 +1,156 @@
+//! A whole file: what `circleci config process` prints.
+
+use std::sync::Arc;
+
+use super::compiler::Compiler;
+use super::orbs::{NoOrbs, OrbLoader, OrbSource};
+use super::pipeline::Pipeline;
+use crate::config::problem::{ConfigError, Problem, Problems};
+use crate::config::yaml::{Map, Node, Value, load};
+
+/// How a file is compiled.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct CompileOptions {
+    /// What the pipeline runs for.
+    pub pipeline: Pipeline,
+    /// Where published orbs come from.
+    pub orbs: Arc<dyn OrbSource>,
+}
+
+impl std::fmt::Debug for CompileOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CompileOptions")
+            .field("pipeline", &self.pipeline)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for CompileOptions {
+    fn default() -> Self {
+        Self {
+            pipeline: Pipeline::default(),
+            orbs: Arc::new(NoOrbs),
+        }
+    }
+}
+
+/// A compiled file.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Compiled {
+    /// The file as the vendor compiles it: version 2, only the jobs that workflows invoke, everything
+    /// filled in.
+    pub config: Node,
+    /// What is odd about the file.
+    pub warnings: Vec<Problem>,
+}
+
+/// Compiles a file. `file` is its name for people.
+///
+/// ```
+/// use ci_core::config::circleci::{CompileOptions, compile};
+///
+/// let text = "
+/// version: 2.1
+/// jobs:
+///   build:
+///     parameters: {greeting: {type: string, default: hello}}
+///     docker: [{image: cimg/base:current}]
+///     steps: [run: echo << parameters.greeting >>]
+/// ";
+/// let compiled = compile(text, "config.yml", &CompileOptions::default())?;
+/// let step = &compiled.config.get("jobs").unwrap().get("build").unwrap().get("steps").unwrap();
+/// let run = step.as_seq().unwrap()[0].get("run").unwrap();
+/// assert_eq!(run.get("command").unwrap().as_str(), Some("echo hello"));
+/// # Ok::<(), ci_core::config::problem::ConfigError>(())
+/// ```
+///
+/// # Errors
+/// With everything that is wrong with the file, each at its place.
+pub fn compile(text: &str, file: &str, options: &CompileOptions) -> Result<Compiled, ConfigError> {
+    let mut problems = Problems::new();
+    let config = match load(text, file, &mut problems) {
+        Ok(documents) => match documents.into_iter().next() {
+            Some(document) => whole(&document, options, &mut problems),
+            None => {
+                problems.push(Problem::of_file(file, "the file is empty"));
+                None
+            }
+        },
+        Err(problem) => {
+            problems.push(problem);
+            None
+        }
+    };
+    let warnings = problems.finish()?;
+    match config {
+        Some(config) => Ok(Compiled { config, warnings }),
+        None => Err(Problem::of_file(file, "there is nothing to run").into()),
+    }
+}
+
+fn whole(file: &Node, options: &CompileOptions, problems: &mut Problems) -> Option<Node> {
+    let Some(map) = file.as_map() else {
+        let message = format!("a configuration is a map, not {}", file.kind());
+        problems.push(Problem::error(&file.mark, message));
+        return None;
+    };
+    match map.get("version").and_then(Node::scalar).as_deref() {
+        Some("2" | "2.0") => return Some(file.clone()),
+        Some("2.1") => {}
+        Some(other) => {
+            let message = format!("version `{other}` is not known");
+            let mark = map.get("version").map_or(&file.mark, |node| &node.mark);
+            problems.push(Problem::error(mark, message).hint("write `version: 2.1`"));
+            return None;
+        }
+        None => {
+            let problem = Problem::error(&file.mark, "the file says no version");
+            problems.push(problem.hint("begin it with `version: 2.1`"));
+            return None;
+        }
+    }
+    let mut orbs = OrbLoader::new(&*options.orbs);
+    let names = orbs.namespace("", file, 0, problems);
+    let missing = orbs.missing;
+    let pipeline = options.pipeline.values(file, problems);
+    let mut compiler = Compiler::new(problems, pipeline, missing);
+    let (mut jobs, mut workflows) = (Map::new(), Map::new());
+    match map.get("workflows") {
+        Some(node) => {
+            let Some(declared) = node.as_map() else {
+                let message = format!("`workflows` takes a map, not {}", node.kind());
+                compiler.error(&node.mark, message);
+                return None;
+            };
+            for (name, entry) in declared.entries() {
+                if &**name == "version" {
+                    continue;
+                }
+                if let Some(workflow) = compiler.workflow(&names, name, &entry.node, &mut jobs) {
+                    workflows.insert_at(Arc::clone(name), &entry.key, workflow);
+                }
+            }
+        }
+        None => {
+            let only = Node::seq(vec![Node::text("build", &file.mark)], &file.mark);
+            let mut workflow = Map::new();
+            workflow.insert("jobs", only);
+            let workflow = Node::map(workflow, &file.mark);
+            let compiled = compiler.workflow(&names, "workflow", &workflow, &mut jobs)?;
+            workflows.insert("workflow", compiled);
+        }
+    }
+    workflows.insert("version", Node::new(Value::Int(2), &file.mark));
+    let mut out = Map::new();
+    out.insert("version", Node::new(Value::Int(2), &file.mark));
+    for key in ["setup", "experimental"] {
+        if let Some(node) = map.get(key) {
+            out.insert(key, node.clone());
+        }
+    }
+    out.insert("jobs", Node::map(jobs, &file.mark));
+    out.insert("workflows", Node::map(workflows, &file.mark));
+    Some(Node::map(out, &file.mark))
+}

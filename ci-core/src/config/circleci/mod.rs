@@ -1,0 +1,25 @@
+//! CircleCI 2.x files (<https://circleci.com/docs/reference/configuration-reference/>).
+//!
+//! [`compile()`] does what the vendor's `config process` does: parameters, commands, executors, orbs,
+//! matrices and conditions are spelled out.
+
+mod compile;
+mod compiler;
+mod expression;
+mod jobs;
+mod logic;
+mod matrix;
+mod namespace;
+mod orbs;
+mod parameters;
+mod pattern;
+mod pipeline;
+mod scope;
+mod steps;
+mod template;
+mod value;
+mod workflows;
+
+pub use compile::{CompileOptions, Compiled, compile};
+pub use orbs::{NoOrbs, OrbDirectory, OrbSource};
+pub use pipeline::Pipeline;
