@@ -6,5 +6,6 @@
 
 #[cfg(feature = "circleci")]
 pub mod circleci;
+pub mod fidelity;
 pub mod problem;
 pub mod yaml;

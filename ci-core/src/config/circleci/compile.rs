@@ -16,6 +16,8 @@ pub struct CompileOptions {
     pub pipeline: Pipeline,
     /// Where published orbs come from.
     pub orbs: Arc<dyn OrbSource>,
+    /// Whether jobs run in the shell of this machine, whatever image they name.
+    pub local_shell: bool,
 }
 
 impl std::fmt::Debug for CompileOptions {
@@ -31,6 +33,7 @@ impl Default for CompileOptions {
         Self {
             pipeline: Pipeline::default(),
             orbs: Arc::new(NoOrbs),
+            local_shell: false,
         }
     }
 }
@@ -42,6 +45,8 @@ pub struct Compiled {
     /// The file as the vendor compiles it: version 2, only the jobs that workflows invoke, everything
     /// filled in.
     pub config: Node,
+    /// The workflows whose condition does not hold, and so are not in it.
+    pub dropped: Vec<Arc<str>>,
     /// What is odd about the file.
     pub warnings: Vec<Problem>,
 }
@@ -69,10 +74,10 @@ pub struct Compiled {
 /// # Errors
 /// With everything that is wrong with the file, each at its place.
 pub fn compile(text: &str, file: &str, options: &CompileOptions) -> Result<Compiled, ConfigError> {
-    let mut problems = Problems::new();
+    let (mut problems, mut dropped) = (Problems::new(), Vec::new());
     let config = match load(text, file, &mut problems) {
         Ok(documents) => match documents.into_iter().next() {
-            Some(document) => whole(&document, options, &mut problems),
+            Some(document) => whole(&document, options, &mut dropped, &mut problems),
             None => {
                 problems.push(Problem::of_file(file, "the file is empty"));
                 None
@@ -85,12 +90,21 @@ pub fn compile(text: &str, file: &str, options: &CompileOptions) -> Result<Compi
     };
     let warnings = problems.finish()?;
     match config {
-        Some(config) => Ok(Compiled { config, warnings }),
+        Some(config) => Ok(Compiled {
+            config,
+            dropped,
+            warnings,
+        }),
         None => Err(Problem::of_file(file, "there is nothing to run").into()),
     }
 }
 
-fn whole(file: &Node, options: &CompileOptions, problems: &mut Problems) -> Option<Node> {
+fn whole(
+    file: &Node,
+    options: &CompileOptions,
+    dropped: &mut Vec<Arc<str>>,
+    problems: &mut Problems,
+) -> Option<Node> {
     let Some(map) = file.as_map() else {
         let message = format!("a configuration is a map, not {}", file.kind());
         problems.push(Problem::error(&file.mark, message));
@@ -112,7 +126,7 @@ fn whole(file: &Node, options: &CompileOptions, problems: &mut Problems) -> Opti
         }
     }
     let mut orbs = OrbLoader::new(&*options.orbs);
-    let names = orbs.namespace("", file, 0, problems);
+    let names = orbs.namespace(file, 0, problems);
     let missing = orbs.missing;
     let pipeline = options.pipeline.values(file, problems);
     let mut compiler = Compiler::new(problems, pipeline, missing);
@@ -130,6 +144,8 @@ fn whole(file: &Node, options: &CompileOptions, problems: &mut Problems) -> Opti
                 }
                 if let Some(workflow) = compiler.workflow(&names, name, &entry.node, &mut jobs) {
                     workflows.insert_at(Arc::clone(name), &entry.key, workflow);
+                } else {
+                    dropped.push(Arc::clone(name));
                 }
             }
         }
@@ -138,8 +154,8 @@ fn whole(file: &Node, options: &CompileOptions, problems: &mut Problems) -> Opti
             let mut workflow = Map::new();
             workflow.insert("jobs", only);
             let workflow = Node::map(workflow, &file.mark);
-            let compiled = compiler.workflow(&names, "workflow", &workflow, &mut jobs)?;
-            workflows.insert("workflow", compiled);
+            let only = compiler.workflow(&names, "workflow", &workflow, &mut jobs)?;
+            workflows.insert("workflow", only);
         }
     }
     workflows.insert("version", Node::new(Value::Int(2), &file.mark));

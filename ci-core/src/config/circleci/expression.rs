@@ -162,8 +162,8 @@ impl Parser<'_> {
         };
         let right = self.not()?;
         let result = match operator.as_str() {
-            "==" => left.same(&right) || numbers(&left, &right).is_some_and(|(a, b)| a == b),
-            "!=" => !(left.same(&right) || numbers(&left, &right).is_some_and(|(a, b)| a == b)),
+            "==" => equal(&left, &right),
+            "!=" => !equal(&left, &right),
             "starts-with" => match (left.as_str(), right.as_str()) {
                 (Some(text), Some(start)) => text.starts_with(start),
                 // A branch of a tag pipeline is nothing, and begins with nothing.
@@ -243,6 +243,12 @@ impl Parser<'_> {
     fn node(&self, value: Value) -> Node {
         Node::new(value, self.mark)
     }
+}
+
+/// Whether both are the same; numbers count by their value.
+#[expect(clippy::float_cmp, reason = "people compare what they wrote")]
+fn equal(a: &Node, b: &Node) -> bool {
+    a.same(b) || numbers(a, b).is_some_and(|(a, b)| a == b)
 }
 
 #[expect(

@@ -45,7 +45,7 @@ impl Compiler<'_> {
         if let Some(executor) = definition.get("executor")
             && let Some(executor) = self.executor(job.inside, executor, Some(args))
         {
-            put_below(&mut out, executor);
+            put_below(&mut out, &executor);
         }
         let needs_steps = out.get("type").and_then(Node::as_str).unwrap_or("build") == "build";
         if needs_steps && !has_steps {
@@ -143,7 +143,7 @@ impl Compiler<'_> {
 }
 
 /// Adds what an executor brings to what the job says itself.
-fn put_below(job: &mut Map, executor: Map) {
+fn put_below(job: &mut Map, executor: &Map) {
     for (key, entry) in executor.entries() {
         match job.get(key) {
             Some(own) if &**key == "environment" => {

@@ -6,8 +6,12 @@
 mod compile;
 mod compiler;
 mod expression;
+mod filters;
 mod jobs;
 mod logic;
+mod lower;
+mod lower_jobs;
+mod lower_steps;
 mod matrix;
 mod namespace;
 mod orbs;
@@ -18,8 +22,10 @@ mod scope;
 mod steps;
 mod template;
 mod value;
+mod variables;
 mod workflows;
 
 pub use compile::{CompileOptions, Compiled, compile};
+pub use lower::{Lowered, Skipped};
 pub use orbs::{NoOrbs, OrbDirectory, OrbSource};
 pub use pipeline::Pipeline;

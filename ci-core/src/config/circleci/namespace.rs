@@ -9,8 +9,6 @@ use crate::similar::closest;
 /// The names that are known in a file or an orb.
 #[derive(Debug, Default)]
 pub(super) struct Namespace {
-    /// How people call it: empty for the file itself, else the orb's name there.
-    pub(super) name: String,
     pub(super) commands: Map,
     pub(super) executors: Map,
     pub(super) jobs: Map,

@@ -99,7 +99,6 @@ impl<'a> OrbLoader<'a> {
     /// The names that a file or an inline orb defines.
     pub(super) fn namespace(
         &mut self,
-        name: &str,
         file: &Node,
         depth: usize,
         problems: &mut Problems,
@@ -118,7 +117,6 @@ impl<'a> OrbLoader<'a> {
             },
         };
         let mut namespace = Namespace {
-            name: name.to_owned(),
             commands: part("commands", problems),
             executors: part("executors", problems),
             jobs: part("jobs", problems),
@@ -145,7 +143,7 @@ impl<'a> OrbLoader<'a> {
         problems: &mut Problems,
     ) -> Option<Arc<Namespace>> {
         if node.as_map().is_some() {
-            return Some(self.namespace(name, node, depth, problems));
+            return Some(self.namespace(node, depth, problems));
         }
         let Some(reference) = node.as_str() else {
             let message = format!("the orb `{name}` is {}, not a name or a map", node.kind());
@@ -171,7 +169,7 @@ impl<'a> OrbLoader<'a> {
         match load(&text, &file, problems) {
             Ok(documents) => {
                 let source = documents.into_iter().next()?;
-                let orb = self.namespace(name, &source, depth, problems);
+                let orb = self.namespace(&source, depth, problems);
                 self.known.insert(reference.to_owned(), Arc::clone(&orb));
                 Some(orb)
             }

@@ -47,6 +47,11 @@ const EMPTY: [&str; 14] = [
 ];
 
 impl Pipeline {
+    /// `owner/name` of the repository, as far as it is known.
+    pub(super) fn slug(&self) -> String {
+        self.repository_url.as_deref().map(slug).unwrap_or_default()
+    }
+
     /// The values by their names. `file` is the configuration.
     pub(super) fn values(&self, file: &Node, problems: &mut Problems) -> HashMap<String, Node> {
         let mark = &file.mark;
@@ -55,7 +60,7 @@ impl Pipeline {
             None => Value::Null,
         };
         let url = self.repository_url.as_deref();
-        let slug = url.map(slug).unwrap_or_default();
+        let slug = self.slug();
         let (owner, name) = slug.rsplit_once('/').unwrap_or(("", &slug));
         let branch = self.facts.branch.as_deref();
         let source = if self.schedule.is_some() {

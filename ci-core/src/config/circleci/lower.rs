@@ -1,0 +1,345 @@
+//! Compiled files become workflows of the engine.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::compile::{CompileOptions, Compiled};
+use super::compiler::Compiler;
+use super::{filters, pipeline::Pipeline};
+use crate::config::fidelity::Fidelity;
+use crate::config::problem::{ConfigError, Problem, Problems};
+use crate::config::yaml::{Map, Node, Value};
+use crate::job::{JobSpec, Need};
+use crate::outcome::{OutcomeKind, OutcomeSet};
+use crate::similar::closest;
+use crate::workflow::WorkflowSpec;
+
+/// More nodes than this are a slip.
+const MOST_NODES: i64 = 1_000;
+
+/// Workflows of a file as one of the engine.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Lowered {
+    /// The jobs that run.
+    pub workflow: WorkflowSpec,
+    /// The jobs that do not, and why.
+    pub skipped: Vec<Skipped>,
+    /// What is not the same as on the vendor's machines.
+    pub fidelity: Fidelity,
+}
+
+/// A job that is not part of the pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct Skipped {
+    /// The workflow.
+    pub workflow: Arc<str>,
+    /// The job.
+    pub name: Arc<str>,
+    /// Why.
+    pub why: String,
+}
+
+impl Compiled {
+    /// The names of the workflows that run.
+    #[must_use]
+    pub fn workflows(&self) -> Vec<Arc<str>> {
+        let workflows = self.config.get("workflows").and_then(Node::as_map);
+        let names = workflows.into_iter().flat_map(Map::iter);
+        names
+            .filter(|(name, _)| &***name != "version")
+            .map(|(name, _)| Arc::clone(name))
+            .collect()
+    }
+
+    /// The workflow called `only`, or all that run for the pipeline, as one of the engine. Where a
+    /// job's name stands in several of them it is `workflow/job`.
+    ///
+    /// # Errors
+    /// With everything that does not fit together.
+    pub fn lower(
+        &self,
+        only: Option<&str>,
+        options: &CompileOptions,
+    ) -> Result<Lowered, ConfigError> {
+        let mut problems = Problems::new();
+        let lowered = lower(self, only, options, &mut problems);
+        problems.finish()?;
+        Ok(lowered)
+    }
+}
+
+/// A job of a workflow, as its entry says.
+pub(super) struct Entry<'a> {
+    pub(super) workflow: &'a Arc<str>,
+    pub(super) name: &'a Arc<str>,
+    pub(super) node: &'a Node,
+    pub(super) given: Option<&'a Map>,
+    skipped: Option<String>,
+}
+
+/// What lowering looks at.
+pub(super) struct Lower<'a, 'p> {
+    pub(super) options: &'a CompileOptions,
+    pub(super) compiler: Compiler<'p>,
+    pub(super) fidelity: Fidelity,
+    jobs: Option<&'a Map>,
+    entries: Vec<Entry<'a>>,
+    /// How many workflows have a job of this name.
+    seen: HashMap<&'a str, usize>,
+}
+
+fn lower(
+    compiled: &Compiled,
+    only: Option<&str>,
+    options: &CompileOptions,
+    problems: &mut Problems,
+) -> Lowered {
+    let config = &compiled.config;
+    let values = options.pipeline.values(config, &mut Problems::new());
+    let mut this = Lower {
+        options,
+        compiler: Compiler::new(problems, values, Vec::new()),
+        fidelity: Fidelity::default(),
+        jobs: config.get("jobs").and_then(Node::as_map),
+        entries: Vec::new(),
+        seen: HashMap::new(),
+    };
+    let names = compiled.workflows();
+    if let Some(only) = only
+        && !names.iter().any(|name| **name == *only)
+    {
+        let message = format!("there is no workflow `{only}`, or it does not run");
+        let meant = closest(only, names.iter().map(AsRef::as_ref));
+        let problem = Problem::error(&config.mark, message).did_you_mean(meant);
+        this.compiler.problems.push(problem);
+    }
+    let workflows = config.get("workflows").and_then(Node::as_map);
+    for (workflow, node) in workflows.into_iter().flat_map(Map::iter) {
+        if &**workflow == "version" || only.is_some_and(|only| **workflow != *only) {
+            continue;
+        }
+        let unscheduled =
+            node.get("triggers").is_some() && options.pipeline.schedule.is_none() && only.is_none();
+        let pipeline = &options.pipeline;
+        let entries = of_workflow(workflow, node, unscheduled, pipeline, &mut this.compiler);
+        this.entries.extend(entries);
+    }
+    drop_orphans(&mut this.entries);
+    for entry in this.entries.iter().filter(|entry| entry.skipped.is_none()) {
+        *this.seen.entry(entry.name).or_default() += 1;
+    }
+    let (jobs, skipped) = this.all();
+    let workflow = WorkflowSpec {
+        name: only.map_or_else(|| names.join(", "), str::to_owned).into(),
+        jobs: Arc::new(jobs),
+        ..WorkflowSpec::default()
+    };
+    if let Err(invalid) = workflow.validate() {
+        let told = invalid.problems().iter();
+        let told = told.map(|problem| Problem::error(&config.mark, problem.to_string()));
+        this.compiler.problems.extend(told);
+    }
+    Lowered {
+        workflow,
+        skipped,
+        fidelity: this.fidelity,
+    }
+}
+
+impl<'a> Lower<'a, '_> {
+    /// The jobs of all entries, and those that are left out.
+    fn all(&mut self) -> (Vec<JobSpec>, Vec<Skipped>) {
+        let (mut jobs, mut skipped) = (Vec::new(), Vec::new());
+        let entries = std::mem::take(&mut self.entries);
+        for entry in &entries {
+            if let Some(why) = &entry.skipped {
+                skipped.push(Skipped {
+                    workflow: Arc::clone(entry.workflow),
+                    name: Arc::clone(entry.name),
+                    why: why.clone(),
+                });
+                continue;
+            }
+            let known: HashSet<&str> = entries
+                .iter()
+                .filter(|other| other.workflow == entry.workflow && other.skipped.is_none())
+                .map(|other| &**other.name)
+                .collect();
+            let needs = self.needs(entry, &known);
+            let definition = self.jobs.and_then(|jobs| jobs.get(entry.name));
+            let name = self.final_name(entry.workflow, entry.name);
+            let made = self.job(entry, &name, definition);
+            jobs.extend(made.into_iter().map(|job| job.needs_all(needs.clone())));
+        }
+        (jobs, skipped)
+    }
+
+    fn final_name(&self, workflow: &str, name: &str) -> String {
+        if self.seen.get(name).copied().unwrap_or(0) > 1 {
+            format!("{workflow}/{name}")
+        } else {
+            name.to_owned()
+        }
+    }
+
+    /// What an entry waits for: all nodes of the jobs it requires.
+    fn needs(&mut self, entry: &Entry<'a>, known: &HashSet<&str>) -> Vec<Need> {
+        let mut needs = Vec::new();
+        for (name, status) in required(entry) {
+            // What is filtered out counts as if it were not required.
+            if !known.contains(&*name) {
+                continue;
+            }
+            let accept = match status {
+                Some(status) => accepted(status, &mut self.compiler),
+                None => OutcomeSet::SUCCESS,
+            };
+            let job = self.jobs.and_then(|jobs| jobs.get(&name));
+            let total = job.map_or(1, nodes);
+            let name = self.final_name(entry.workflow, &name);
+            needs.extend((0..total).map(|index| {
+                let mut need = Need::success(node_name(&name, index, total));
+                need.accept = accept;
+                need
+            }));
+        }
+        needs
+    }
+}
+
+/// How many nodes a job runs on.
+pub(super) fn nodes(job: &Node) -> i64 {
+    let written = job.get("parallelism").and_then(Node::as_int);
+    written.unwrap_or(1).clamp(1, MOST_NODES)
+}
+
+/// The name of a job on one of its nodes.
+pub(super) fn node_name(name: &str, index: i64, total: i64) -> String {
+    if total > 1 {
+        format!("{name} ({}/{total})", index + 1)
+    } else {
+        name.to_owned()
+    }
+}
+
+fn of_workflow<'a>(
+    workflow: &'a Arc<str>,
+    node: &'a Node,
+    unscheduled: bool,
+    pipeline: &Pipeline,
+    compiler: &mut Compiler<'_>,
+) -> Vec<Entry<'a>> {
+    let list = node.get("jobs").and_then(Node::as_seq).unwrap_or_default();
+    let mut entries: Vec<Entry<'a>> = Vec::new();
+    for item in list {
+        let (name, given) = match &item.value {
+            Value::Str(name) => (name, None),
+            Value::Map(map) => match map.iter().next() {
+                Some((name, node)) => (name, node.as_map()),
+                None => continue,
+            },
+            _ => continue,
+        };
+        // A job that is invoked twice with the same arguments is one job.
+        if entries.iter().any(|entry| entry.name == name) {
+            continue;
+        }
+        let filters = given.and_then(|given| given.get("filters"));
+        let skipped = if unscheduled {
+            Some("trigger: the workflow runs on a schedule only".to_owned())
+        } else {
+            filters::why_not(filters, pipeline, compiler)
+        };
+        entries.push(Entry {
+            workflow,
+            name,
+            node: item,
+            given,
+            skipped,
+        });
+    }
+    entries
+}
+
+/// Leaves out the jobs all of whose required jobs are left out.
+fn drop_orphans(entries: &mut [Entry<'_>]) {
+    loop {
+        let out: HashSet<(Arc<str>, Arc<str>)> = entries
+            .iter()
+            .filter(|entry| entry.skipped.is_some())
+            .map(|entry| (Arc::clone(entry.workflow), Arc::clone(entry.name)))
+            .collect();
+        let mut changed = false;
+        for entry in entries.iter_mut().filter(|entry| entry.skipped.is_none()) {
+            let required: Vec<Arc<str>> = required(entry).map(|(name, _)| name).collect();
+            let is_out =
+                |name: &Arc<str>| out.contains(&(Arc::clone(entry.workflow), Arc::clone(name)));
+            if !required.is_empty() && required.iter().all(is_out) {
+                entry.skipped = Some(format!(
+                    "dependency: none of the jobs it requires runs (`{}`)",
+                    required.join("`, `")
+                ));
+                changed = true;
+            }
+        }
+        if !changed {
+            return;
+        }
+    }
+}
+
+/// The names that an entry requires, with the status of each where one is given.
+fn required<'a>(entry: &Entry<'a>) -> impl Iterator<Item = (Arc<str>, Option<&'a Node>)> + use<'a> {
+    let requires = entry.given.and_then(|given| given.get("requires"));
+    let list = requires.and_then(Node::as_seq).unwrap_or_default();
+    list.iter().filter_map(|item| match &item.value {
+        Value::Map(map) => map
+            .iter()
+            .next()
+            .map(|(name, status)| (Arc::clone(name), Some(status))),
+        _ => Some((item.scalar()?.into(), None)),
+    })
+}
+
+/// The outcomes that a status of `requires` stands for.
+fn accepted(status: &Node, compiler: &mut Compiler<'_>) -> OutcomeSet {
+    use OutcomeKind as Kind;
+    let list = match status.as_seq() {
+        Some(list) => list,
+        None => std::slice::from_ref(status),
+    };
+    let mut kinds = Vec::new();
+    for word in list {
+        match word.scalar().as_deref() {
+            Some("success") => kinds.push(Kind::Success),
+            Some("failed") => kinds.extend([
+                Kind::Failed,
+                Kind::TimedOut,
+                Kind::InfrastructureFailure,
+                Kind::Interrupted,
+            ]),
+            Some("canceled") => kinds.push(Kind::Canceled),
+            Some("not_run") => kinds.extend([Kind::NotRun, Kind::Skipped]),
+            // Nobody is asked who he is here.
+            Some("unauthorized") => {}
+            Some("terminal") => return OutcomeSet::ANY,
+            other => {
+                let message = format!("`{}` is no status", other.unwrap_or_default());
+                let known = [
+                    "success",
+                    "failed",
+                    "canceled",
+                    "not_run",
+                    "unauthorized",
+                    "terminal",
+                ];
+                let meant = other.and_then(|other| closest(other, known));
+                let problem = Problem::error(&word.mark, message).did_you_mean(meant);
+                compiler.problems.push(problem);
+            }
+        }
+    }
+    OutcomeSet::of(&kinds)
+}

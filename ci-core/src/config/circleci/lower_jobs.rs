@@ -1,0 +1,166 @@
+//! The jobs of a compiled file become jobs of the engine.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::lower::{Entry, Lower, node_name, nodes};
+use super::lower_steps::{BASH_ENV, Lowering, steps};
+use super::variables::{builtin, written};
+use crate::config::fidelity::Fidelity;
+use crate::config::yaml::Node;
+use crate::job::{GroupUse, JobSpec, Requirements, ServiceSpec};
+
+/// The shell of steps that name none.
+const SHELL: &str = "/bin/bash -eo pipefail";
+
+/// Where jobs work that name no directory.
+const WORKING_DIRECTORY: &str = "~/project";
+
+impl Lower<'_, '_> {
+    /// The jobs that an entry becomes: one, or one for each of its nodes.
+    pub(super) fn job(
+        &mut self,
+        entry: &Entry<'_>,
+        name: &str,
+        definition: Option<&Node>,
+    ) -> Vec<JobSpec> {
+        let kind = entry.given.and_then(|given| given.get("type"));
+        let kind = kind.or_else(|| definition?.get("type"));
+        match kind.and_then(Node::as_str) {
+            Some("approval") => {
+                return vec![JobSpec::new(name).manual(format!("approve `{}`?", entry.name))];
+            }
+            Some("build") | None => {}
+            Some(other) => {
+                if other != "no-op" {
+                    let why = "jobs of this type do nothing on a machine of one's own";
+                    let key = format!("type: {other}");
+                    self.fidelity.ignored(&entry.node.mark, &key, why);
+                }
+                return vec![JobSpec::new(name)];
+            }
+        }
+        let Some(definition) = definition else {
+            let message = format!("there is no job `{}`", entry.name);
+            self.compiler.error(&entry.node.mark, message);
+            return Vec::new();
+        };
+        let text = |key: &str| definition.get(key).and_then(Node::scalar);
+        let working_dir = text("working_directory").unwrap_or(Cow::Borrowed(WORKING_DIRECTORY));
+        let mut env = builtin(&self.options.pipeline, entry.name, entry.workflow);
+        env.insert("CIRCLE_WORKING_DIRECTORY".into(), working_dir.to_string());
+        env.insert("BASH_ENV".into(), BASH_ENV.into());
+        env.extend(written(definition.get("environment")));
+        let mut lowering = Lowering {
+            shell: words(&text("shell").unwrap_or(Cow::Borrowed(SHELL))),
+            fidelity: &mut self.fidelity,
+            problems: self.compiler.problems,
+        };
+        let steps = steps(definition, &mut lowering);
+        let local_shell = self.options.local_shell;
+        compare(definition, local_shell, &mut self.fidelity);
+        let total = nodes(definition);
+        let node = |index: i64| {
+            let job = JobSpec::new(node_name(name, index, total)).steps(Arc::clone(&steps));
+            job.with(|options| {
+                options.env.clone_from(&env);
+                if total > 1 {
+                    let place = [("INDEX", index), ("TOTAL", total)];
+                    let named = place.map(|(it, n)| (format!("CIRCLE_NODE_{it}"), n.to_string()));
+                    options.env.extend(named);
+                }
+                options.working_dir = Some(working_dir.to_string());
+                if !local_shell {
+                    containers(definition, &mut options.requires);
+                }
+                options.requires.resource_class = text("resource_class").map(Cow::into_owned);
+                if let Some(given) = entry.given {
+                    options.contexts = texts(given.get("context"));
+                    let group = given.get("serial-group").and_then(Node::scalar);
+                    options
+                        .groups
+                        .extend(group.map(|group| GroupUse::mutex(&*group)));
+                }
+            })
+        };
+        (0..total).map(node).collect()
+    }
+}
+
+/// The containers and machines that the job asks for.
+fn containers(definition: &Node, requires: &mut Requirements) {
+    let docker = definition
+        .get("docker")
+        .and_then(Node::as_seq)
+        .unwrap_or_default();
+    let image = |node: &Node| Some(node.get("image")?.scalar()?.into_owned());
+    requires.image = docker.first().and_then(image);
+    for service in docker.iter().skip(1) {
+        let name = service.get("name").and_then(Node::scalar);
+        let name = name.unwrap_or(Cow::Borrowed("localhost"));
+        let mut spec = ServiceSpec::new(image(service).unwrap_or_default(), name);
+        spec.env = written(service.get("environment"));
+        spec.entrypoint = texts(service.get("entrypoint"));
+        spec.command = texts(service.get("command"));
+        requires.services.push(spec);
+    }
+    for kind in ["machine", "macos"] {
+        if definition.get(kind).is_some_and(|node| !node.is_null()) {
+            requires.labels.push(kind.to_owned());
+        }
+    }
+}
+
+/// Tells which keys of a job mean something else here.
+fn compare(definition: &Node, local_shell: bool, fidelity: &mut Fidelity) {
+    const SHELL: &str = "the job runs in the shell of this machine";
+    let Some(map) = definition.as_map() else {
+        return;
+    };
+    for (key, entry) in map.entries() {
+        match (&**key, entry.node.as_seq()) {
+            ("docker", Some([image, services @ ..])) if local_shell => {
+                fidelity.approximated(&image.mark, "docker", SHELL);
+                for service in services {
+                    let why = "services are not started: have one that answers on localhost";
+                    fidelity.ignored(&service.mark, "docker", why);
+                }
+            }
+            ("machine" | "macos", _) if local_shell && !entry.node.is_null() => {
+                fidelity.approximated(&entry.key, key, SHELL);
+            }
+            ("circleci_ip_ranges", _) => {
+                fidelity.ignored(&entry.key, key, "addresses are those of this machine");
+            }
+            ("retention", _) => {
+                fidelity.ignored(&entry.key, key, "caches are kept as the settings say");
+            }
+            ("branches", _) => {
+                fidelity.ignored(&entry.key, key, "filters of workflows replace it");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A text or a list of them.
+pub(super) fn texts(node: Option<&Node>) -> Vec<String> {
+    let nodes = match node {
+        None => return Vec::new(),
+        Some(node) => match node.as_seq() {
+            Some(list) => list,
+            None => std::slice::from_ref(node),
+        },
+    };
+    let texts = nodes.iter().filter(|node| !node.is_null());
+    texts
+        .filter_map(|node| Some(node.scalar()?.into_owned()))
+        .collect()
+}
+
+/// The words of a shell, and `-c` for the script.
+pub(super) fn words(shell: &str) -> Vec<String> {
+    let mut words: Vec<String> = shell.split_whitespace().map(str::to_owned).collect();
+    words.push("-c".to_owned());
+    words
+}

@@ -1,0 +1,246 @@
+//! The steps of a compiled job become steps of the engine.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::lower_jobs::{texts, words};
+use super::value::boolean;
+use super::variables::written;
+use crate::config::fidelity::Fidelity;
+use crate::config::problem::{Problem, Problems};
+use crate::config::yaml::{Map, Mark, Node, Value};
+use crate::session::Program;
+use crate::step::{
+    Action, CacheLookup, CheckoutSpec, CommandSpec, PathsSpec, RestoreCacheSpec, SaveCacheSpec,
+    StepSpec, StepWhen, WorkspaceSpec,
+};
+
+/// The file that every bash of a job reads first; bash spells the name out.
+pub(super) const BASH_ENV: &str = "$HOME/.circleci/bash_env";
+
+/// Writes that file: it names itself in full, puts the vendor's program on the path, and ends the
+/// shells of steps that come after `circleci step halt`.
+const PREPARE: &str = r#"mkdir -p "$HOME/.circleci/bin"
+cat >"$HOME/.circleci/bash_env" <<'END'
+export BASH_ENV="$HOME/.circleci/bash_env"
+export PATH="$HOME/.circleci/bin:$PATH"
+if [ -e "$HOME/.circleci/halted" ] && [ "$(cat "$HOME/.circleci/halted")" != "$CI_CORE_STEP" ]; then exit 0; fi
+END
+cat >"$HOME/.circleci/bin/circleci" <<'END'
+#!/bin/sh
+if [ "$1 $2" = "step halt" ]; then
+  printf %s "$CI_CORE_STEP" >"$HOME/.circleci/halted"
+  exit 0
+fi
+if [ -z "$CI_CORE_PROGRAM" ]; then
+  echo "circleci $*: needs the \`ci\` program beside the job" >&2
+  exit 1
+fi
+exec "$CI_CORE_PROGRAM" shim circleci "$@"
+END
+cp "$HOME/.circleci/bin/circleci" "$HOME/.circleci/bin/circleci-agent"
+chmod +x "$HOME/.circleci/bin/circleci" "$HOME/.circleci/bin/circleci-agent""#;
+
+/// The longest silence of a step that says nothing of it.
+const NO_OUTPUT: Duration = Duration::from_mins(10);
+
+/// What lowering the steps of a job needs.
+pub(super) struct Lowering<'a> {
+    pub(super) shell: Vec<String>,
+    pub(super) fidelity: &'a mut Fidelity,
+    pub(super) problems: &'a mut Problems,
+}
+
+/// The steps of a job.
+pub(super) fn steps(definition: &Node, lowering: &mut Lowering<'_>) -> Arc<[StepSpec]> {
+    let list = definition
+        .get("steps")
+        .and_then(Node::as_seq)
+        .unwrap_or_default();
+    let mut out = vec![StepSpec::run(PREPARE).name("Prepare the environment")];
+    for (index, step) in list.iter().enumerate() {
+        let none = Map::new();
+        let (name, given, mark) = match &step.value {
+            Value::Str(name) => (&**name, &none, &step.mark),
+            Value::Map(map) => match map.entries().next() {
+                Some((name, entry)) => (&**name, entry.node.as_map().unwrap_or(&none), &entry.key),
+                None => continue,
+            },
+            _ => continue,
+        };
+        if let Some(mut made) = lowering.step(name, given, mark) {
+            made.env.insert("CI_CORE_STEP".into(), index.to_string());
+            out.push(made);
+        }
+    }
+    out.into()
+}
+
+impl Lowering<'_> {
+    fn step(&mut self, name: &str, given: &Map, mark: &Mark) -> Option<StepSpec> {
+        let mut step = match name {
+            "run" | "deploy" => self.run(given, mark)?,
+            "checkout" => self.checkout(given),
+            "save_cache" => {
+                let mut spec = SaveCacheSpec::default();
+                spec.key = self.text(given, "key", mark)?;
+                spec.paths = texts(given.get("paths"));
+                let mut step = StepSpec::new(Action::SaveCache(spec)).name("Saving Cache");
+                step.when = self.when(given);
+                step
+            }
+            "restore_cache" => {
+                let mut spec = RestoreCacheSpec::default();
+                spec.keys = texts(given.get("key"));
+                spec.keys.extend(texts(given.get("keys")));
+                spec.lookup = CacheLookup::NewestByPrefix;
+                if spec.keys.is_empty() {
+                    self.problems.push(Problem::error(
+                        mark,
+                        "`restore_cache` needs `key` or `keys`",
+                    ));
+                }
+                StepSpec::new(Action::RestoreCache(spec)).name("Restoring Cache")
+            }
+            "store_artifacts" => {
+                let spec = self.paths(given, mark)?;
+                let mut step =
+                    StepSpec::new(Action::StoreArtifacts(spec)).name("Uploading artifacts");
+                step.when = StepWhen::Always;
+                step
+            }
+            "store_test_results" => {
+                let spec = self.paths(given, mark)?;
+                let mut step =
+                    StepSpec::new(Action::StoreTestResults(spec)).name("Uploading test results");
+                step.when = StepWhen::Always;
+                step
+            }
+            "persist_to_workspace" => {
+                let mut spec = WorkspaceSpec::default();
+                spec.root = self.text(given, "root", mark)?;
+                spec.paths = texts(given.get("paths"));
+                StepSpec::new(Action::PersistWorkspace(spec)).name("Persisting to Workspace")
+            }
+            "attach_workspace" => {
+                let mut spec = WorkspaceSpec::default();
+                spec.root = self.text(given, "at", mark)?;
+                StepSpec::new(Action::AttachWorkspace(spec)).name("Attaching Workspace")
+            }
+            other => {
+                let why = match other {
+                    "setup_remote_docker" => "commands use the Docker engine that they find",
+                    "add_ssh_keys" => "keys of the vendor are not here; the user's agent is used",
+                    _ => "it needs the vendor's machines",
+                };
+                self.fidelity.ignored(mark, other, why);
+                return None;
+            }
+        };
+        if let Some(name) = given.get("name").and_then(Node::scalar) {
+            step.name = Some(name.as_ref().into());
+        }
+        Some(step)
+    }
+
+    fn run(&mut self, given: &Map, mark: &Mark) -> Option<StepSpec> {
+        let script = self.text(given, "command", mark)?;
+        let shell = match given.get("shell").and_then(Node::scalar) {
+            Some(shell) => words(&shell),
+            None => self.shell.clone(),
+        };
+        let spec = CommandSpec {
+            program: Program::Shell {
+                shell,
+                script: script.clone(),
+            },
+            dir: given
+                .get("working_directory")
+                .and_then(Node::scalar)
+                .map(Cow::into_owned),
+            background: given.get("background").and_then(boolean).unwrap_or(false),
+        };
+        let background = spec.background;
+        let first_line = script.lines().find(|line| !line.trim().is_empty());
+        let mut step = StepSpec::new(Action::Run(spec)).name(first_line.unwrap_or("run").trim());
+        step.when = self.when(given);
+        step.env = written(given.get("environment"));
+        if !background {
+            step.no_output_timeout = Some(self.no_output(given));
+        }
+        for key in ["max_auto_reruns", "auto_rerun_delay"] {
+            if let Some(entry) = given.entry(key) {
+                self.fidelity
+                    .ignored(&entry.key, key, "a step that fails is not repeated here");
+            }
+        }
+        Some(step)
+    }
+
+    fn checkout(&mut self, given: &Map) -> StepSpec {
+        let mut spec = CheckoutSpec::default();
+        spec.path = given
+            .get("path")
+            .and_then(Node::scalar)
+            .map(Cow::into_owned);
+        if let Some(entry) = given.entry("method") {
+            let why = "the whole history is brought, from the repository on this machine";
+            self.fidelity.approximated(&entry.key, "method", why);
+        }
+        StepSpec::new(Action::Checkout(spec)).name("Checkout code")
+    }
+
+    fn paths(&mut self, given: &Map, mark: &Mark) -> Option<PathsSpec> {
+        let mut spec = PathsSpec::default();
+        spec.paths = vec![self.text(given, "path", mark)?];
+        let destination = given.get("destination").and_then(Node::scalar);
+        spec.destination = destination.map(Cow::into_owned);
+        Some(spec)
+    }
+
+    fn text(&mut self, given: &Map, key: &str, mark: &Mark) -> Option<String> {
+        let text = given.get(key).and_then(Node::scalar);
+        if text.is_none() {
+            self.problems
+                .push(Problem::error(mark, format!("the step needs `{key}`")));
+        }
+        text.map(Cow::into_owned)
+    }
+
+    fn when(&mut self, given: &Map) -> StepWhen {
+        let Some(node) = given.get("when") else {
+            return StepWhen::OnSuccess;
+        };
+        match node.scalar().as_deref() {
+            Some("on_success") => StepWhen::OnSuccess,
+            Some("on_fail") => StepWhen::OnFail,
+            Some("always") => StepWhen::Always,
+            other => {
+                let other = other.unwrap_or_default();
+                let message = format!("`{other}` is none of `on_success`, `on_fail`, `always`");
+                self.problems.push(Problem::error(&node.mark, message));
+                StepWhen::OnSuccess
+            }
+        }
+    }
+
+    fn no_output(&mut self, given: &Map) -> Duration {
+        let Some(node) = given.get("no_output_timeout") else {
+            return NO_OUTPUT;
+        };
+        let text = node.scalar().unwrap_or_default();
+        match crate::units::parse_duration(&text) {
+            Ok(limit) => limit,
+            // A number without a unit counts minutes.
+            Err(_) if text.parse::<u64>().is_ok() => {
+                Duration::from_secs(text.parse::<u64>().unwrap_or(10).saturating_mul(60))
+            }
+            Err(error) => {
+                self.problems
+                    .push(Problem::error(&node.mark, error.to_string()));
+                NO_OUTPUT
+            }
+        }
+    }
+}
