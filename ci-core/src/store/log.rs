@@ -188,8 +188,7 @@ fn header_of(header: [u8; HEADER]) -> Option<(Stream, Timestamp, usize)> {
 fn read_step(step: &StepFile, lines: &mut Vec<LogLine>) -> Result<(), StoreError> {
     let file = File::open(&step.path).map_err(|error| failed("open", &step.path, error))?;
     let mut reader = BufReader::with_capacity(256 * 1024, file);
-    // For each stream the line that has begun, by its place among the lines.
-    let mut begun: [Option<usize>; 3] = [None; 3];
+    let mut cutter = LineCutter::new(&step.job, step.attempt, step.step);
     let mut bytes = Vec::new();
     loop {
         let mut header = [0; HEADER];
@@ -205,12 +204,43 @@ fn read_step(step: &StepFile, lines: &mut Vec<LogLine>) -> Result<(), StoreError
         if read.map_err(|error| failed("read", &step.path, error))? < length {
             return Ok(());
         }
+        cutter.add(stream, time, &bytes, lines);
+    }
+}
+
+/// Puts the lines of one step together, each stream's across chunks.
+pub(super) struct LineCutter<'a> {
+    job: &'a Arc<str>,
+    attempt: u32,
+    step: u32,
+    /// For each stream the line that has begun, by its place among the lines.
+    begun: [Option<usize>; 3],
+}
+
+impl<'a> LineCutter<'a> {
+    pub(super) fn new(job: &'a Arc<str>, attempt: u32, step: u32) -> Self {
+        Self {
+            job,
+            attempt,
+            step,
+            begun: [None; 3],
+        }
+    }
+
+    /// Adds a chunk to the line of its stream that has begun, and begins the lines after that.
+    pub(super) fn add(
+        &mut self,
+        stream: Stream,
+        time: Timestamp,
+        bytes: &[u8],
+        lines: &mut Vec<LogLine>,
+    ) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let index = *begun[stream as usize].get_or_insert_with(|| {
+            let index = *self.begun[stream as usize].get_or_insert_with(|| {
                 lines.push(LogLine {
-                    job: Arc::clone(&step.job),
-                    attempt: step.attempt,
-                    step: step.step,
+                    job: Arc::clone(self.job),
+                    attempt: self.attempt,
+                    step: self.step,
                     stream,
                     time,
                     bytes: Vec::new(),
@@ -220,7 +250,7 @@ fn read_step(step: &StepFile, lines: &mut Vec<LogLine>) -> Result<(), StoreError
             let ended = piece.strip_suffix(b"\n");
             lines[index].bytes.extend(ended.unwrap_or(piece));
             if ended.is_some() {
-                begun[stream as usize] = None;
+                self.begun[stream as usize] = None;
             }
         }
     }

@@ -1,7 +1,10 @@
 //! Where runs are kept: journal, resume, history, requests from other processes, leases, logs.
 
+#[cfg(test)]
+mod contract;
 mod error;
 mod log;
+mod memory;
 mod owner;
 mod record;
 #[cfg(feature = "sqlite")]
@@ -13,6 +16,7 @@ mod sqlite;
 mod store;
 
 pub use error::{StoreError, StoreErrorKind};
+pub use memory::MemoryStore;
 pub use owner::OwnerId;
 pub use record::{
     Lease, LeaseRequest, LogKey, LogLine, LogQuery, NewRun, Request, RequestKind, RequestRecord,

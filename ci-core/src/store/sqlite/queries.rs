@@ -158,9 +158,10 @@ pub(super) fn append(
     let failed = |error| trouble(path, error);
     let seq = i64::try_from(record.seq).unwrap_or(i64::MAX);
     let run = record.run.to_string();
+    let event = json(record)?;
     connection
         .prepare_cached("INSERT INTO journal (run, seq, event) VALUES (?, ?, ?)")
-        .and_then(|mut insert| insert.execute(params![run, seq, json(record).unwrap_or_default()]))
+        .and_then(|mut insert| insert.execute(params![run, seq, event]))
         .map_err(failed)?;
     match &record.event {
         RunEvent::JobFinished {
@@ -181,7 +182,7 @@ pub(super) fn append(
                 allowed: *allowed,
             };
             let spent = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-            let outcome = result.kind().as_str();
+            let (outcome, kept) = (result.kind().as_str(), json(&kept)?);
             connection
                 .prepare_cached(
                     "INSERT OR REPLACE INTO jobs
@@ -189,8 +190,7 @@ pub(super) fn append(
                      SELECT ?1, ?2, workflow, ?3, ?4, ?5, ?6, ?7 FROM runs WHERE id = ?1",
                 )
                 .and_then(|mut insert| {
-                    let result = json(&kept).unwrap_or_default();
-                    insert.execute(params![run, &**job, seq, outcome, spent, result, *reused])
+                    insert.execute(params![run, &**job, seq, outcome, spent, kept, *reused])
                 })
                 .map_err(failed)?;
         }
@@ -398,12 +398,18 @@ pub(super) fn durations(
 }
 
 /// Leaves a request.
-pub(super) fn request(connection: &Connection, request: &Request) -> rusqlite::Result<()> {
-    let text = serde_json::to_string(request).unwrap_or_default();
-    connection.execute(
-        "INSERT INTO requests (run, request) VALUES (?, ?)",
-        params![request.run.to_string(), text],
-    )?;
+pub(super) fn request(
+    connection: &Connection,
+    path: &Path,
+    request: &Request,
+) -> Result<(), StoreError> {
+    let text = json(request)?;
+    connection
+        .execute(
+            "INSERT INTO requests (run, request) VALUES (?, ?)",
+            params![request.run.to_string(), text],
+        )
+        .map_err(|error| trouble(path, error))?;
     Ok(())
 }
 
@@ -436,7 +442,14 @@ pub(super) fn requests(
     .collect()
 }
 
-/// Takes a place in a group, after freeing those of the dead; `None` if it is full.
+/// Whether an owner is known: one that is not has lost what it held.
+pub(super) fn knows(connection: &Connection, owner: &OwnerId) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM owners WHERE id = ?")?
+        .exists([&*owner.0])
+}
+
+/// Takes a place in a group, after taking everything from holders that died; `None` if it is full.
 pub(super) fn acquire(
     connection: &Connection,
     request: &LeaseRequest,
@@ -450,7 +463,8 @@ pub(super) fn acquire(
         .collect::<Result<_, _>>()?;
     for holder in holders {
         if !lives(connection, &holder, now, ttl)? {
-            connection.execute("DELETE FROM leases WHERE owner = ?", [&holder])?;
+            // Not only the lease: its next heartbeat has to say that it lost something.
+            disown(connection, &holder)?;
         }
     }
     let held: u32 = connection.query_row(
