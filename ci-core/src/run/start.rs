@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::error::{RunError, RunErrorKind};
 use super::handle::RunHandle;
-use super::history::History;
+use super::history::{Decision, History};
 use super::host::{Controls, RunHost};
 use super::options::RunOptions;
 use super::place::{Placed, place};
@@ -23,7 +23,7 @@ use crate::outcome::{CancelReason, Outcome, OutcomeKind};
 use crate::scheduler::drive::drive;
 use crate::scheduler::{JobEnd, Limits, Machine, Pool};
 use crate::secret::SecretSet;
-use crate::store::{NewRun, OwnerId, RunStore};
+use crate::store::{NewRun, OwnerId, RequestKind, RunStore};
 use crate::workflow::{Plan, RunFacts, Workflow, WorkflowSpec};
 
 /// Runs a workflow to its end.
@@ -185,6 +185,7 @@ async fn begin(beginning: Beginning, mut options: RunOptions) -> Result<RunHandl
     }
     let store = options.store.clone();
     let history = history_of(&plan, store.as_deref()).await?;
+    let decisions = decisions(run, &plan, &past, store.as_deref()).await?;
     let (secrets, weak) = secrets(&options.contexts);
     let (commands, inbox) = mpsc::unbounded_channel();
     let last_seq = if let Past::Resumed(history) = &past {
@@ -204,7 +205,7 @@ async fn begin(beginning: Beginning, mut options: RunOptions) -> Result<RunHandl
     let limits = limits(&plan, &whole, &options, &placed, history);
     let host = Arc::new(RunHost {
         run,
-        decisions: decisions(&plan, &past),
+        decisions,
         plan: Arc::clone(&plan),
         project_dir: options
             .project_dir
@@ -353,14 +354,28 @@ fn limits(
     limits
 }
 
-fn decisions(plan: &Plan, past: &Past) -> HashMap<JobId, bool> {
-    let Past::Resumed(history) = past else {
-        return HashMap::new();
+/// What was decided about held jobs before this process took the run over: by its journal, and by what
+/// others left in the store while nobody drove it.
+async fn decisions(
+    run: RunId,
+    plan: &Plan,
+    past: &Past,
+    store: Option<&dyn RunStore>,
+) -> Result<HashMap<JobId, Decision>, RunError> {
+    let (Past::Resumed(history), Some(store)) = (past, store) else {
+        return Ok(HashMap::new());
     };
-    let known = history.decisions.iter();
-    known
-        .filter_map(|(name, approved)| Some((plan.find(name)?, *approved)))
-        .collect()
+    let mut known = history.decisions.clone();
+    for record in store.requests(run, 0).await? {
+        if let RequestKind::Approve { job, approved } = record.request.kind {
+            let by = record.request.by;
+            known.insert(job.into(), Decision { approved, by });
+        }
+    }
+    let jobs = known.into_iter();
+    Ok(jobs
+        .filter_map(|(name, decision)| Some((plan.find(&name)?, decision)))
+        .collect())
 }
 
 /// Tells the machine what ended in an earlier life of the run.
