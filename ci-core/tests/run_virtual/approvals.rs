@@ -133,6 +133,8 @@ async fn goes_on_after_hold(deploy: JobSpec, approved: bool) -> crate::kit::Ran 
         job("build"),
         deploy.needs("build"),
         job("after").needs("deploy"),
+        // It waits for more than the held job, and would accept any end of it.
+        job("clean").needs("deploy").needs("other").always(),
         job("other"),
     ];
     let stage = Stage::new().takes("build", 10, 0).takes("other", 30, 0);
@@ -178,14 +180,14 @@ async fn a_run_on_hold_goes_on_after_the_decision() {
     let ran = goes_on_after_hold(job("deploy").manual("ship?"), true).await;
     assert_eq!(ran.report.outcome, OutcomeKind::Success);
     // What had ended did not run again.
-    assert_eq!(ran.mock.prepared(), ["deploy", "after"]);
+    assert_eq!(ran.mock.prepared(), ["deploy", "after", "clean"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_on_hold_ends_after_a_refusal() {
     let ran = goes_on_after_hold(job("deploy").manual("ship?"), false).await;
     assert_eq!(ran.report.outcome, OutcomeKind::Canceled);
-    assert_eq!(ran.mock.prepared(), [""; 0]);
+    assert_eq!(ran.mock.prepared(), ["clean"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -194,6 +196,7 @@ async fn a_step_on_hold_goes_on_after_the_decision() {
     let ran = goes_on_after_hold(deploy(), true).await;
     assert_eq!(ran.report.outcome, OutcomeKind::Success);
     assert_eq!(ran.mock.commands_of("deploy"), ["apply"]);
+    assert_eq!(ran.mock.prepared(), ["deploy", "after", "clean"]);
     let ran = goes_on_after_hold(deploy(), false).await;
     assert_eq!(ran.report.outcome, OutcomeKind::Canceled);
 }

@@ -101,7 +101,7 @@ impl Stage {
     pub(crate) async fn begin(
         self,
         change: impl FnOnce(RunOptions) -> RunOptions,
-        begin: impl AsyncFnOnce(RunOptions) -> RunHandle,
+        enter: impl AsyncFnOnce(RunOptions) -> RunHandle,
     ) -> Going {
         let (sink, events) = Collect::new();
         let options = RunOptions::new()
@@ -111,7 +111,7 @@ impl Stage {
             .sink(sink);
         let began = self.clock.wall();
         Going {
-            handle: begin(change(options)).await,
+            handle: enter(change(options)).await,
             mock: self.mock,
             clock: self.clock,
             events,

@@ -1,9 +1,19 @@
 //! Whole runs on a mock executor and on virtual time: when each thing happens, to the second, and how
 //! it ends. Nothing here waits in earnest.
 #![cfg(feature = "testing")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that does not find what it looks for fails"
+)]
+#![expect(
+    clippy::float_cmp,
+    reason = "seconds on the virtual clock are exact, as the milliseconds they are made from"
+)]
 
 mod approvals;
 mod budgets;
+mod cancel;
 
 mod ends;
 mod kit;
