@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::log::LineCutter;
+use super::lines::LineCutter;
 use super::{
     Commit, Lease, LeaseRequest, LogKey, LogLine, LogQuery, LogWriter, NewRun, OwnerId, Request,
     RequestRecord, Retention, RunPage, RunQuery, RunStore, RunSummary, StoreError, StoredRun,

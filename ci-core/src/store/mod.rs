@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod contract;
 mod error;
+mod lines;
+#[cfg(feature = "sqlite")]
 mod log;
 mod memory;
 mod owner;

@@ -1,211 +1,26 @@
 //! Cancellation at every event of a small run, whatever the run looks like: nothing goes on.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use ci_core::event::{EventRecord, RunEvent};
-use ci_core::id::RunId;
-use ci_core::job::{Backoff, GroupUse, JobSpec, Need, Retry};
-use ci_core::outcome::{CancelReason, OutcomeKind};
-use ci_core::run::RunControl;
-use ci_core::step::{StepSpec, StepWhen};
-use ci_core::store::{
-    Commit, Lease, LeaseRequest, LogKey, LogLine, LogQuery, LogWriter, MemoryStore, NewRun,
-    OwnerId, Request, RequestRecord, Retention, RunPage, RunQuery, RunStore, StoreError, StoredRun,
-};
+use ci_core::outcome::OutcomeKind;
+use ci_core::store::RunStore;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
-use crate::kit::{Stage, secs, workflow};
-
-/// A store that cancels a run when it is given the event of a number.
-struct Trigger {
-    kept: MemoryStore,
-    seen: AtomicUsize,
-    at: usize,
-    control: OnceLock<(RunControl, bool)>,
-}
-
-#[async_trait]
-impl RunStore for Trigger {
-    fn append(&self, run: RunId, records: Vec<EventRecord>) -> Commit {
-        let seen = self.seen.fetch_add(records.len(), Ordering::Relaxed);
-        if (seen..seen + records.len()).contains(&self.at)
-            && let Some((control, teardown_too)) = self.control.get()
-        {
-            if *teardown_too {
-                control.cancel_with_teardown(CancelReason::Requested);
-            } else {
-                control.cancel(CancelReason::Requested);
-            }
-        }
-        self.kept.append(run, records)
-    }
-
-    async fn create(&self, run: NewRun, owner: &OwnerId) -> Result<(), StoreError> {
-        self.kept.create(run, owner).await
-    }
-    async fn own(&self, run: RunId, owner: &OwnerId) -> Result<(), StoreError> {
-        self.kept.own(run, owner).await
-    }
-    async fn load(&self, run: RunId) -> Result<StoredRun, StoreError> {
-        self.kept.load(run).await
-    }
-    async fn runs(&self, query: &RunQuery) -> Result<RunPage, StoreError> {
-        self.kept.runs(query).await
-    }
-    async fn durations(&self, flow: &str) -> Result<HashMap<Arc<str>, Duration>, StoreError> {
-        self.kept.durations(flow).await
-    }
-    async fn request(&self, request: Request) -> Result<(), StoreError> {
-        self.kept.request(request).await
-    }
-    async fn requests(&self, run: RunId, seq: u64) -> Result<Vec<RequestRecord>, StoreError> {
-        self.kept.requests(run, seq).await
-    }
-    async fn acquire(&self, request: &LeaseRequest) -> Result<Option<Lease>, StoreError> {
-        self.kept.acquire(request).await
-    }
-    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
-        self.kept.release(lease).await
-    }
-    async fn heartbeat(&self, owner: &OwnerId) -> Result<(), StoreError> {
-        self.kept.heartbeat(owner).await
-    }
-    async fn disown(&self, owner: &OwnerId) -> Result<(), StoreError> {
-        self.kept.disown(owner).await
-    }
-    fn log(&self, key: &LogKey) -> Result<Box<dyn LogWriter>, StoreError> {
-        self.kept.log(key)
-    }
-    async fn read_log(&self, query: &LogQuery) -> Result<Vec<LogLine>, StoreError> {
-        self.kept.read_log(query).await
-    }
-    async fn prune(&self, retention: &Retention) -> Result<Vec<RunId>, StoreError> {
-        self.kept.prune(retention).await
-    }
-}
-
-/// A job as the property makes it up.
-#[derive(Debug, Clone)]
-struct Sketch {
-    /// Which of the jobs before it needs, as bits.
-    needs: u8,
-    prepare: u64,
-    seconds: u64,
-    exit: i32,
-    kind: Kind,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Kind {
-    Plain,
-    Retried,
-    Delayed,
-    Grouped,
-    Held,
-    Approved,
-    Always,
-    Steps,
-    Hangs,
-}
-
-const KINDS: [Kind; 9] = [
-    Kind::Plain,
-    Kind::Retried,
-    Kind::Delayed,
-    Kind::Grouped,
-    Kind::Held,
-    Kind::Approved,
-    Kind::Always,
-    Kind::Steps,
-    Kind::Hangs,
-];
-
-fn sketch() -> impl Strategy<Value = Sketch> {
-    let times = (0..3_u64, 0..20_u64);
-    let exit = prop_oneof![3 => Just(0), 1 => Just(1)];
-    let kind = prop::sample::select(KINDS.to_vec());
-    (any::<u8>(), times, exit, kind).prop_map(|(needs, (prepare, seconds), exit, kind)| Sketch {
-        needs,
-        prepare,
-        seconds,
-        exit,
-        kind,
-    })
-}
-
-fn name(index: usize) -> String {
-    format!("job-{index}")
-}
-
-fn spec(index: usize, sketch: &Sketch) -> JobSpec {
-    let mut job = JobSpec::new(name(index));
-    for other in (0..index).filter(|other| sketch.needs & (1 << other) != 0) {
-        job = job.needs(match sketch.kind {
-            Kind::Grouped => Need::any(name(other)),
-            _ => Need::success(name(other)),
-        });
-    }
-    let backoff = Backoff::exponential(secs(5));
-    match sketch.kind {
-        Kind::Plain => job.run("work"),
-        Kind::Retried => job.run("work").retry(Retry::times(2).backoff(backoff)),
-        Kind::Delayed => job.run("work").delayed(secs(7)),
-        Kind::Grouped => job.run("work").group(GroupUse::mutex("group")),
-        Kind::Held => job.run("work").manual("ship?"),
-        Kind::Approved => job
-            .run("work")
-            .step(StepSpec::approval("ship?"))
-            .run("more"),
-        Kind::Always => job.run("work").always(),
-        Kind::Steps => job
-            .run("work")
-            .step(StepSpec::run("save").when(StepWhen::Always)),
-        Kind::Hangs => job.run("work").timeout(secs(40)),
-    }
-}
+use crate::hooked::{Hook, Hooked};
+use crate::sketch::{Kind, Sketch, block_on, scene, sketch, with_store};
 
 /// Runs the jobs and cancels at the event of this number. Gives how many events there were.
 async fn run(sketches: &[Sketch], at: usize, teardown_too: bool) -> Result<usize, TestCaseError> {
-    let stage = Stage::new();
-    for (index, sketch) in sketches.iter().enumerate() {
-        let job = name(index);
-        stage.mock.on(&job).prepare_takes(secs(sketch.prepare));
-        if sketch.kind == Kind::Hangs {
-            stage.mock.on(&job).hang_until_canceled();
-        }
-        stage
-            .mock
-            .on(&job)
-            .after(secs(sketch.seconds))
-            .exit(sketch.exit);
-    }
-    let store = Arc::new(Trigger {
-        kept: MemoryStore::new(),
-        seen: AtomicUsize::new(0),
-        at,
-        control: OnceLock::new(),
-    });
-    let jobs = sketches
-        .iter()
-        .enumerate()
-        .map(|(index, sketch)| spec(index, sketch));
-    let approve = ci_core::run::approve_fn(|_| async {
-        tokio::time::sleep(secs(3)).await;
-        Some(true)
-    });
-    let shared = Arc::clone(&store);
+    let store = Hooked::new(at, Hook::Cancel { teardown_too });
+    let (stage, flow) = scene(sketches);
     let going = stage
-        .start_with(workflow(jobs), |options| {
-            options.slots(2).store(shared).approver(approve)
-        })
+        .start_with(flow, with_store(Arc::clone(&store) as _))
         .await;
     // The run's own task has had no turn yet.
-    let _ = store.control.set((going.handle.control(), teardown_too));
+    let _ = store.control.set(going.handle.control());
     let id = going.handle.id();
     // The kit makes sure that no command runs and each session was torn down once.
     let ran = going.end().await;
@@ -285,12 +100,7 @@ proptest! {
     fn cancellation_at_any_event_leaves_nothing_running(
         sketches in prop::collection::vec(sketch(), 1..6), teardown_too: bool
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .expect("a runtime");
-        runtime.block_on(async {
+        block_on(async {
             let events = run(&sketches, usize::MAX, teardown_too).await?;
             for at in 0..events {
                 run(&sketches, at, teardown_too).await?;

@@ -7,7 +7,7 @@ use ci_core::clock::{Clock, Timestamp};
 use ci_core::event::{Collect, CollectHandle, EventRecord, RunEvent};
 use ci_core::job::JobSpec;
 use ci_core::outcome::Outcome;
-use ci_core::run::{RunHandle, RunOptions, RunReport, start};
+use ci_core::run::{RunError, RunHandle, RunOptions, RunReport, start};
 use ci_core::testing::{MockExecutor, MockHandle, virtual_clock};
 use ci_core::workflow::{WorkflowBuilder, WorkflowSpec};
 
@@ -134,20 +134,33 @@ impl Stage {
     }
 }
 
+async fn wait(handle: RunHandle, mock: &MockHandle) -> Result<RunReport, RunError> {
+    let ended = tokio::time::timeout(Duration::from_hours(1000), handle.wait()).await;
+    mock.assert_all_torn_down();
+    assert_eq!(mock.running(), 0, "commands run after the end");
+    ended.expect("the run ends")
+}
+
 impl Going {
     /// Waits for the end, and makes sure that nothing is left: no command runs, and every session was
     /// torn down once.
     pub(crate) async fn end(self) -> Ran {
-        let report = tokio::time::timeout(Duration::from_hours(1000), self.handle.wait()).await;
-        let report = report.expect("the run ends").expect("the engine works");
-        self.mock.assert_all_torn_down();
-        assert_eq!(self.mock.running(), 0, "commands run after the end");
+        let (mock, events, began) = (self.mock, self.events, self.began);
+        let report = wait(self.handle, &mock).await.expect("the engine works");
         Ran {
             report,
-            records: self.events.records(),
-            mock: self.mock,
-            began: self.began,
+            records: events.records(),
+            mock,
+            began,
         }
+    }
+
+    /// Waits for the end of a run that cannot go on. Gives the error and what the sinks saw.
+    pub(crate) async fn fail(self) -> (RunError, Vec<EventRecord>) {
+        let error = wait(self.handle, &self.mock)
+            .await
+            .expect_err("it cannot go on");
+        (error, self.events.records())
     }
 
     /// Lets time pass until so many seconds after the run's start.

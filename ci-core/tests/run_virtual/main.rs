@@ -16,9 +16,12 @@ mod budgets;
 mod cancel;
 
 mod ends;
+mod hooked;
 mod kit;
+mod lost;
 mod order;
 mod retry;
+mod sketch;
 mod starts;
 mod stores;
 mod teardown;
