@@ -31,9 +31,9 @@ fn ended(records: &[EventRecord]) -> HashSet<String> {
 }
 
 /// What others rely on: told only once it is kept.
-fn relied_on(record: &&EventRecord) -> bool {
+fn relied_on(event: &RunEvent) -> bool {
     matches!(
-        record.event,
+        event,
         RunEvent::RunStarted { .. }
             | RunEvent::JobStarted { .. }
             | RunEvent::JobFinished { .. }
@@ -60,7 +60,7 @@ async fn loses_nothing(
     let journal = store.kept.load(run).await.expect("the run").journal;
     prop_assert!(journal.len() <= at);
     let kept: Vec<&RunEvent> = journal.iter().map(|record| &record.event).collect();
-    for record in shown.iter().filter(relied_on) {
+    for record in shown.iter().filter(|record| relied_on(&record.event)) {
         prop_assert!(
             kept.contains(&&record.event),
             "shown and lost: {:?}",
