@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::Connection;
 
+use super::leases;
 use super::queries;
 use super::schema::{look, migrate};
 use super::trouble::{cut_off, read_only, trouble, unreadable};
@@ -308,10 +309,10 @@ impl RunStore for SqliteStore {
         self.writer
             .work(move |connection| {
                 let failed = |error| trouble(&shared.path, error);
-                if !queries::knows(connection, &request.owner).map_err(failed)? {
+                if !leases::knows(connection, &request.owner).map_err(failed)? {
                     return Err(StoreError::lost());
                 }
-                queries::acquire(connection, &request, now, shared.ttl).map_err(failed)
+                leases::acquire(connection, &request, now, shared.ttl).map_err(failed)
             })
             .await
     }
@@ -320,7 +321,7 @@ impl RunStore for SqliteStore {
         let (path, lease) = (self.shared.path.clone(), lease.clone());
         self.writer
             .work(move |connection| {
-                queries::release(connection, &lease).map_err(|error| trouble(&path, error))
+                leases::release(connection, &lease).map_err(|error| trouble(&path, error))
             })
             .await
     }
