@@ -24,6 +24,16 @@ const LATEST: usize = 20;
 
 /// Keeps runs for as long as this process lives: "durable" means no more than that. It keeps the same
 /// contract as a store on a disk; runs share it through an `Arc`.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use ci_core::run::RunOptions;
+/// use ci_core::store::MemoryStore;
+///
+/// let store = Arc::new(MemoryStore::new());
+/// let options = RunOptions::new().store(store.clone());
+/// ```
 #[derive(Debug)]
 pub struct MemoryStore {
     state: Mutex<State>,
