@@ -45,7 +45,8 @@ pub(super) fn trouble(path: &Path, error: rusqlite::Error) -> StoreError {
 
 /// The file at `path` is not a whole store any more.
 pub(super) fn cut_off(path: &Path) -> StoreError {
-    let message = format!("the run store `{}` was cut off", path.display());
+    let name = path.display();
+    let message = format!("the run store `{name}` was cut off, or is no run store");
     StoreError::new(StoreErrorKind::Damaged, message)
         .with_hint("nothing was changed; move the file away to begin a new store")
 }

@@ -107,7 +107,7 @@ async fn a_store_that_was_cut_off_to_nothing_is_damaged_if_its_logs_are_there() 
     drop(store);
     fs::write(place.path(), b"").unwrap();
     insta::assert_snapshot!(refused(&place), @r"
-    Damaged: the run store `DIR/runs.db` was cut off
+    Damaged: the run store `DIR/runs.db` was cut off, or is no run store
     hint: nothing was changed; move the file away to begin a new store
     ");
 }
