@@ -332,7 +332,7 @@ fn job_result() -> impl Strategy<Value = JobResult> {
 }
 
 /// Any event.
-pub(super) fn any_event() -> BoxedStrategy<RunEvent> {
+pub(crate) fn any_event() -> BoxedStrategy<RunEvent> {
     prop_oneof![waiting_event(), working_event(), run_event()].boxed()
 }
 

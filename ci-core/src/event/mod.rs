@@ -9,7 +9,7 @@ mod console;
 )]
 mod event;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 mod hub;
 mod json;
 mod path;

@@ -239,6 +239,10 @@ impl Watch for StepWatch<'_> {
         }
     }
 
+    fn reason(&self) -> Option<Stop> {
+        self.services.stop_reason().filter(|_| !self.cleaning)
+    }
+
     fn tell(&self) {
         self.services.cancellation(self.index).cancel();
     }
@@ -253,6 +257,10 @@ struct PrepareWatch<'a>(&'a Arc<JobServices>);
 impl Watch for PrepareWatch<'_> {
     async fn stopped(&self) -> Stop {
         self.0.control().stopped().await
+    }
+
+    fn reason(&self) -> Option<Stop> {
+        self.0.stop_reason()
     }
 
     fn tell(&self) {

@@ -15,11 +15,18 @@ pub(super) struct History {
     /// How many attempts of other jobs failed and were to be repeated.
     pub(super) failed_attempts: HashMap<Arc<str>, u32>,
     /// The decisions about held jobs.
-    pub(super) decisions: HashMap<Arc<str>, bool>,
+    pub(super) decisions: HashMap<Arc<str>, Decision>,
     /// The outcome the run ended with, if it has.
     pub(super) finished: Option<crate::outcome::OutcomeKind>,
     /// The number of the last event.
     pub(super) last_seq: u64,
+}
+
+/// What somebody decided about a held job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Decision {
+    pub(super) approved: bool,
+    pub(super) by: String,
 }
 
 impl History {
@@ -46,8 +53,12 @@ impl History {
                 RunEvent::JobRetrying { job, attempt, .. } => {
                     history.failed_attempts.insert(Arc::clone(job), *attempt);
                 }
-                RunEvent::JobApproved { job, approved, .. } => {
-                    history.decisions.insert(Arc::clone(job), *approved);
+                RunEvent::JobApproved { job, approved, by } => {
+                    let decision = Decision {
+                        approved: *approved,
+                        by: by.clone(),
+                    };
+                    history.decisions.insert(Arc::clone(job), decision);
                 }
                 RunEvent::RunFinished { outcome, .. } => history.finished = Some(*outcome),
                 _ => {}

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::approver::{ApprovalRequest, Approver};
 use super::attempt::attempt;
 use super::error::RunError;
+use super::history::Decision;
 use super::options::Hold;
 use super::recorder::{Receipt, Recorder};
 use super::services::JobControl;
@@ -57,7 +58,7 @@ pub(super) struct RunHost {
     /// Steps that wait for a decision.
     pub(super) holds: Mutex<HashMap<JobId, oneshot::Sender<bool>>>,
     /// Decisions from before this process took the run over.
-    pub(super) decisions: HashMap<JobId, bool>,
+    pub(super) decisions: HashMap<JobId, Decision>,
     pub(super) controls: Controls,
     pub(super) warnings: Mutex<Vec<String>>,
     pub(super) random: AtomicU64,
@@ -172,8 +173,8 @@ impl RunHost {
     }
 
     /// What was decided about a job before this process took the run over.
-    pub(super) fn earlier_decision(&self, job: JobId) -> Option<bool> {
-        self.decisions.get(&job).copied()
+    pub(super) fn earlier_decision(&self, job: JobId) -> Option<&Decision> {
+        self.decisions.get(&job)
     }
 
     /// Asks the approver, if there is one, without waiting for the answer.
@@ -208,12 +209,11 @@ impl RunHost {
             Notice::Held(job) => {
                 let spec = self.plan.job(*job);
                 let (name, prompt) = (Arc::clone(&spec.name), prompt_of(&spec.options.start));
-                if let Some(approved) = self.earlier_decision(*job) {
-                    let by = "an earlier decision".to_owned();
+                if let Some(decision) = self.earlier_decision(*job) {
                     self.request(Command::Decide {
                         job: *job,
-                        approved,
-                        by,
+                        approved: decision.approved,
+                        by: decision.by.clone(),
                     });
                 } else {
                     self.ask(*job, ApprovalRequest::new(self.run, name, prompt));

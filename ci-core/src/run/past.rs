@@ -7,10 +7,11 @@ use std::sync::Arc;
 use super::error::RunError;
 #[cfg(feature = "storage")]
 use super::error::RunErrorKind;
-use super::history::History;
+use super::history::{Decision, History};
 use super::host::RunHost;
 use crate::id::{JobId, RunId};
 use crate::scheduler::{JobEnd, Machine};
+use crate::store::{RequestKind, RunStore};
 use crate::workflow::Plan;
 
 /// What happened to the run before.
@@ -20,14 +21,28 @@ pub(super) enum Past {
     Repeated { of: RunId, history: History },
 }
 
-pub(super) fn decisions(plan: &Plan, past: &Past) -> HashMap<JobId, bool> {
-    let Past::Resumed(history) = past else {
-        return HashMap::new();
+/// What was decided about held jobs before this process took the run over: by its journal, and by what
+/// others left in the store while nobody drove it.
+pub(super) async fn decisions(
+    run: RunId,
+    plan: &Plan,
+    past: &Past,
+    store: Option<&dyn RunStore>,
+) -> Result<HashMap<JobId, Decision>, RunError> {
+    let (Past::Resumed(history), Some(store)) = (past, store) else {
+        return Ok(HashMap::new());
     };
-    let known = history.decisions.iter();
-    known
-        .filter_map(|(name, approved)| Some((plan.find(name)?, *approved)))
-        .collect()
+    let mut known = history.decisions.clone();
+    for record in store.requests(run, 0).await? {
+        if let RequestKind::Approve { job, approved } = record.request.kind {
+            let by = record.request.by;
+            known.insert(job.into(), Decision { approved, by });
+        }
+    }
+    let jobs = known.into_iter();
+    Ok(jobs
+        .filter_map(|(name, decision)| Some((plan.find(&name)?, decision)))
+        .collect())
 }
 
 /// Tells the machine what ended in an earlier life of the run.

@@ -329,10 +329,13 @@ impl StepServices for JobServices {
 
     async fn decide(&self, prompt: Option<&str>) -> Result<bool, StepError> {
         let host = &self.host;
-        if let Some(approved) = host.earlier_decision(self.ticket.job) {
+        let job = Arc::clone(&self.job().name);
+        if let Some(decision) = host.earlier_decision(self.ticket.job) {
+            let (approved, by) = (decision.approved, decision.by.clone());
+            host.recorder
+                .note(RunEvent::JobApproved { job, approved, by });
             return Ok(approved);
         }
-        let job = Arc::clone(&self.job().name);
         let prompt = prompt.map(str::to_owned);
         if host.hold == Hold::Finish && host.approver.is_none() {
             host.recorder.note(RunEvent::JobHeld { job, prompt });

@@ -172,6 +172,7 @@ async fn begin(beginning: Beginning, mut options: RunOptions) -> Result<RunHandl
     }
     let store = options.store.clone();
     let history = history_of(&plan, store.as_deref()).await?;
+    let decisions = decisions(run, &plan, &past, store.as_deref()).await?;
     let (secrets, weak) = secrets(&options.contexts);
     let (commands, inbox) = mpsc::unbounded_channel();
     let last_seq = if let Past::Resumed(history) = &past {
@@ -191,7 +192,7 @@ async fn begin(beginning: Beginning, mut options: RunOptions) -> Result<RunHandl
     let limits = limits(&plan, &spec, &options, &placed, history);
     let host = Arc::new(RunHost {
         run,
-        decisions: decisions(&plan, &past),
+        decisions,
         plan: Arc::clone(&plan),
         project_dir: options
             .project_dir

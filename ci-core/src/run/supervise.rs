@@ -29,6 +29,8 @@ pub(super) struct Limits {
 pub(super) trait Watch {
     /// Ready when the job is stopped from outside.
     async fn stopped(&self) -> Stop;
+    /// Why the job is stopped from outside, if it is. The work may hear of that first, and end.
+    fn reason(&self) -> Option<Stop>;
     /// Tells the work to stop.
     fn tell(&self);
     /// The output whose silence counts, if anything was written to it yet.
@@ -83,6 +85,7 @@ async fn watch_over<T>(
         tokio::select! {
             biased;
             output = poll_fn(|cx| poll_catching(&mut work, cx)) => {
+                let stop = stop.or_else(|| watch.reason());
                 return Watched { output: Some(output), stop };
             }
             why = watch.stopped(), if stop.is_none() => stop = Some(why),

@@ -145,6 +145,10 @@ pub(crate) async fn drive<H: Host>(
     Arc::clone(&drive).turn_and_spawn(Machine::start).await;
     let mut open = true;
     loop {
+        // Before anything ends on hold: it may be decided already.
+        while let Ok(command) = commands.try_recv() {
+            Arc::clone(&drive).obey(command).await;
+        }
         let deadline = match drive.check() {
             Check::Over => break,
             Check::Failed => {

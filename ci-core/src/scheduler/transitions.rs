@@ -144,7 +144,9 @@ impl Machine {
                 }
                 let accepted = edge.accept.contains(kind)
                     || (as_success && edge.accept.contains(OutcomeKind::Success));
-                if accepted && !free {
+                // What is on hold has not ended: nothing that waits for it may decide without it.
+                let on_hold = kind == OutcomeKind::OnHold;
+                if accepted && !free && !on_hold {
                     continue;
                 }
                 if let Some(outcome) = self.verdict(&plan, to, job, accepted, edge.accept) {
@@ -174,11 +176,14 @@ impl Machine {
         if let Some(stop) = self.stopped.filter(|_| !plan.job(job).options.always) {
             return Some(stop.outcome());
         }
+        let kind = self.records[dependency.index()].outcome.kind();
+        if kind == OutcomeKind::OnHold && self.stopped.is_none() {
+            return Some(Outcome::OnHold);
+        }
         if accepted {
             return None;
         }
         let name = &plan.job(dependency).name;
-        let kind = self.records[dependency.index()].outcome.kind();
         let wanted: Vec<_> = accept.iter().map(OutcomeKind::as_str).collect();
         let words = format!(
             "`{name}` ended as {kind}, and this needs {}",

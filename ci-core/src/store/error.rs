@@ -1,5 +1,7 @@
 //! What can go wrong with a run store.
 
+use crate::id::RunId;
+
 /// A run store could not do its work.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -72,5 +74,37 @@ impl StoreError {
     #[must_use]
     pub fn hints(&self) -> &[String] {
         &self.hints
+    }
+
+    /// No run has this id.
+    pub(super) fn no_run(run: RunId) -> Self {
+        let message = format!("the store has no run `{run}`");
+        Self::new(StoreErrorKind::NotFound, message).with_hint("`ci runs` lists those it has")
+    }
+
+    /// A living owner drives the run.
+    pub(super) fn owned(run: RunId) -> Self {
+        let message = format!("another process drives the run `{run}`");
+        Self::new(StoreErrorKind::Owned, message)
+            .with_hint("cancel it first, or wait until it ends")
+    }
+
+    /// An owner that was taken for dead asks for something.
+    pub(super) fn lost() -> Self {
+        let message = "another process took over what this one held";
+        Self::new(StoreErrorKind::Lost, message)
+    }
+
+    /// Somebody who does not drive a run adds to its journal.
+    pub(super) fn not_ours(run: RunId) -> Self {
+        let message = format!("the run `{run}` belongs to another process now");
+        Self::new(StoreErrorKind::Lost, message)
+    }
+
+    /// The same error for another who waits for the same work.
+    pub(super) fn again(&self) -> Self {
+        let mut copy = Self::new(self.kind, crate::error::chain(self));
+        copy.hints.clone_from(&self.hints);
+        copy
     }
 }

@@ -10,6 +10,7 @@ use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::lines::LineCutter;
 use super::{LogKey, LogLine, LogQuery, LogWriter, StoreError, StoreErrorKind};
 use crate::clock::Timestamp;
 use crate::session::{OutputChunk, Stream};
@@ -188,8 +189,7 @@ fn header_of(header: [u8; HEADER]) -> Option<(Stream, Timestamp, usize)> {
 fn read_step(step: &StepFile, lines: &mut Vec<LogLine>) -> Result<(), StoreError> {
     let file = File::open(&step.path).map_err(|error| failed("open", &step.path, error))?;
     let mut reader = BufReader::with_capacity(256 * 1024, file);
-    // For each stream the line that has begun, by its place among the lines.
-    let mut begun: [Option<usize>; 3] = [None; 3];
+    let mut cutter = LineCutter::new(&step.job, step.attempt, step.step);
     let mut bytes = Vec::new();
     loop {
         let mut header = [0; HEADER];
@@ -205,24 +205,7 @@ fn read_step(step: &StepFile, lines: &mut Vec<LogLine>) -> Result<(), StoreError
         if read.map_err(|error| failed("read", &step.path, error))? < length {
             return Ok(());
         }
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let index = *begun[stream as usize].get_or_insert_with(|| {
-                lines.push(LogLine {
-                    job: Arc::clone(&step.job),
-                    attempt: step.attempt,
-                    step: step.step,
-                    stream,
-                    time,
-                    bytes: Vec::new(),
-                });
-                lines.len() - 1
-            });
-            let ended = piece.strip_suffix(b"\n");
-            lines[index].bytes.extend(ended.unwrap_or(piece));
-            if ended.is_some() {
-                begun[stream as usize] = None;
-            }
-        }
+        cutter.add(stream, time, &bytes, lines);
     }
 }
 

@@ -1,8 +1,12 @@
 //! Where runs are kept: journal, resume, history, requests from other processes, leases, logs.
 
+#[cfg(test)]
+mod contract;
 mod error;
+mod lines;
 #[cfg(feature = "sqlite")]
 mod log;
+mod memory;
 mod owner;
 mod record;
 #[cfg(feature = "sqlite")]
@@ -14,6 +18,7 @@ mod sqlite;
 mod store;
 
 pub use error::{StoreError, StoreErrorKind};
+pub use memory::MemoryStore;
 pub use owner::OwnerId;
 pub use record::{
     Lease, LeaseRequest, LogKey, LogLine, LogQuery, NewRun, Request, RequestKind, RequestRecord,

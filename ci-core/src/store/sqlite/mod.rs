@@ -1,5 +1,6 @@
 //! The run store on SQLite (<https://sqlite.org/wal.html>): one file, shared by processes.
 
+mod leases;
 mod queries;
 mod schema;
 mod store;

@@ -14,8 +14,7 @@ use crate::event::{EventRecord, JobResult, RunEvent};
 use crate::id::RunId;
 use crate::outcome::OutcomeKind;
 use crate::store::{
-    Lease, LeaseRequest, NewRun, OwnerId, Request, RequestRecord, RunQuery, RunSummary, StoreError,
-    StoreErrorKind,
+    NewRun, OwnerId, Request, RequestRecord, RunQuery, RunSummary, StoreError, StoreErrorKind,
 };
 
 /// Of how many of its latest successes the usual duration of a job is the median.
@@ -158,9 +157,10 @@ pub(super) fn append(
     let failed = |error| trouble(path, error);
     let seq = i64::try_from(record.seq).unwrap_or(i64::MAX);
     let run = record.run.to_string();
+    let event = json(record)?;
     connection
         .prepare_cached("INSERT INTO journal (run, seq, event) VALUES (?, ?, ?)")
-        .and_then(|mut insert| insert.execute(params![run, seq, json(record).unwrap_or_default()]))
+        .and_then(|mut insert| insert.execute(params![run, seq, event]))
         .map_err(failed)?;
     match &record.event {
         RunEvent::JobFinished {
@@ -181,7 +181,7 @@ pub(super) fn append(
                 allowed: *allowed,
             };
             let spent = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-            let outcome = result.kind().as_str();
+            let (outcome, kept) = (result.kind().as_str(), json(&kept)?);
             connection
                 .prepare_cached(
                     "INSERT OR REPLACE INTO jobs
@@ -189,8 +189,7 @@ pub(super) fn append(
                      SELECT ?1, ?2, workflow, ?3, ?4, ?5, ?6, ?7 FROM runs WHERE id = ?1",
                 )
                 .and_then(|mut insert| {
-                    let result = json(&kept).unwrap_or_default();
-                    insert.execute(params![run, &**job, seq, outcome, spent, result, *reused])
+                    insert.execute(params![run, &**job, seq, outcome, spent, kept, *reused])
                 })
                 .map_err(failed)?;
         }
@@ -398,12 +397,18 @@ pub(super) fn durations(
 }
 
 /// Leaves a request.
-pub(super) fn request(connection: &Connection, request: &Request) -> rusqlite::Result<()> {
-    let text = serde_json::to_string(request).unwrap_or_default();
-    connection.execute(
-        "INSERT INTO requests (run, request) VALUES (?, ?)",
-        params![request.run.to_string(), text],
-    )?;
+pub(super) fn request(
+    connection: &Connection,
+    path: &Path,
+    request: &Request,
+) -> Result<(), StoreError> {
+    let text = json(request)?;
+    connection
+        .execute(
+            "INSERT INTO requests (run, request) VALUES (?, ?)",
+            params![request.run.to_string(), text],
+        )
+        .map_err(|error| trouble(path, error))?;
     Ok(())
 }
 
@@ -434,57 +439,6 @@ pub(super) fn requests(
         })
     })
     .collect()
-}
-
-/// Takes a place in a group, after freeing those of the dead; `None` if it is full.
-pub(super) fn acquire(
-    connection: &Connection,
-    request: &LeaseRequest,
-    now: Timestamp,
-    ttl: Duration,
-) -> rusqlite::Result<Option<Lease>> {
-    let mut select =
-        connection.prepare_cached("SELECT DISTINCT owner FROM leases WHERE pool = ?")?;
-    let holders: Vec<String> = select
-        .query_map([&*request.group], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    for holder in holders {
-        if !lives(connection, &holder, now, ttl)? {
-            connection.execute("DELETE FROM leases WHERE owner = ?", [&holder])?;
-        }
-    }
-    let held: u32 = connection.query_row(
-        "SELECT count(*) FROM leases WHERE pool = ?",
-        [&*request.group],
-        |row| row.get(0),
-    )?;
-    if held >= request.limit {
-        return Ok(None);
-    }
-    connection.execute(
-        "INSERT INTO leases (pool, owner, run, job) VALUES (?, ?, ?, ?)",
-        params![
-            &*request.group,
-            &*request.owner.0,
-            request.run.to_string(),
-            &*request.job
-        ],
-    )?;
-    Ok(Some(Lease {
-        group: Arc::clone(&request.group),
-        fence: u64::try_from(connection.last_insert_rowid()).unwrap_or(0),
-        owner: request.owner.clone(),
-    }))
-}
-
-/// Gives a place back.
-pub(super) fn release(connection: &Connection, lease: &Lease) -> rusqlite::Result<()> {
-    let fence = i64::try_from(lease.fence).unwrap_or(i64::MAX);
-    connection.execute(
-        "DELETE FROM leases WHERE fence = ? AND owner = ?",
-        params![fence, &*lease.owner.0],
-    )?;
-    Ok(())
 }
 
 /// The ended runs, newest first, with when they were made.

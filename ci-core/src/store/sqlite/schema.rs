@@ -63,8 +63,8 @@ const MIGRATIONS: [&str; 1] = ["
     CREATE INDEX leases_by_pool ON leases (pool);
 "];
 
-/// Brings the store at `path` up to date, or says why it cannot be used. Changes nothing then.
-pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+/// The version of the store at `path`, 0 for an empty file, or why it cannot be used. Changes nothing.
+pub(super) fn look(connection: &Connection, path: &Path) -> Result<i32, StoreError> {
     let failed = |error| trouble(path, error);
     let number = |name: &str| {
         connection
@@ -80,7 +80,7 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), St
         return Err(StoreError::new(StoreErrorKind::Damaged, message)
             .with_hint("give another file as the store; nothing was changed"));
     }
-    let known = i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX);
+    let known = latest();
     if version > known {
         let message = format!(
             "the run store `{}` has version {version}, and this program knows up to {known}",
@@ -89,7 +89,18 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), St
         return Err(StoreError::new(StoreErrorKind::Newer, message)
             .with_hint("use the newer program, or give another store; nothing was changed"));
     }
-    if version == known {
+    Ok(version)
+}
+
+fn latest() -> i32 {
+    i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX)
+}
+
+/// Brings the store at `path` up to date.
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let failed = |error| trouble(path, error);
+    let known = latest();
+    if look(connection, path)? == known {
         return Ok(());
     }
     let transaction = connection

@@ -8,9 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::Connection;
 
+use super::leases;
 use super::queries;
-use super::schema::migrate;
-use super::trouble::{trouble, unreadable};
+use super::schema::{look, migrate};
+use super::trouble::{cut_off, read_only, trouble, unreadable};
 use super::writer::Writer;
 use crate::clock::{Clock, Timestamp};
 use crate::event::EventRecord;
@@ -25,6 +26,9 @@ use crate::store::{
 const PATIENCE: Duration = Duration::from_secs(10);
 /// After how long without a heartbeat an owner on another machine counts as dead.
 const TTL: Duration = Duration::from_secs(15);
+/// The fewest bytes of a database that is not empty
+/// (<https://sqlite.org/fileformat2.html#page_size>).
+const SMALLEST_PAGE: u64 = 512;
 
 /// What a committed event survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,6 +47,7 @@ pub enum Durability {
 pub struct SqliteStore {
     shared: Arc<Shared>,
     writer: Writer,
+    clock: Clock,
 }
 
 #[derive(Debug)]
@@ -50,7 +55,6 @@ struct Shared {
     path: PathBuf,
     reader: Mutex<Connection>,
     logs: LogDir,
-    clock: Clock,
     ttl: Duration,
 }
 
@@ -79,23 +83,33 @@ impl SqliteStore {
                 StoreError::new(StoreErrorKind::Other, message).with_source(error)
             })?;
         }
+        let mut logs = path.clone().into_os_string();
+        logs.push(".logs");
+        let logs = PathBuf::from(logs);
+        check_length(&path, &logs)?;
         let mut connection = connect(&path, durability, patience)?;
         migrate(&mut connection, &path)?;
         let reader = connect(&path, durability, patience)?;
-        let mut logs = path.clone().into_os_string();
-        logs.push(".logs");
         let writer = Writer::start(connection, path.clone())?;
         let shared = Shared {
             path,
             reader: Mutex::new(reader),
-            logs: LogDir::new(logs.into()),
-            clock: Clock::system(),
+            logs: LogDir::new(logs),
             ttl: TTL,
         };
         Ok(Self {
             shared: Arc::new(shared),
             writer,
+            clock: Clock::system(),
         })
+    }
+
+    /// Where time comes from: it decides whether an owner on another machine still lives. The
+    /// machine's own clock by default.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// Opens the user's own store: `ci-core/runs.db` in the state directory (`XDG_STATE_HOME`, else
@@ -131,8 +145,18 @@ impl SqliteStore {
         blocking(read).await
     }
 
+    /// Does something on the connection that writes, to make it fail.
+    #[cfg(test)]
+    pub(super) async fn on_writer(&self, act: impl FnOnce(&Connection) + Send + 'static) {
+        let acted = self.writer.work(move |connection| {
+            act(connection);
+            Ok(())
+        });
+        acted.await.expect("the writer works");
+    }
+
     fn now(&self) -> Timestamp {
-        self.shared.clock.wall()
+        self.clock.wall()
     }
 }
 
@@ -146,6 +170,20 @@ async fn blocking<T: Send + 'static>(
         })
 }
 
+/// Finds what SQLite would take for a new database and write over: the rest of a store that is shorter
+/// than the smallest page, or nothing where there are logs of runs.
+fn check_length(path: &Path, logs: &Path) -> Result<(), StoreError> {
+    let Ok(file) = std::fs::metadata(path) else {
+        return Ok(());
+    };
+    let has_logs = || std::fs::read_dir(logs).is_ok_and(|mut dir| dir.next().is_some());
+    match file.len() {
+        0 if file.is_file() && has_logs() => Err(cut_off(path)),
+        1..SMALLEST_PAGE => Err(cut_off(path)),
+        _ => Ok(()),
+    }
+}
+
 fn connect(
     path: &Path,
     durability: Durability,
@@ -154,6 +192,11 @@ fn connect(
     let failed = |error| trouble(path, error);
     let connection = Connection::open(path).map_err(failed)?;
     connection.busy_timeout(patience).map_err(failed)?;
+    // Before anything is changed: the file may be another program's, or no database at all.
+    look(&connection, path)?;
+    if connection.is_readonly("main").map_err(failed)? {
+        return Err(read_only(path));
+    }
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -164,7 +207,6 @@ fn connect(
         Durability::Process => "NORMAL",
         Durability::Power => "FULL",
     };
-    // Also the first look at the file: one that is no database is found out here.
     connection
         .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))
         .and_then(|_| connection.pragma_update(None, "synchronous", synchronous))
@@ -180,7 +222,7 @@ impl RunStore for SqliteStore {
         self.writer
             .work(move |connection| queries::create(connection, &path, &run, &owner, now))
             .await?;
-        self.writer.own(id, Some(owner_again));
+        self.writer.own(id, owner_again);
         Ok(())
     }
 
@@ -190,19 +232,17 @@ impl RunStore for SqliteStore {
             .work(move |connection| {
                 let failed = |error| trouble(&shared.path, error);
                 let old = queries::owner_of(connection, run).map_err(failed)?;
-                let old = old.ok_or_else(|| not_found(run))?;
+                let old = old.ok_or_else(|| StoreError::no_run(run))?;
                 if !old.is_empty() {
                     if queries::lives(connection, &old, now, shared.ttl).map_err(failed)? {
-                        let message = format!("another process drives the run `{run}`");
-                        return Err(StoreError::new(StoreErrorKind::Owned, message)
-                            .with_hint("cancel it first, or wait until it ends"));
+                        return Err(StoreError::owned(run));
                     }
                     queries::disown(connection, &old).map_err(failed)?;
                 }
                 queries::own(connection, run, &new, now).map_err(failed)
             })
             .await?;
-        self.writer.own(run, Some(owner.clone()));
+        self.writer.own(run, owner.clone());
         Ok(())
     }
 
@@ -215,7 +255,7 @@ impl RunStore for SqliteStore {
         self.read(move |connection, shared| {
             let path = &shared.path;
             let (row, spec, facts) =
-                queries::run(connection, path, run)?.ok_or_else(|| not_found(run))?;
+                queries::run(connection, path, run)?.ok_or_else(|| StoreError::no_run(run))?;
             let summary = row.summary(connection, path, now, shared.ttl)?;
             let spec = serde_json::from_str(&spec)
                 .map_err(|error| unreadable(path, "a workflow", error))?;
@@ -255,9 +295,7 @@ impl RunStore for SqliteStore {
     async fn request(&self, request: Request) -> Result<(), StoreError> {
         let path = self.shared.path.clone();
         self.writer
-            .work(move |connection| {
-                queries::request(connection, &request).map_err(|error| trouble(&path, error))
-            })
+            .work(move |connection| queries::request(connection, &path, &request))
             .await
     }
 
@@ -270,8 +308,11 @@ impl RunStore for SqliteStore {
         let (shared, request, now) = (Arc::clone(&self.shared), request.clone(), self.now());
         self.writer
             .work(move |connection| {
-                queries::acquire(connection, &request, now, shared.ttl)
-                    .map_err(|error| trouble(&shared.path, error))
+                let failed = |error| trouble(&shared.path, error);
+                if !leases::knows(connection, &request.owner).map_err(failed)? {
+                    return Err(StoreError::lost());
+                }
+                leases::acquire(connection, &request, now, shared.ttl).map_err(failed)
             })
             .await
     }
@@ -280,7 +321,7 @@ impl RunStore for SqliteStore {
         let (path, lease) = (self.shared.path.clone(), lease.clone());
         self.writer
             .work(move |connection| {
-                queries::release(connection, &lease).map_err(|error| trouble(&path, error))
+                leases::release(connection, &lease).map_err(|error| trouble(&path, error))
             })
             .await
     }
@@ -292,21 +333,23 @@ impl RunStore for SqliteStore {
                 let known = queries::beat(connection, &owner, now, false)
                     .map_err(|error| trouble(&path, error))?;
                 if known {
-                    return Ok(());
+                    Ok(())
+                } else {
+                    Err(StoreError::lost())
                 }
-                let message = "another process took over what this one held";
-                Err(StoreError::new(StoreErrorKind::Lost, message))
             })
             .await
     }
 
     async fn disown(&self, owner: &OwnerId) -> Result<(), StoreError> {
-        let (path, owner) = (self.shared.path.clone(), owner.clone());
+        let (path, gone) = (self.shared.path.clone(), owner.clone());
         self.writer
             .work(move |connection| {
-                queries::disown(connection, &owner.0).map_err(|error| trouble(&path, error))
+                queries::disown(connection, &gone.0).map_err(|error| trouble(&path, error))
             })
-            .await
+            .await?;
+        self.writer.disown(owner.clone());
+        Ok(())
     }
 
     fn log(&self, key: &LogKey) -> Result<Box<dyn LogWriter>, StoreError> {
@@ -344,12 +387,4 @@ impl RunStore for SqliteStore {
         blocking(move || ids.iter().try_for_each(|run| logs.remove(*run))).await?;
         Ok(removed)
     }
-}
-
-fn not_found(run: RunId) -> StoreError {
-    StoreError::new(
-        StoreErrorKind::NotFound,
-        format!("the store has no run `{run}`"),
-    )
-    .with_hint("`ci runs` lists those it has")
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::queries;
@@ -25,8 +25,10 @@ enum Job {
     Append(RunId, Vec<EventRecord>, CommitDone),
     /// Something else, in a transaction of its own. The sender is told how the commit went.
     Work(Work, oneshot::Sender<Result<(), StoreError>>),
-    /// From now on this process drives the run as this owner; `None`: no longer.
-    Own(RunId, Option<OwnerId>),
+    /// From now on this process drives the run as this owner.
+    Own(RunId, OwnerId),
+    /// The owner no longer drives anything.
+    Disown(OwnerId),
 }
 
 /// The writing thread's other end.
@@ -43,6 +45,7 @@ impl Writer {
             connection,
             path,
             owned: HashMap::new(),
+            broken: HashMap::new(),
         };
         let thread = std::thread::Builder::new()
             .name("run-store".to_owned())
@@ -89,8 +92,13 @@ impl Writer {
     }
 
     /// Says as whom this process drives a run.
-    pub(super) fn own(&self, run: RunId, owner: Option<OwnerId>) {
+    pub(super) fn own(&self, run: RunId, owner: OwnerId) {
         self.send(Job::Own(run, owner));
+    }
+
+    /// Says that an owner no longer drives anything.
+    pub(super) fn disown(&self, owner: OwnerId) {
+        self.send(Job::Disown(owner));
     }
 }
 
@@ -113,6 +121,9 @@ struct State {
     path: PathBuf,
     /// The runs that this process drives, and as whom.
     owned: HashMap<RunId, OwnerId>,
+    /// The runs of which an append failed, and why. Nothing more is appended to them until they are
+    /// owned anew: a journal has no gaps.
+    broken: HashMap<RunId, StoreError>,
 }
 
 type Append = (RunId, Vec<EventRecord>, CommitDone);
@@ -129,12 +140,15 @@ impl State {
                         self.append_all(&mut appends);
                         let _ = done.send(self.do_work(work));
                     }
-                    Job::Own(run, Some(owner)) => {
+                    Job::Own(run, owner) => {
+                        self.append_all(&mut appends);
+                        self.broken.remove(&run);
                         self.owned.insert(run, owner);
                     }
-                    Job::Own(run, None) => {
+                    Job::Disown(gone) => {
                         self.append_all(&mut appends);
-                        self.owned.remove(&run);
+                        self.owned.retain(|_, owner| *owner != gone);
+                        self.broken.retain(|run, _| self.owned.contains_key(run));
                     }
                 }
                 if appends.len() < MOST {
@@ -161,39 +175,52 @@ impl State {
             return;
         }
         let batch = std::mem::take(appends);
-        let mut refused: HashMap<RunId, String> = HashMap::new();
+        let mut refused: HashMap<RunId, StoreError> = HashMap::new();
         let result = self.write(&batch, &mut refused);
         for (run, _, done) in batch {
-            done.done(match (&result, refused.get(&run)) {
-                (Err(error), _) => Err(again(error)),
-                (Ok(()), Some(why)) => Err(StoreError::new(StoreErrorKind::Lost, why.clone())),
-                (Ok(()), None) => Ok(()),
+            let error = refused
+                .get(&run)
+                .or_else(|| self.broken.get(&run))
+                .or(result.as_ref().err())
+                .map(StoreError::again);
+            done.done(match error {
+                Some(error) => {
+                    self.break_off(run, &error);
+                    Err(error)
+                }
+                None => Ok(()),
             });
         }
     }
 
+    /// Remembers why the journal of a run that this process drives ends here.
+    fn break_off(&mut self, run: RunId, error: &StoreError) {
+        if self.owned.contains_key(&run) {
+            self.broken.entry(run).or_insert_with(|| error.again());
+        }
+    }
+
     fn write(
-        &mut self,
+        &self,
         batch: &[Append],
-        refused: &mut HashMap<RunId, String>,
+        refused: &mut HashMap<RunId, StoreError>,
     ) -> Result<(), StoreError> {
         let failed = |error| trouble(&self.path, error);
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(failed)?;
+        // The writer has no transaction open here, as `Connection::transaction` would make sure.
+        let transaction =
+            Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)
+                .map_err(failed)?;
         for (run, records, _) in batch {
-            if refused.contains_key(run) {
+            if refused.contains_key(run) || self.broken.contains_key(run) {
                 continue;
             }
             let owner = self.owned.get(run);
-            if let Some(owner) = owner
-                && !queries::is_owner(&transaction, *run, owner).map_err(failed)?
-            {
-                refused.insert(
-                    *run,
-                    format!("the run `{run}` belongs to another process now"),
-                );
+            let ours = match owner {
+                Some(owner) => queries::is_owner(&transaction, *run, owner).map_err(failed)?,
+                None => false,
+            };
+            if !ours {
+                refused.insert(*run, StoreError::not_ours(*run));
                 continue;
             }
             for record in records {
@@ -202,13 +229,4 @@ impl State {
         }
         transaction.commit().map_err(failed)
     }
-}
-
-/// The same error for another who waits for the same transaction.
-fn again(error: &StoreError) -> StoreError {
-    let mut copy = StoreError::new(error.kind(), crate::error::chain(error));
-    for hint in error.hints() {
-        copy = copy.with_hint(hint.clone());
-    }
-    copy
 }

@@ -1,0 +1,416 @@
+//! A run store in memory: for tests, and for programs whose runs need not outlive them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::lines::LineCutter;
+use super::{
+    Commit, Lease, LeaseRequest, LogKey, LogLine, LogQuery, LogWriter, NewRun, OwnerId, Request,
+    RequestRecord, Retention, RunPage, RunQuery, RunStore, RunSummary, StoreError, StoredRun,
+};
+use crate::clock::{Clock, Timestamp};
+use crate::event::{EventRecord, JobResult, RunEvent};
+use crate::id::RunId;
+use crate::outcome::OutcomeKind;
+use crate::session::OutputChunk;
+
+/// After how long without a heartbeat an owner whose process cannot be seen counts as dead.
+const TTL: Duration = Duration::from_secs(15);
+/// Of how many of its latest successes the usual duration of a job is the median.
+const LATEST: usize = 20;
+
+/// Keeps runs for as long as this process lives: "durable" means no more than that. It keeps the same
+/// contract as a store on a disk; runs share it through an `Arc`.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use ci_core::run::RunOptions;
+/// use ci_core::store::MemoryStore;
+///
+/// let store = Arc::new(MemoryStore::new());
+/// let options = RunOptions::new().store(store.clone());
+/// ```
+#[derive(Debug)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+    clock: Clock,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// By id, which is the order in which they were made.
+    runs: BTreeMap<RunId, Kept>,
+    requests: Vec<RequestRecord>,
+    /// The owners that live, and when they last said so.
+    owners: HashMap<OwnerId, Timestamp>,
+    leases: Vec<Lease>,
+    last_fence: u64,
+    last_request: u64,
+    logs: HashMap<LogKey, Arc<Mutex<Vec<OutputChunk>>>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    new: NewRun,
+    owner: Option<OwnerId>,
+    journal: Vec<EventRecord>,
+    /// The jobs that have ended, in the order in which they did, and whether each was reused.
+    jobs: Vec<(JobResult, bool)>,
+    ended: Option<(OutcomeKind, Timestamp)>,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            state: Mutex::default(),
+            clock: Clock::system(),
+        }
+    }
+
+    /// Where time comes from: it decides whether an owner on another machine still lives. The
+    /// machine's own clock by default.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn lives(&self, owner: &OwnerId, now: Timestamp) -> bool {
+        let beat = self.owners.get(owner);
+        beat.is_some_and(|beat| owner.lives().unwrap_or_else(|| now.since(*beat) < TTL))
+    }
+
+    fn run(&mut self, run: RunId) -> Result<&mut Kept, StoreError> {
+        self.runs
+            .get_mut(&run)
+            .ok_or_else(|| StoreError::no_run(run))
+    }
+
+    fn disown(&mut self, gone: &OwnerId) {
+        self.leases.retain(|lease| lease.owner != *gone);
+        self.owners.remove(gone);
+        for kept in self.runs.values_mut() {
+            kept.owner = kept.owner.take().filter(|owner| owner != gone);
+        }
+    }
+
+    fn append(&mut self, run: RunId, records: Vec<EventRecord>) -> Result<(), StoreError> {
+        let owners = &self.owners;
+        let kept = self.runs.get_mut(&run);
+        let ours = |kept: &&mut Kept| kept.owner.as_ref().is_some_and(|o| owners.contains_key(o));
+        let kept = kept.filter(ours).ok_or_else(|| StoreError::not_ours(run))?;
+        for record in records {
+            kept.add(record);
+        }
+        Ok(())
+    }
+
+    fn summary(&self, kept: &Kept, now: Timestamp) -> RunSummary {
+        let facts = &kept.new.facts;
+        RunSummary {
+            id: kept.new.id,
+            workflow: Arc::clone(&kept.new.workflow.name),
+            outcome: kept.ended.map(|(outcome, _)| outcome),
+            active: kept.owner.as_ref().is_some_and(|o| self.lives(o, now)),
+            branch: facts.branch.clone(),
+            revision: facts.revision.clone(),
+            created: kept.new.created,
+            finished: kept.ended.map(|(_, time)| time),
+            rerun_of: kept.new.rerun_of,
+            jobs: kept.jobs.iter().map(|(job, _)| job.clone()).collect(),
+        }
+    }
+}
+
+impl Kept {
+    fn add(&mut self, record: EventRecord) {
+        match &record.event {
+            RunEvent::JobFinished {
+                job,
+                result,
+                attempts,
+                duration,
+                allowed,
+                reused,
+            } => {
+                let ended = JobResult {
+                    name: Arc::clone(job),
+                    outcome: result.kind(),
+                    exit_code: result.exit_code(),
+                    reason: result.reason(),
+                    attempts: *attempts,
+                    duration: *duration,
+                    allowed: *allowed,
+                };
+                self.jobs.retain(|(other, _)| other.name != *job);
+                self.jobs.push((ended, *reused));
+            }
+            RunEvent::RunFinished { outcome, .. } => self.ended = Some((*outcome, record.time)),
+            _ => {}
+        }
+        self.journal.push(record);
+    }
+
+    fn matches(&self, query: &RunQuery) -> bool {
+        let ended = self.ended.map(|(outcome, _)| outcome);
+        let (workflow, branch) = (&self.new.workflow.name, &self.new.facts.branch);
+        query
+            .workflow
+            .as_ref()
+            .is_none_or(|wanted| **wanted == **workflow)
+            && (query.branch.is_none() || query.branch == *branch)
+            && (query.outcome.is_none() || query.outcome == ended)
+    }
+}
+
+#[async_trait]
+impl RunStore for MemoryStore {
+    async fn create(&self, run: NewRun, owner: &OwnerId) -> Result<(), StoreError> {
+        let now = self.clock.wall();
+        let mut state = self.state();
+        let kept = Kept {
+            owner: Some(owner.clone()),
+            journal: Vec::new(),
+            jobs: Vec::new(),
+            ended: None,
+            new: run,
+        };
+        state.runs.insert(kept.new.id, kept);
+        state.owners.insert(owner.clone(), now);
+        Ok(())
+    }
+
+    async fn own(&self, run: RunId, owner: &OwnerId) -> Result<(), StoreError> {
+        let now = self.clock.wall();
+        let mut state = self.state();
+        if let Some(old) = state.run(run)?.owner.clone() {
+            if state.lives(&old, now) {
+                return Err(StoreError::owned(run));
+            }
+            state.disown(&old);
+        }
+        state.owners.insert(owner.clone(), now);
+        let kept = state.run(run)?;
+        kept.owner = Some(owner.clone());
+        kept.ended = None;
+        Ok(())
+    }
+
+    fn append(&self, run: RunId, records: Vec<EventRecord>) -> Commit {
+        let (commit, done) = Commit::pair();
+        done.done(self.state().append(run, records));
+        commit
+    }
+
+    async fn load(&self, run: RunId) -> Result<StoredRun, StoreError> {
+        let now = self.clock.wall();
+        let state = self.state();
+        let kept = state
+            .runs
+            .get(&run)
+            .ok_or_else(|| StoreError::no_run(run))?;
+        Ok(StoredRun::new(
+            state.summary(kept, now),
+            Arc::clone(&kept.new.workflow),
+            kept.new.facts.clone(),
+            kept.journal.clone(),
+        ))
+    }
+
+    async fn runs(&self, query: &RunQuery) -> Result<RunPage, StoreError> {
+        let now = self.clock.wall();
+        let state = self.state();
+        let matching = || state.runs.values().rev().filter(|kept| kept.matches(query));
+        let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let part = matching()
+            .skip(whole(query.offset))
+            .take(query.limit.map_or(usize::MAX, whole));
+        Ok(RunPage {
+            total: matching().count() as u64,
+            runs: part.map(|kept| state.summary(kept, now)).collect(),
+        })
+    }
+
+    async fn durations(&self, workflow: &str) -> Result<HashMap<Arc<str>, Duration>, StoreError> {
+        let state = self.state();
+        let runs = state.runs.values().rev();
+        let mut latest: HashMap<Arc<str>, Vec<Duration>> = HashMap::new();
+        for kept in runs.filter(|kept| *kept.new.workflow.name == *workflow) {
+            for (job, reused) in &kept.jobs {
+                let spent = latest.entry(Arc::clone(&job.name)).or_default();
+                if job.outcome == OutcomeKind::Success && !reused && spent.len() < LATEST {
+                    spent.push(job.duration);
+                }
+            }
+        }
+        let median = |mut spent: Vec<Duration>| {
+            spent.sort_unstable();
+            spent.get(spent.len() / 2).copied()
+        };
+        let usual = latest.into_iter();
+        Ok(usual
+            .filter_map(|(name, spent)| Some((name, median(spent)?)))
+            .collect())
+    }
+
+    async fn request(&self, request: Request) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.last_request += 1;
+        let seq = state.last_request;
+        state.requests.push(RequestRecord { seq, request });
+        Ok(())
+    }
+
+    async fn requests(&self, run: RunId, seq: u64) -> Result<Vec<RequestRecord>, StoreError> {
+        let state = self.state();
+        let later = |record: &&RequestRecord| record.request.run == run && record.seq > seq;
+        Ok(state.requests.iter().filter(later).cloned().collect())
+    }
+
+    async fn acquire(&self, request: &LeaseRequest) -> Result<Option<Lease>, StoreError> {
+        let now = self.clock.wall();
+        let mut state = self.state();
+        if !state.owners.contains_key(&request.owner) {
+            return Err(StoreError::lost());
+        }
+        let holders = state
+            .leases
+            .iter()
+            .filter(|lease| lease.group == request.group);
+        let holders: Vec<OwnerId> = holders.map(|lease| lease.owner.clone()).collect();
+        let dead = holders.iter().filter(|owner| !state.lives(owner, now));
+        let dead: Vec<&OwnerId> = dead.collect();
+        let held = holders.len() - dead.len();
+        for owner in dead {
+            state.disown(owner);
+        }
+        if held >= request.limit as usize {
+            return Ok(None);
+        }
+        state.last_fence += 1;
+        let lease = Lease {
+            group: Arc::clone(&request.group),
+            fence: state.last_fence,
+            owner: request.owner.clone(),
+        };
+        state.leases.push(lease.clone());
+        Ok(Some(lease))
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.state().leases.retain(|held| held != lease);
+        Ok(())
+    }
+
+    async fn heartbeat(&self, owner: &OwnerId) -> Result<(), StoreError> {
+        let now = self.clock.wall();
+        match self.state().owners.get_mut(owner) {
+            Some(beat) => *beat = now,
+            None => return Err(StoreError::lost()),
+        }
+        Ok(())
+    }
+
+    async fn disown(&self, owner: &OwnerId) -> Result<(), StoreError> {
+        self.state().disown(owner);
+        Ok(())
+    }
+
+    fn log(&self, key: &LogKey) -> Result<Box<dyn LogWriter>, StoreError> {
+        let mut state = self.state();
+        let log = state.logs.entry(key.clone()).or_default();
+        Ok(Box::new(MemoryLog(Arc::clone(log))))
+    }
+
+    async fn read_log(&self, query: &LogQuery) -> Result<Vec<LogLine>, StoreError> {
+        Ok(read_log(&self.state().logs, query))
+    }
+
+    async fn prune(&self, retention: &Retention) -> Result<Vec<RunId>, StoreError> {
+        let now = self.clock.wall();
+        let mut state = self.state();
+        let ended = state
+            .runs
+            .values()
+            .rev()
+            .filter(|kept| kept.ended.is_some());
+        let gone = (0_u64..).zip(ended).filter(|(place, kept)| {
+            let age = now.since(kept.new.created);
+            retention.max_age.is_some_and(|most| age > most)
+                || retention.max_runs.is_some_and(|most| *place >= most)
+        });
+        let gone: Vec<RunId> = gone.map(|(_, kept)| kept.new.id).collect();
+        state.runs.retain(|run, _| !gone.contains(run));
+        state.logs.retain(|key, _| !gone.contains(&key.run));
+        state
+            .requests
+            .retain(|kept| !gone.contains(&kept.request.run));
+        Ok(gone)
+    }
+}
+
+type Logs = HashMap<LogKey, Arc<Mutex<Vec<OutputChunk>>>>;
+
+/// The lines that a query asks for: jobs in the order in which they first said something.
+fn read_log(logs: &Logs, query: &LogQuery) -> Vec<LogLine> {
+    let mut first: HashMap<&str, Timestamp> = HashMap::new();
+    let mut last: HashMap<&str, u32> = HashMap::new();
+    let mut steps: Vec<(&LogKey, Vec<OutputChunk>)> = Vec::new();
+    for (key, log) in logs.iter().filter(|(key, _)| key.run == query.run) {
+        if query.job.as_ref().is_none_or(|job| **job == *key.job) {
+            let chunks = log.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let attempt = last.entry(&key.job).or_default();
+            *attempt = (*attempt).max(key.attempt);
+            steps.push((key, chunks));
+        }
+    }
+    steps.retain(|(key, _)| {
+        let attempt = query.attempt.or(last.get(&*key.job).copied());
+        attempt == Some(key.attempt) && query.step.is_none_or(|step| step == key.step)
+    });
+    for (key, chunks) in &steps {
+        let time = chunks
+            .first()
+            .map_or(Timestamp::default(), |chunk| chunk.time);
+        let earliest = first.entry(&key.job).or_insert(time);
+        *earliest = time.min(*earliest);
+    }
+    steps.sort_by_key(|(key, _)| (first.get(&*key.job).copied(), &key.job, key.step));
+    let mut lines = Vec::new();
+    for (key, chunks) in &steps {
+        let mut cutter = LineCutter::new(&key.job, key.attempt, key.step);
+        for chunk in chunks {
+            cutter.add(chunk.stream, chunk.time, &chunk.bytes, &mut lines);
+        }
+    }
+    lines
+}
+
+#[derive(Debug)]
+struct MemoryLog(Arc<Mutex<Vec<OutputChunk>>>);
+
+impl LogWriter for MemoryLog {
+    fn write(&mut self, chunk: &OutputChunk) -> Result<(), StoreError> {
+        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        log.push(chunk.clone());
+        Ok(())
+    }
+}

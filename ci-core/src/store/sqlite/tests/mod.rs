@@ -1,0 +1,9 @@
+//! What only a store in a file can meet: full disks, locks, damage, other versions, permissions.
+
+mod commits;
+mod files;
+mod full;
+mod kit;
+mod locked;
+#[cfg(unix)]
+mod permissions;

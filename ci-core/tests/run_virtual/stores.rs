@@ -1,0 +1,110 @@
+//! Several runs that share a store: one replaces another, and groups hold across them.
+
+use std::sync::Arc;
+
+use ci_core::job::GroupUse;
+use ci_core::outcome::{CancelReason, Outcome, OutcomeKind};
+use ci_core::run::RunOptions;
+use ci_core::store::MemoryStore;
+use ci_core::workflow::RunFacts;
+
+use crate::kit::{Going, Ran, Stage, job, secs, workflow};
+
+/// How often runs look into the store, in seconds.
+const POLL: f64 = 0.5;
+
+fn on_branch(
+    store: &Arc<MemoryStore>,
+    branch: &str,
+) -> impl FnOnce(RunOptions) -> RunOptions + use<> {
+    let (store, facts) = (Arc::clone(store), RunFacts::default().branch(branch));
+    move |options| options.store(store).facts(facts)
+}
+
+async fn build(stage: Stage, store: &Arc<MemoryStore>, branch: &str, supersede: bool) -> Going {
+    let options = on_branch(store, branch);
+    let flow = workflow([job("build"), job("clean").needs("build").always()]);
+    let change = move |all| {
+        let all = options(all);
+        if supersede { all.supersede() } else { all }
+    };
+    stage.takes("build", 100, 0).start_with(flow, change).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_run_of_the_branch_replaces_the_older() {
+    let store = Arc::new(MemoryStore::new());
+    let stage = Stage::new();
+    let clock = stage.clock.clone();
+    let old = build(stage, &store, "main", false).await;
+    let other = build(Stage::beside(&clock), &store, "fix", false).await;
+    old.until(10).await;
+    let new = build(Stage::beside(&clock), &store, "main", true).await;
+    let (old, other, new) = (old.end().await, other.end().await, new.end().await);
+    assert_eq!(old.report.outcome, OutcomeKind::Canceled);
+    let superseded = Outcome::Canceled(CancelReason::Superseded);
+    assert_eq!(old.outcome_of("build"), &superseded);
+    assert!((10.0..=10.0 + POLL).contains(&old.end_of("build")));
+    assert_eq!(old.outcome_of("clean"), &Outcome::Success);
+    assert!(other.report.is_success());
+    assert!(new.report.is_success());
+}
+
+#[tokio::test(start_paused = true)]
+async fn runs_of_a_branch_go_side_by_side_unless_they_are_to_replace() {
+    let store = Arc::new(MemoryStore::new());
+    let stage = Stage::new();
+    let clock = stage.clock.clone();
+    let first = build(stage, &store, "main", false).await;
+    first.until(10).await;
+    let second = build(Stage::beside(&clock), &store, "main", false).await;
+    let (first, second) = (first.end().await, second.end().await);
+    assert!(first.report.is_success() && second.report.is_success());
+    assert_eq!(first.report.duration, secs(100));
+}
+
+/// When a job began and ended, in seconds after the start of the first run.
+fn span(ran: &Ran, name: &str, offset: f64) -> (f64, f64) {
+    (ran.starts(name)[0] + offset, ran.end_of(name) + offset)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mutex_holds_across_runs() {
+    let store = Arc::new(MemoryStore::new());
+    let stage = Stage::new();
+    let clock = stage.clock.clone();
+    let flow = || workflow([job("deploy").group(GroupUse::mutex("production"))]);
+    let first = stage.takes("deploy", 60, 0);
+    let first = first.start_with(flow(), on_branch(&store, "a")).await;
+    first.until(20).await;
+    let second = Stage::beside(&clock).takes("deploy", 60, 0);
+    let second = second.start_with(flow(), on_branch(&store, "b")).await;
+    let (first, second) = (first.end().await, second.end().await);
+    let (one, two) = (span(&first, "deploy", 0.0), span(&second, "deploy", 20.0));
+    assert_eq!(one, (0.0, 60.0));
+    assert!((60.0..=60.0 + POLL).contains(&two.0), "{two:?}");
+    // Waiting is no attempt, and takes no time of the job's.
+    let deploy = second.report.job("deploy").unwrap();
+    assert_eq!((deploy.attempts, deploy.duration), (1, secs(60)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_waits_for_the_group_of_the_workflow() {
+    let store = Arc::new(MemoryStore::new());
+    let stage = Stage::new();
+    let clock = stage.clock.clone();
+    let flow = || workflow([job("a"), job("b").needs("a")]).group(GroupUse::mutex("ci"));
+    let first = stage.takes("a", 30, 0).takes("b", 30, 1);
+    let first = first.start_with(flow(), on_branch(&store, "a")).await;
+    first.until(1).await;
+    let second = Stage::beside(&clock);
+    let second = second.start_with(flow(), on_branch(&store, "b")).await;
+    let (first, second) = (first.end().await, second.end().await);
+    assert_eq!(first.report.outcome, OutcomeKind::Failed);
+    let (begun, _) = span(&second, "a", 1.0);
+    assert!((60.0..=60.0 + POLL).contains(&begun), "{begun}");
+    assert_eq!(
+        second.report.warnings,
+        ["waits for other runs in the group `ci`"]
+    );
+}
