@@ -2,6 +2,11 @@
 //!
 //! The files lie beside the project, in `../shared/corpus`; where they are not there this says so.
 #![cfg(feature = "circleci")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "it is a test that prints figures"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

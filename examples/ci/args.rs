@@ -7,8 +7,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 /// Run CI workflows on this machine, and look at what happened.
 ///
-/// A workflow is a file, or a directory with `.ci/workflow.yml` in it. Runs are kept in a store, so
-/// that a run whose process died can be resumed, and what failed can be run again.
+/// A workflow is a file, or a directory with `.ci/workflow.yml` or a CircleCI configuration in it. Runs
+/// are kept in a store, so that a run whose process died can be resumed, and what failed can be run
+/// again.
 #[derive(Debug, Parser)]
 #[command(name = "ci", version, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -27,6 +28,7 @@ const EXAMPLES: &str = "Examples:
   ci logs last test               what its job `test` printed
   ci rerun last --from-failed     run again what failed
   ci graph --as mermaid           the jobs as a diagram
+  ci explain                      what differs from the vendor's machines
 
 Exit codes: 0 success, 1 the workflow failed, 2 the input was wrong, 3 the engine or an executor
 broke, 130 interrupted.";
@@ -51,7 +53,8 @@ pub(crate) struct Global {
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people.
+    /// For people; YAML where a file is printed.
+    #[value(alias = "yaml")]
     Text,
     /// For programs: one event a line for runs, one document for listings.
     Json,
@@ -77,6 +80,12 @@ pub(crate) enum Command {
     Resume(AgainArgs),
     /// Run again what did not succeed, reusing the rest
     Rerun(RerunArgs),
+    /// Print a CircleCI file as the vendor compiles it
+    Compile(WorkflowArgs),
+    /// Say everything that is wrong with a workflow or a vendor's file
+    Validate(WorkflowArgs),
+    /// Say what is not the same here as on the vendor's machines
+    Explain(WorkflowArgs),
     /// Draw the jobs of a workflow
     Graph(GraphArgs),
     /// List the jobs of a workflow and where each would run
@@ -106,9 +115,25 @@ pub(crate) enum Command {
 /// A workflow and what a run of it is for.
 #[derive(Debug, clap::Args)]
 pub(crate) struct WorkflowArgs {
-    /// A workflow file, or a directory with `.ci/workflow.yml` in it
+    /// A file, or a directory with `.ci/workflow.yml` or `.circleci/config.yml` in it
     #[arg(default_value = ".", value_name = "PATH")]
     pub(crate) path: PathBuf,
+    /// The file to use, where the directory has several
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Only this workflow of the file
+    #[arg(long, value_name = "NAME")]
+    pub(crate) workflow: Option<String>,
+    /// An argument of the pipeline's parameters; may be repeated
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) parameters: Vec<(String, String)>,
+    /// A directory of published orbs, as NAMESPACE/NAME/VERSION/orb.yml; `.circleci/orbs` is one
+    /// anyway
+    #[arg(long, value_name = "DIR")]
+    pub(crate) orbs: Vec<PathBuf>,
+    /// What started the pipeline
+    #[arg(long, value_enum, default_value_t = EventChoice::Push)]
+    pub(crate) event: EventChoice,
     /// The branch the run is for [default: the one checked out]
     #[arg(long)]
     pub(crate) branch: Option<String>,
@@ -127,6 +152,17 @@ pub(crate) struct WorkflowArgs {
     /// The settings file [default: `.ci/settings.yml` of the project]
     #[arg(long, value_name = "FILE")]
     pub(crate) settings: Option<PathBuf>,
+}
+
+/// What starts a pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EventChoice {
+    /// A push.
+    Push,
+    /// A schedule.
+    Schedule,
+    /// Somebody, through an interface.
+    Api,
 }
 
 /// How a run is done.

@@ -6,6 +6,7 @@ mod executors;
 mod failure;
 mod kept;
 mod open;
+mod origin;
 mod output;
 
 use std::process::ExitCode;
@@ -56,6 +57,9 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         Command::Run(args) => commands::run::run(&global, args).await,
         Command::Resume(args) => commands::run::resume(&global, args).await,
         Command::Rerun(args) => commands::run::rerun(&global, args).await,
+        Command::Compile(args) => commands::vendor::compile(&global, &args),
+        Command::Validate(args) => commands::vendor::validate(&global, &args),
+        Command::Explain(args) => commands::vendor::explain(&global, &args),
         Command::Graph(args) => commands::graph::graph(&args),
         Command::List(args) => commands::graph::list(&global, &args),
         Command::Runs(args) => commands::runs::runs(&global, &args).await,

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use ci_core::config::circleci::Skipped;
+use ci_core::config::fidelity::Fidelity;
 use ci_core::id::RunId;
 use ci_core::settings::Settings;
 use ci_core::store::{RunQuery, RunStore};
@@ -11,9 +13,7 @@ use ci_core::workflow::{RunFacts, WorkflowSpec};
 
 use crate::args::WorkflowArgs;
 use crate::failure::{Failure, chain};
-
-/// The names under which a directory's workflow is looked for.
-const WORKFLOW_FILES: [&str; 3] = [".ci/workflow.yml", ".ci/workflow.yaml", ".ci/workflow.json"];
+use crate::origin::{self, Located, Vendor, locate};
 
 /// A workflow with what a run of it is for.
 pub(crate) struct Project {
@@ -21,19 +21,38 @@ pub(crate) struct Project {
     pub(crate) facts: RunFacts,
     pub(crate) settings: Settings,
     pub(crate) dir: PathBuf,
+    /// The jobs of the file that do not run, and why.
+    pub(crate) skipped: Vec<Skipped>,
+    /// What is not the same as on the vendor's machines.
+    pub(crate) fidelity: Fidelity,
 }
 
 /// Reads the workflow, the settings and the facts.
 pub(crate) fn project(args: &WorkflowArgs) -> Result<Project, Failure> {
-    let (file, dir) = locate(&args.path)?;
-    let workflow = WorkflowSpec::from_path(&file).map_err(|error| Failure::input(chain(&error)))?;
+    let Located { file, dir, vendor } = locate(args)?;
     let settings = settings(args.settings.as_deref(), &dir)?;
     let facts = facts(args, &dir)?;
+    let (mut skipped, mut fidelity) = (Vec::new(), Fidelity::default());
+    let workflow = match vendor {
+        None => WorkflowSpec::from_path(&file).map_err(|error| Failure::input(chain(&error)))?,
+        Some(Vendor::CircleCi) => {
+            let options = origin::circleci_options(args, &facts, &dir);
+            let compiled = origin::circleci(&file, &options)?;
+            let lowered = compiled
+                .lower(args.workflow.as_deref(), &options)
+                .map_err(|error| Failure::input(error.to_string()))?;
+            skipped = lowered.skipped;
+            fidelity = lowered.fidelity;
+            lowered.workflow
+        }
+    };
     Ok(Project {
         workflow,
         facts,
         settings,
         dir,
+        skipped,
+        fidelity,
     })
 }
 
@@ -46,34 +65,8 @@ pub(crate) fn settings(file: Option<&Path>, project: &Path) -> Result<Settings, 
     settings.map_err(|error| Failure::input(chain(&error)))
 }
 
-/// The workflow file and the project's directory behind what was typed.
-fn locate(path: &Path) -> Result<(PathBuf, PathBuf), Failure> {
-    let path = std::fs::canonicalize(path)
-        .map_err(|error| Failure::input(format!("`{}`: {error}", path.display())))?;
-    if path.is_dir() {
-        let found = WORKFLOW_FILES
-            .iter()
-            .map(|name| path.join(name))
-            .find(|file| file.is_file());
-        let file = found.ok_or_else(|| {
-            Failure::input(format!("`{}` has no workflow", path.display())).hint(format!(
-                "write one to `{}`; `ci schema workflow` describes it",
-                WORKFLOW_FILES[0]
-            ))
-        })?;
-        return Ok((file, path));
-    }
-    let dir = path.parent().unwrap_or(Path::new("/"));
-    let dir = if dir.file_name().is_some_and(|name| name == ".ci") {
-        dir.parent().unwrap_or(dir)
-    } else {
-        dir
-    };
-    Ok((path.clone(), dir.to_path_buf()))
-}
-
 /// What the run is for: what was typed, else what is checked out.
-fn facts(args: &WorkflowArgs, dir: &Path) -> Result<RunFacts, Failure> {
+pub(crate) fn facts(args: &WorkflowArgs, dir: &Path) -> Result<RunFacts, Failure> {
     // A directory that is no repository is fine: then nothing is known about branches.
     let mut facts = RunFacts::discover(dir).unwrap_or_default();
     if let Some(base) = &args.base {

@@ -8,3 +8,4 @@ pub(crate) mod logs;
 pub(crate) mod requests;
 pub(crate) mod run;
 pub(crate) mod runs;
+pub(crate) mod vendor;

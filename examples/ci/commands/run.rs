@@ -25,6 +25,16 @@ type Places<'a> = (&'a Kept, &'a Arc<SqliteStore>);
 /// Runs a workflow.
 pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
     let project = open::project(&args.workflow)?;
+    if let Some(summary) = project.fidelity.summary()
+        && global.format == Format::Text
+    {
+        output::say(format!("{summary}; `ci explain` lists them"));
+    }
+    for skipped in &project.skipped {
+        if global.format == Format::Text && args.how.verbose {
+            output::say(format!("{} does not run: {}", skipped.name, skipped.why));
+        }
+    }
     let kept = Kept::of(global, &project.settings, &project.dir);
     let store = kept.store()?;
     let workflow = &project.workflow.name;

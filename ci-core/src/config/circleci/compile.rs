@@ -76,13 +76,10 @@ pub struct Compiled {
 pub fn compile(text: &str, file: &str, options: &CompileOptions) -> Result<Compiled, ConfigError> {
     let (mut problems, mut dropped) = (Problems::new(), Vec::new());
     let config = match load(text, file, &mut problems) {
-        Ok(documents) => match documents.into_iter().next() {
-            Some(document) => whole(&document, options, &mut dropped, &mut problems),
-            None => {
-                problems.push(Problem::of_file(file, "the file is empty"));
-                None
-            }
-        },
+        Ok(documents) => {
+            let document = documents.first();
+            document.and_then(|it| whole(it, options, &mut dropped, &mut problems))
+        }
         Err(problem) => {
             problems.push(problem);
             None
@@ -131,32 +128,29 @@ fn whole(
     let pipeline = options.pipeline.values(file, problems);
     let mut compiler = Compiler::new(problems, pipeline, missing);
     let (mut jobs, mut workflows) = (Map::new(), Map::new());
-    match map.get("workflows") {
-        Some(node) => {
-            let Some(declared) = node.as_map() else {
-                let message = format!("`workflows` takes a map, not {}", node.kind());
-                compiler.error(&node.mark, message);
-                return None;
-            };
-            for (name, entry) in declared.entries() {
-                if &**name == "version" {
-                    continue;
-                }
-                if let Some(workflow) = compiler.workflow(&names, name, &entry.node, &mut jobs) {
-                    workflows.insert_at(Arc::clone(name), &entry.key, workflow);
-                } else {
-                    dropped.push(Arc::clone(name));
-                }
+    if let Some(node) = map.get("workflows") {
+        let Some(declared) = node.as_map() else {
+            let message = format!("`workflows` takes a map, not {}", node.kind());
+            compiler.error(&node.mark, message);
+            return None;
+        };
+        for (name, entry) in declared.entries() {
+            if &**name == "version" {
+                continue;
+            }
+            if let Some(workflow) = compiler.workflow(&names, name, &entry.node, &mut jobs) {
+                workflows.insert_at(Arc::clone(name), &entry.key, workflow);
+            } else {
+                dropped.push(Arc::clone(name));
             }
         }
-        None => {
-            let only = Node::seq(vec![Node::text("build", &file.mark)], &file.mark);
-            let mut workflow = Map::new();
-            workflow.insert("jobs", only);
-            let workflow = Node::map(workflow, &file.mark);
-            let only = compiler.workflow(&names, "workflow", &workflow, &mut jobs)?;
-            workflows.insert("workflow", only);
-        }
+    } else {
+        let only = Node::seq(vec![Node::text("build", &file.mark)], &file.mark);
+        let mut workflow = Map::new();
+        workflow.insert("jobs", only);
+        let workflow = Node::map(workflow, &file.mark);
+        let only = compiler.workflow(&names, "workflow", &workflow, &mut jobs)?;
+        workflows.insert("workflow", only);
     }
     workflows.insert("version", Node::new(Value::Int(2), &file.mark));
     let mut out = Map::new();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::compiler::{Call, Compiler};
-use super::namespace::{Found, Kind, Namespace};
+use super::namespace::{Found, Kind, Namespace, lacks_orb_of};
 use super::parameters::declared;
 use super::scope::{Arg, Args};
 use crate::config::problem::Problem;
@@ -132,7 +132,7 @@ impl Compiler<'_> {
 
     /// Says that a name is not known, with the one that may have been meant.
     pub(super) fn unknown(&mut self, names: &Arc<Namespace>, kind: Kind, name: &str, mark: &Mark) {
-        if names.lacks_orb_of(name, &self.missing) {
+        if lacks_orb_of(name, &self.missing) {
             return;
         }
         let message = format!("there is no {} `{name}`", kind.word());

@@ -130,9 +130,16 @@ fn lower(
     for entry in this.entries.iter().filter(|entry| entry.skipped.is_none()) {
         *this.seen.entry(entry.name).or_default() += 1;
     }
+    let mut running: Vec<&str> = Vec::new();
+    for entry in this.entries.iter().filter(|entry| entry.skipped.is_none()) {
+        if running.last() != Some(&&**entry.workflow) {
+            running.push(entry.workflow);
+        }
+    }
+    let name = only.map_or_else(|| running.join(", "), str::to_owned);
     let (jobs, skipped) = this.all();
     let workflow = WorkflowSpec {
-        name: only.map_or_else(|| names.join(", "), str::to_owned).into(),
+        name: name.into(),
         jobs: Arc::new(jobs),
         ..WorkflowSpec::default()
     };

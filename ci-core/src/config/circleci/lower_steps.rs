@@ -83,18 +83,21 @@ impl Lowering<'_> {
             "run" | "deploy" => self.run(given, mark)?,
             "checkout" => self.checkout(given),
             "save_cache" => {
-                let mut spec = SaveCacheSpec::default();
-                spec.key = self.text(given, "key", mark)?;
-                spec.paths = texts(given.get("paths"));
+                let spec = SaveCacheSpec {
+                    key: self.text(given, "key", mark)?,
+                    paths: texts(given.get("paths")),
+                };
                 let mut step = StepSpec::new(Action::SaveCache(spec)).name("Saving Cache");
                 step.when = self.when(given);
                 step
             }
             "restore_cache" => {
-                let mut spec = RestoreCacheSpec::default();
-                spec.keys = texts(given.get("key"));
-                spec.keys.extend(texts(given.get("keys")));
-                spec.lookup = CacheLookup::NewestByPrefix;
+                let mut keys = texts(given.get("key"));
+                keys.extend(texts(given.get("keys")));
+                let spec = RestoreCacheSpec {
+                    keys,
+                    lookup: CacheLookup::NewestByPrefix,
+                };
                 if spec.keys.is_empty() {
                     self.problems.push(Problem::error(
                         mark,
@@ -118,14 +121,17 @@ impl Lowering<'_> {
                 step
             }
             "persist_to_workspace" => {
-                let mut spec = WorkspaceSpec::default();
-                spec.root = self.text(given, "root", mark)?;
-                spec.paths = texts(given.get("paths"));
+                let spec = WorkspaceSpec {
+                    root: self.text(given, "root", mark)?,
+                    paths: texts(given.get("paths")),
+                };
                 StepSpec::new(Action::PersistWorkspace(spec)).name("Persisting to Workspace")
             }
             "attach_workspace" => {
-                let mut spec = WorkspaceSpec::default();
-                spec.root = self.text(given, "at", mark)?;
+                let spec = WorkspaceSpec {
+                    root: self.text(given, "at", mark)?,
+                    paths: Vec::new(),
+                };
                 StepSpec::new(Action::AttachWorkspace(spec)).name("Attaching Workspace")
             }
             other => {
@@ -179,11 +185,11 @@ impl Lowering<'_> {
     }
 
     fn checkout(&mut self, given: &Map) -> StepSpec {
-        let mut spec = CheckoutSpec::default();
-        spec.path = given
-            .get("path")
-            .and_then(Node::scalar)
-            .map(Cow::into_owned);
+        let path = given.get("path").and_then(Node::scalar);
+        let spec = CheckoutSpec {
+            path: path.map(Cow::into_owned),
+            ..CheckoutSpec::default()
+        };
         if let Some(entry) = given.entry("method") {
             let why = "the whole history is brought, from the repository on this machine";
             self.fidelity.approximated(&entry.key, "method", why);
@@ -192,11 +198,12 @@ impl Lowering<'_> {
     }
 
     fn paths(&mut self, given: &Map, mark: &Mark) -> Option<PathsSpec> {
-        let mut spec = PathsSpec::default();
-        spec.paths = vec![self.text(given, "path", mark)?];
         let destination = given.get("destination").and_then(Node::scalar);
-        spec.destination = destination.map(Cow::into_owned);
-        Some(spec)
+        Some(PathsSpec {
+            paths: vec![self.text(given, "path", mark)?],
+            exclude: Vec::new(),
+            destination: destination.map(Cow::into_owned),
+        })
     }
 
     fn text(&mut self, given: &Map, key: &str, mark: &Mark) -> Option<String> {

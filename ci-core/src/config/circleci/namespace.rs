@@ -69,11 +69,10 @@ impl Namespace {
         let all: Vec<String> = own.chain(in_orbs).collect();
         closest(name, all.iter().map(String::as_str)).map(str::to_owned)
     }
+}
 
-    /// Whether `name` is one of an orb that this file does not have at hand: then the problem has been
-    /// told already.
-    pub(super) fn lacks_orb_of(&self, name: &str, missing: &[Arc<str>]) -> bool {
-        name.split_once('/')
-            .is_some_and(|(orb, _)| missing.iter().any(|it| **it == *orb))
-    }
+/// Whether `name` is one of an orb that is not at hand: then the problem has been told already.
+pub(super) fn lacks_orb_of(name: &str, missing: &[Arc<str>]) -> bool {
+    name.split_once('/')
+        .is_some_and(|(orb, _)| missing.iter().any(|it| **it == *orb))
 }

@@ -105,16 +105,13 @@ impl<'a> OrbLoader<'a> {
     ) -> Arc<Namespace> {
         let part = |key: &str, problems: &mut Problems| match file.get(key) {
             None => Map::new(),
-            Some(node) => match node.as_map() {
-                Some(map) => map.clone(),
-                None => {
-                    if !node.is_null() {
-                        let message = format!("`{key}` takes a map, not {}", node.kind());
-                        problems.push(Problem::error(&node.mark, message));
-                    }
-                    Map::new()
+            Some(node) => {
+                if node.as_map().is_none() && !node.is_null() {
+                    let message = format!("`{key}` takes a map, not {}", node.kind());
+                    problems.push(Problem::error(&node.mark, message));
                 }
-            },
+                node.as_map().cloned().unwrap_or_default()
+            }
         };
         let mut namespace = Namespace {
             commands: part("commands", problems),

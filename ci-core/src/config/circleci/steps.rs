@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::compiler::{Call, Compiler};
 use super::logic::Place;
-use super::namespace::{Kind, Namespace};
+use super::namespace::{Kind, Namespace, lacks_orb_of};
 use super::parameters::declared;
 use super::scope::{Arg, Args};
 use crate::config::problem::Problem;
@@ -184,7 +184,7 @@ impl Compiler<'_> {
             return;
         }
         if !BUILTIN.contains(&key) {
-            if !names.lacks_orb_of(key, &self.missing) {
+            if !lacks_orb_of(key, &self.missing) {
                 let meant = names.meant(Kind::Command, key);
                 let meant = meant.as_deref().or_else(|| closest(key, BUILTIN));
                 let message = format!("there is no step or command `{key}`");

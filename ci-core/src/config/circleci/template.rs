@@ -1,6 +1,8 @@
 //! `<< … >>` in text: Mustache with other delimiters (<https://mustache.github.io/mustache.5.html>),
 //! of which variables and sections are used.
 
+use std::sync::Arc;
+
 use crate::config::yaml::{Map, Mark, Node, Value};
 
 use super::value::truthy;
@@ -55,7 +57,7 @@ fn fill_in(
                     let key = key.scalar().unwrap_or_default().into_owned();
                     filled.insert_at(key, &entry.key, value);
                 } else {
-                    filled.insert_at(key.clone(), &entry.key, value);
+                    filled.insert_at(Arc::clone(key), &entry.key, value);
                 }
             }
             Node::map(filled, &node.mark)

@@ -191,7 +191,7 @@ impl Compiler<'_> {
             }
         };
         let alias = node.get("alias").and_then(Node::scalar);
-        let base: Arc<str> = alias.map_or_else(|| reference.into(), |alias| alias.into());
+        let base: Arc<str> = alias.map_or_else(|| reference.into(), Into::into);
         for combination in combinations {
             let name = match given.get("name") {
                 Some(name) => self.fill(name, None, Some(&combination)),
@@ -290,13 +290,13 @@ impl Compiler<'_> {
                     Some((name, status)) => (Arc::clone(name), Some(status)),
                     None => continue,
                 },
-                _ => match item.scalar() {
-                    Some(name) => (name.into(), None),
-                    None => {
+                _ => {
+                    let Some(name) = item.scalar() else {
                         self.error(&item.mark, "`requires` lists names of jobs");
                         continue;
-                    }
-                },
+                    };
+                    (name.into(), None)
+                }
             };
             let Some(finals) = known.get(&name) else {
                 let message = format!("`requires` names `{name}`, which is no job of the workflow");
