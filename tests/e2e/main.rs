@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod circleci;
 mod commands;
 mod crash;
 mod faults;

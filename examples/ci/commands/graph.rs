@@ -1,6 +1,9 @@
 //! `ci graph`, `ci list` and `ci schema`: what a workflow is, without running it.
 
+use std::sync::Arc;
+
 use ci_core::graph::render;
+use ci_core::job::{AllowFailure, JobSpec, Start};
 use ci_core::settings::Settings;
 use ci_core::workflow::WorkflowSpec;
 use serde_json::json;
@@ -24,53 +27,69 @@ pub(crate) fn graph(args: &GraphArgs) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Lists the jobs and where each would run.
+/// Lists the jobs, where each would run, and why others would not.
 pub(crate) fn list(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> {
     let project = open::project(args)?;
     let (workflow, notes) = project.settings.apply(project.workflow);
     let plan = workflow
         .plan(&project.facts)
         .map_err(|error| Failure::input(error.to_string()))?;
-    let mut rows = Vec::new();
-    let mut problems = Vec::new();
-    for id in plan.dag.jobs() {
+    for note in &notes {
+        output::say(note.to_string());
+    }
+    let (mut listed, mut problems) = (Vec::new(), Vec::new());
+    for id in plan.dag.jobs().filter(|id| !plan.skipped.contains_key(id)) {
         let job = plan.job(id);
-        let needs: Vec<&str> = job.needs.iter().map(|need| &*need.job).collect();
-        let place = match project.settings.place(job) {
+        let executor = match project.settings.place(job) {
             Ok(place) => place.executor,
             Err(error) => {
                 problems.push(error.to_string());
                 "?".to_owned()
             }
         };
-        rows.push((
-            job.name.to_string(),
-            needs.join(", "),
-            place,
-            plan.skipped.get(&id).cloned(),
-        ));
+        listed.push((job, executor));
     }
-    for note in &notes {
-        output::say(note.to_string());
-    }
+    let out = plan
+        .skipped
+        .iter()
+        .map(|(id, why)| (&plan.job(*id).name, &**why));
+    let filtered = project.skipped.iter().map(|job| (&job.name, &*job.why));
+    let skipped: Vec<(&Arc<str>, &str)> = filtered.chain(out).collect();
     if global.format == Format::Json {
-        let data: Vec<_> = rows
+        let why = if listed.is_empty() {
+            "no job runs"
+        } else {
+            "it is asked for"
+        };
+        let jobs: Vec<_> = listed
             .iter()
-            .map(|(name, needs, place, skipped)| {
-                json!({ "name": name, "needs": needs, "executor": place, "skipped": skipped })
-            })
+            .map(|(job, executor)| document(job, executor))
             .collect();
-        output::json(&json!({ "total": data.len(), "data": data }))?;
+        let skipped: Vec<_> = skipped
+            .iter()
+            .map(|(name, why)| json!({ "name": name, "why": why }))
+            .collect();
+        output::json(&json!({ "workflows": [{
+            "name": workflow.name,
+            "runs": !jobs.is_empty(),
+            "why": why,
+            "jobs": jobs,
+            "skipped": skipped,
+        }] }))?;
     } else {
-        let mut table = vec![vec![
-            "JOB".into(),
-            "EXECUTOR".into(),
-            "NEEDS".into(),
-            String::new(),
-        ]];
-        table.extend(rows.into_iter().map(|(name, needs, place, skipped)| {
-            let skipped = skipped.map_or_else(String::new, |why| format!("skipped: {why}"));
-            vec![name, place, needs, skipped]
+        let mut table = vec![["JOB", "EXECUTOR", "NEEDS", ""].map(str::to_owned).to_vec()];
+        table.extend(listed.iter().map(|(job, executor)| {
+            let needs: Vec<&str> = job.needs.iter().map(|need| &*need.job).collect();
+            vec![
+                job.name.to_string(),
+                executor.clone(),
+                needs.join(", "),
+                String::new(),
+            ]
+        }));
+        table.extend(skipped.iter().map(|(name, why)| {
+            let why = format!("skipped: {why}");
+            vec![name.to_string(), String::new(), String::new(), why]
         }));
         output::print(&output::table(&table))?;
     }
@@ -79,6 +98,25 @@ pub(crate) fn list(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> 
     } else {
         Err(Failure::input(problems.join("\n")))
     }
+}
+
+/// A job of a listing.
+fn document(job: &JobSpec, executor: &str) -> serde_json::Value {
+    let needs: Vec<&str> = job.needs.iter().map(|need| &*need.job).collect();
+    let when = match (&job.options.start, job.options.always) {
+        (Start::Manual { .. }, _) => "manual",
+        (Start::Delayed(_), _) => "delayed",
+        (_, true) => "always",
+        _ => "on_success",
+    };
+    json!({
+        "name": job.name,
+        "stage": job.options.stage,
+        "needs": needs,
+        "when": when,
+        "allow_failure": job.options.allow_failure != AllowFailure::Never,
+        "executor": executor,
+    })
 }
 
 /// Prints a JSON schema.

@@ -8,7 +8,7 @@ use super::lines::LineCutter;
 use super::tail::Tail;
 use super::{ConsoleOptions, Verbosity};
 use crate::event::terminal::{Paint, Tone, bytes, columns, fit, mark, one_line, precise};
-use crate::event::{EventRecord, FailedOutput, JobInfo, JobResult, RunEvent, StoredKind, Summary};
+use crate::event::{EventRecord, FailedOutput, JobInfo, JobResult, RunEvent, Summary};
 use crate::id::RunId;
 use crate::outcome::{Outcome, OutcomeKind};
 use crate::session::Stream;
@@ -153,20 +153,6 @@ impl Transcript {
             RunEvent::StepStarted {
                 job, step, name, ..
             } => self.step_started(job, *step, name),
-            RunEvent::Stored {
-                job,
-                kind,
-                name,
-                bytes: size,
-                ..
-            } if self.streams => {
-                let name = one_line(name);
-                let text = match kind {
-                    StoredKind::CacheMissed => format!("no cache for {name}"),
-                    kind => format!("{} {name} ({})", stored(*kind), bytes(*size)),
-                };
-                self.say(job, &text);
-            }
             RunEvent::StepFinished {
                 job,
                 step,
@@ -473,16 +459,4 @@ fn ended(
     };
     let (sign, kind) = (paint.tone(tone, sign), paint.tone(tone, kind));
     format!("{sign} {kind}{time}{reason}{note}")
-}
-
-fn stored(kind: StoredKind) -> &'static str {
-    match kind {
-        StoredKind::CacheSaved => "saved cache",
-        StoredKind::CacheRestored => "restored cache",
-        StoredKind::CacheMissed => "missed cache",
-        StoredKind::Workspace => "stored workspace layer",
-        StoredKind::Artifact => "stored artifact",
-        StoredKind::TestResults => "stored test results",
-        StoredKind::Coverage => "stored coverage",
-    }
 }

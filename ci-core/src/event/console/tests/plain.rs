@@ -89,7 +89,6 @@ fn plain_lines() {
     lint   | checking
     test   | collected 2 items
     lint   | 100%
-    lint   | stored artifact out/report.txt (2.0 kB)
     lint   | ✓ success in 2.0s
     deploy | ‖ held: ship it?
     deploy |   ci approve 0193f2a4-7c1e-7000-8000-000000000000 deploy
@@ -144,7 +143,6 @@ fn every_event_when_verbose() {
     lint  | ▸ step 1/2: cargo clippy
     lint  | warning: unused variable
     … 65.5 kB of output are only in the log
-    lint  | stored artifact target/clippy.txt (2.0 kB)
     lint  | ✗ cargo clippy: failed (exit code 1) in 1.1s
     lint  | ↻ attempt 1 failed (exit code 1); the next in 2.0s
     lint  | ✗ failed in 1.3s after 2 attempts: exit code 1
