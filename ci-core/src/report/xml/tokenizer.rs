@@ -64,6 +64,11 @@ impl<'a> Piece<'a> {
         self.text.get(self.position..).unwrap_or_default()
     }
 
+    /// The rest as bytes, for scans that may stop within a character.
+    fn bytes(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.position..).unwrap_or_default()
+    }
+
     fn slice(&self, start: usize, end: usize) -> &'a str {
         self.text.get(start..end).unwrap_or_default()
     }
@@ -361,7 +366,7 @@ impl Tokenizer {
     }
 
     fn comment(&mut self, piece: &mut Piece<'_>, dashes: u8) {
-        let rest = piece.rest().as_bytes();
+        let rest = piece.bytes();
         let Some(&byte) = rest.first() else { return };
         if dashes == 0 {
             let length = memchr::memchr(b'-', rest).map_or(rest.len(), |at| at + 1);
@@ -379,7 +384,7 @@ impl Tokenizer {
     }
 
     fn instruction(&mut self, piece: &mut Piece<'_>, mark: bool) {
-        let rest = piece.rest().as_bytes();
+        let rest = piece.bytes();
         if mark && rest.first() == Some(&b'>') {
             piece.position += 1;
             self.mode = Mode::Text;
@@ -391,7 +396,7 @@ impl Tokenizer {
     }
 
     fn doctype(&mut self, piece: &mut Piece<'_>, mut doctype: Doctype) {
-        for &byte in piece.rest().as_bytes() {
+        for &byte in piece.bytes() {
             piece.position += 1;
             if doctype.ends(byte) {
                 self.mode = Mode::Text;
@@ -402,7 +407,7 @@ impl Tokenizer {
     }
 
     fn declaration(&mut self, piece: &mut Piece<'_>) {
-        let rest = piece.rest().as_bytes();
+        let rest = piece.bytes();
         match memchr::memchr(b'>', rest) {
             Some(at) => {
                 piece.position += at + 1;
@@ -444,7 +449,7 @@ impl Tokenizer {
 
     /// After an `&` in an earlier piece.
     fn reference<S: Sink>(&mut self, piece: &mut Piece<'_>, sink: &mut S) {
-        let Some(&byte) = piece.rest().as_bytes().first() else { return };
+        let Some(&byte) = piece.bytes().first() else { return };
         let at = Mark::new(self.began.0, self.began.1, &[]);
         let length = self.carry.len() - 1;
         if reference::is_inside(byte) && length < reference::LONGEST {
