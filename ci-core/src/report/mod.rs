@@ -7,6 +7,7 @@
 //!
 //! | Module | What it is |
 //! |---|---|
+//! | [`tests`] | test results: JUnit in all its dialects and the formats beside it |
 //! | [`input`] | bytes to text: gzip, encodings |
 //! | [`xml`] | the tokenizer below every XML format |
 
@@ -14,6 +15,7 @@ mod diagnostic;
 mod encoding;
 mod gzip;
 pub mod input;
+pub mod tests;
 pub mod xml;
 
 pub use diagnostic::{Diagnostic, DiagnosticKind};

@@ -16,7 +16,10 @@ pub(super) struct Span {
 
 /// What was odd about a tag.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a finding of its own")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a finding of its own"
+)]
 pub(super) struct Findings {
     pub(super) duplicate: bool,
     pub(super) less_than: bool,
@@ -42,11 +45,27 @@ enum At {
     Element,
     Between,
     Slash,
-    Name { start: usize },
-    Named { name: (usize, usize) },
-    Equals { name: (usize, usize) },
-    Quoted { name: (usize, usize), start: usize, quote: u8, references: bool },
-    Bare { name: (usize, usize), start: usize, references: bool, slash: bool },
+    Name {
+        start: usize,
+    },
+    Named {
+        name: (usize, usize),
+    },
+    Equals {
+        name: (usize, usize),
+    },
+    Quoted {
+        name: (usize, usize),
+        start: usize,
+        quote: u8,
+        references: bool,
+    },
+    Bare {
+        name: (usize, usize),
+        start: usize,
+        references: bool,
+        slash: bool,
+    },
 }
 
 /// The scan of one start tag.
@@ -109,16 +128,28 @@ impl Scan {
             match self.at {
                 At::Between => match byte {
                     b' ' | b'\n' | b'\t' | b'\r' => self.position += 1,
-                    b'>' => return Step::Done { end: self.position + 1, empty: false },
+                    b'>' => {
+                        return Step::Done {
+                            end: self.position + 1,
+                            empty: false,
+                        };
+                    }
                     b'/' => {
                         self.at = At::Slash;
                         self.position += 1;
                     }
                     b'<' => {
                         self.findings.unclosed = true;
-                        return Step::Done { end: self.position, empty: false };
+                        return Step::Done {
+                            end: self.position,
+                            empty: false,
+                        };
                     }
-                    _ => self.at = At::Name { start: self.position },
+                    _ => {
+                        self.at = At::Name {
+                            start: self.position,
+                        }
+                    }
                 },
                 At::Element => {
                     self.skip(bytes, ends_element);
@@ -130,7 +161,10 @@ impl Scan {
                 }
                 At::Slash => {
                     if byte == b'>' {
-                        return Step::Done { end: self.position + 1, empty: true };
+                        return Step::Done {
+                            end: self.position + 1,
+                            empty: true,
+                        };
                     }
                     self.findings.stray = true;
                     self.at = At::Between;
@@ -144,10 +178,20 @@ impl Scan {
                 }
                 At::Named { name } => self.after_name(tag, name, byte),
                 At::Equals { name } => self.after_equals(tag, name, byte),
-                At::Quoted { name, start, quote, references } => {
+                At::Quoted {
+                    name,
+                    start,
+                    quote,
+                    references,
+                } => {
                     self.quoted(tag, name, start, quote, references);
                 }
-                At::Bare { name, start, references, slash } => {
+                At::Bare {
+                    name,
+                    start,
+                    references,
+                    slash,
+                } => {
                     if let Some(step) = self.bare(tag, name, start, references, slash, byte) {
                         return step;
                     }
@@ -185,7 +229,12 @@ impl Scan {
             b'"' | b'\'' => {
                 self.position += 1;
                 let start = self.position;
-                self.at = At::Quoted { name, start, quote: byte, references: false };
+                self.at = At::Quoted {
+                    name,
+                    start,
+                    quote: byte,
+                    references: false,
+                };
             }
             b'>' | b'<' => {
                 self.findings.not_quoted = true;
@@ -196,7 +245,12 @@ impl Scan {
             _ => {
                 self.findings.not_quoted = true;
                 let start = self.position;
-                self.at = At::Bare { name, start, references: false, slash: false };
+                self.at = At::Bare {
+                    name,
+                    start,
+                    references: false,
+                    slash: false,
+                };
             }
         }
     }
@@ -231,7 +285,12 @@ impl Scan {
             references |= byte == b'&';
             self.findings.less_than |= byte == b'<';
         }
-        self.at = At::Quoted { name, start, quote, references };
+        self.at = At::Quoted {
+            name,
+            start,
+            quote,
+            references,
+        };
     }
 
     fn bare(
@@ -246,7 +305,10 @@ impl Scan {
         match byte {
             b'>' if slash => {
                 self.push(tag, name, start..self.position - 1, references);
-                return Some(Step::Done { end: self.position + 1, empty: true });
+                return Some(Step::Done {
+                    end: self.position + 1,
+                    empty: true,
+                });
             }
             b'>' | b'<' | b' ' | b'\n' | b'\t' | b'\r' => {
                 self.push(tag, name, start..self.position, references);
@@ -254,7 +316,12 @@ impl Scan {
             }
             _ => {
                 let references = references || byte == b'&';
-                self.at = At::Bare { name, start, references, slash: byte == b'/' };
+                self.at = At::Bare {
+                    name,
+                    start,
+                    references,
+                    slash: byte == b'/',
+                };
                 self.position += 1;
             }
         }
@@ -276,7 +343,10 @@ impl Scan {
         let text = tag.get(name.clone()).unwrap_or_default();
         let bit = sort(text);
         if self.seen & bit != 0
-            && self.spans.iter().any(|span| tag.get(span.name.clone()) == Some(text))
+            && self
+                .spans
+                .iter()
+                .any(|span| tag.get(span.name.clone()) == Some(text))
         {
             self.findings.duplicate = true;
             return;
@@ -286,7 +356,11 @@ impl Scan {
         self.findings.long_value |= end < value.end;
         self.weight += name.len() + (end - value.start);
         self.kept = end.max(name.end);
-        self.spans.push(Span { name, value: value.start..end, decoded: references });
+        self.spans.push(Span {
+            name,
+            value: value.start..end,
+            decoded: references,
+        });
     }
 
     /// Drops from a tag that was scanned to its end what no later step looks at, so that a tag of any
@@ -337,7 +411,10 @@ fn ends_element(byte: u8) -> bool {
 }
 
 fn ends_name(byte: u8) -> bool {
-    matches!(byte, b'=' | b' ' | b'>' | b'/' | b'<' | b'\n' | b'\t' | b'\r')
+    matches!(
+        byte,
+        b'=' | b' ' | b'>' | b'/' | b'<' | b'\n' | b'\t' | b'\r'
+    )
 }
 
 /// One of 64 bits for a name, by its length and its ends.
@@ -350,5 +427,9 @@ fn sort(name: &str) -> u64 {
 
 /// The end of what is kept of `start..end`: at most `most` bytes, and no half of a character.
 fn boundary(text: &str, start: usize, end: usize, most: usize) -> usize {
-    if end - start <= most { end } else { text.floor_char_boundary(start + most).max(start) }
+    if end - start <= most {
+        end
+    } else {
+        text.floor_char_boundary(start + most).max(start)
+    }
 }

@@ -44,7 +44,10 @@ pub enum Event<'a> {
 pub fn tokenize(bytes: &[u8], each: impl FnMut(Event<'_>)) -> Vec<Diagnostic> {
     let mut whole = Whole {
         tokenizer: Tokenizer::new(),
-        sink: Calls { each, diagnostics: Vec::new() },
+        sink: Calls {
+            each,
+            diagnostics: Vec::new(),
+        },
     };
     let mut input = Input::new();
     input.feed(bytes, &mut whole);

@@ -41,7 +41,10 @@ impl<'a> Tag<'a> {
 
     /// The attributes in the order of the text, without declarations of namespaces.
     pub fn attributes(&self) -> Attributes<'a> {
-        Attributes { tag: *self, next: 0 }
+        Attributes {
+            tag: *self,
+            next: 0,
+        }
     }
 
     /// The value of an attribute: that of exactly this name, else of this name after a prefix.
@@ -106,7 +109,10 @@ impl<'a> Iterator for Attributes<'a> {
             if name == "xmlns" || name.starts_with("xmlns:") {
                 continue;
             }
-            return Some(Attribute { name, value: self.tag.text(&span.value, span.decoded) });
+            return Some(Attribute {
+                name,
+                value: self.tag.text(&span.value, span.decoded),
+            });
         }
     }
 }

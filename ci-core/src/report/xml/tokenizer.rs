@@ -66,7 +66,10 @@ impl<'a> Piece<'a> {
 
     /// The rest as bytes, for scans that may stop within a character.
     fn bytes(&self) -> &'a [u8] {
-        self.text.as_bytes().get(self.position..).unwrap_or_default()
+        self.text
+            .as_bytes()
+            .get(self.position..)
+            .unwrap_or_default()
     }
 
     fn slice(&self, start: usize, end: usize) -> &'a str {
@@ -106,7 +109,11 @@ impl Tokenizer {
         if self.control.is_none() {
             self.control = self.first_control(text);
         }
-        let mut piece = Piece { text, position: 0, counted: 0 };
+        let mut piece = Piece {
+            text,
+            position: 0,
+            counted: 0,
+        };
         while piece.position < text.len() {
             match self.mode {
                 Mode::Text => self.text(&mut piece, sink),
@@ -174,7 +181,9 @@ impl Tokenizer {
     fn text<S: Sink>(&mut self, piece: &mut Piece<'_>, sink: &mut S) {
         let start = self.skip_line_feed(piece);
         let bytes = piece.text.as_bytes();
-        let Some(rest) = bytes.get(start..).filter(|rest| !rest.is_empty()) else { return };
+        let Some(rest) = bytes.get(start..).filter(|rest| !rest.is_empty()) else {
+            return;
+        };
         let Some(length) = memchr::memchr3(b'<', b'&', b'\r', rest) else {
             piece.position = bytes.len();
             sink.text(piece.slice(start, bytes.len()), false);
@@ -229,12 +238,17 @@ impl Tokenizer {
     }
 
     fn malformed<S: Sink>(&self, sink: &mut S, message: &'static str) {
-        sink.diagnostic(self.carried().diagnostic(DiagnosticKind::Malformed, message));
+        sink.diagnostic(
+            self.carried()
+                .diagnostic(DiagnosticKind::Malformed, message),
+        );
     }
 
     /// After a `<` at the end of an earlier piece.
     fn open<S: Sink>(&mut self, piece: &mut Piece<'_>, sink: &mut S) {
-        let Some(next) = piece.rest().chars().next() else { return };
+        let Some(next) = piece.rest().chars().next() else {
+            return;
+        };
         self.carry.push(next);
         let Some(markup) = classify(self.carry.as_bytes()) else {
             piece.position += next.len_utf8();
@@ -284,7 +298,14 @@ impl Tokenizer {
             Step::Done { end, empty } => {
                 piece.position += end.saturating_sub(before);
                 let at = Mark::new(self.began.0, self.began.1, &[]);
-                emit(&mut self.scan, &mut self.decoded, &self.carry, empty, at, sink);
+                emit(
+                    &mut self.scan,
+                    &mut self.decoded,
+                    &self.carry,
+                    empty,
+                    at,
+                    sink,
+                );
                 self.carry.clear();
                 self.mode = Mode::Text;
             }
@@ -328,7 +349,9 @@ impl Tokenizer {
     fn cdata<S: Sink>(&mut self, piece: &mut Piece<'_>, brackets: u8, sink: &mut S) {
         let start = self.skip_line_feed(piece);
         let bytes = piece.text.as_bytes();
-        let Some(&byte) = bytes.get(start) else { return };
+        let Some(&byte) = bytes.get(start) else {
+            return;
+        };
         if brackets > 0 {
             match byte {
                 b'>' if brackets == 2 => {
@@ -392,7 +415,9 @@ impl Tokenizer {
         }
         let question = memchr::memchr(b'?', rest);
         piece.position += question.map_or(rest.len(), |at| at + 1);
-        self.mode = Mode::Instruction { mark: question.is_some() };
+        self.mode = Mode::Instruction {
+            mark: question.is_some(),
+        };
     }
 
     fn doctype(&mut self, piece: &mut Piece<'_>, mut doctype: Doctype) {
@@ -449,7 +474,9 @@ impl Tokenizer {
 
     /// After an `&` in an earlier piece.
     fn reference<S: Sink>(&mut self, piece: &mut Piece<'_>, sink: &mut S) {
-        let Some(&byte) = piece.bytes().first() else { return };
+        let Some(&byte) = piece.bytes().first() else {
+            return;
+        };
         let at = Mark::new(self.began.0, self.began.1, &[]);
         let length = self.carry.len() - 1;
         if reference::is_inside(byte) && length < reference::LONGEST {
@@ -562,9 +589,15 @@ fn brackets_text(brackets: u8) -> &'static str {
 
 /// The local name in an end tag.
 fn end_name(inside: &str) -> &str {
-    let end = inside.bytes().position(|byte| byte.is_ascii_whitespace()).unwrap_or(inside.len());
+    let end = inside
+        .bytes()
+        .position(|byte| byte.is_ascii_whitespace())
+        .unwrap_or(inside.len());
     let name = inside.get(..end).unwrap_or_default();
-    local(name.get(..name.floor_char_boundary(super::limits::NAME)).unwrap_or(name))
+    local(
+        name.get(..name.floor_char_boundary(super::limits::NAME))
+            .unwrap_or(name),
+    )
 }
 
 /// Gives what a reference, `&` and `;` included, stands for, and what is wrong with it.
@@ -612,7 +645,14 @@ fn emit<S: Sink>(
         report(scan.findings, at, sink);
     }
     let name = raw.get(scan.name()).unwrap_or_default();
-    sink.start(&Tag { raw, decoded, name, spans: &scan.spans, empty, at });
+    sink.start(&Tag {
+        raw,
+        decoded,
+        name,
+        spans: &scan.spans,
+        empty,
+        at,
+    });
 }
 
 /// Says what was odd about a tag.
@@ -620,13 +660,37 @@ fn emit<S: Sink>(
 fn report<S: Sink>(findings: Findings, at: Mark<'_>, sink: &mut S) {
     use DiagnosticKind::{Limit, Malformed};
     for (found, kind, message) in [
-        (findings.duplicate, Malformed, "an attribute stands twice; the first is kept"),
-        (findings.less_than, Malformed, "`<` stands in the value of an attribute; it is kept"),
-        (findings.not_quoted, Malformed, "an attribute's value stands without quotes"),
-        (findings.stray, Malformed, "there is something in the tag that is no attribute"),
+        (
+            findings.duplicate,
+            Malformed,
+            "an attribute stands twice; the first is kept",
+        ),
+        (
+            findings.less_than,
+            Malformed,
+            "`<` stands in the value of an attribute; it is kept",
+        ),
+        (
+            findings.not_quoted,
+            Malformed,
+            "an attribute's value stands without quotes",
+        ),
+        (
+            findings.stray,
+            Malformed,
+            "there is something in the tag that is no attribute",
+        ),
         (findings.unclosed, Malformed, "the tag has no `>`"),
-        (findings.long_value, Limit, "an attribute's value is too long; its beginning is kept"),
-        (findings.too_many, Limit, "the tag has too many attributes; the first are kept"),
+        (
+            findings.long_value,
+            Limit,
+            "an attribute's value is too long; its beginning is kept",
+        ),
+        (
+            findings.too_many,
+            Limit,
+            "the tag has too many attributes; the first are kept",
+        ),
     ] {
         if found {
             sink.diagnostic(at.diagnostic(kind, message));
@@ -647,18 +711,17 @@ fn decode(value: &str, at: Mark<'_>, into: &mut String) -> Option<Diagnostic> {
             .take(reference::LONGEST + 1)
             .take_while(|byte| reference::is_inside(**byte))
             .count();
-        let whole = if inside.get(length) == Some(&b';')
-            && (1..=reference::LONGEST).contains(&length)
-        {
-            let whole = rest.get(..length + 2).unwrap_or_default();
-            let found = resolve(whole, at, |text| into.push_str(text));
-            wrong = wrong.or(found);
-            whole.len()
-        } else {
-            into.push('&');
-            wrong = wrong.or_else(|| Some(at.diagnostic(DiagnosticKind::Reference, BARE)));
-            1
-        };
+        let whole =
+            if inside.get(length) == Some(&b';') && (1..=reference::LONGEST).contains(&length) {
+                let whole = rest.get(..length + 2).unwrap_or_default();
+                let found = resolve(whole, at, |text| into.push_str(text));
+                wrong = wrong.or(found);
+                whole.len()
+            } else {
+                into.push('&');
+                wrong = wrong.or_else(|| Some(at.diagnostic(DiagnosticKind::Reference, BARE)));
+                1
+            };
         rest = rest.get(whole..).unwrap_or_default();
     }
     into.push_str(rest);

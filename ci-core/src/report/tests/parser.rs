@@ -1,0 +1,323 @@
+//! Bytes in, suites and cases out.
+
+use std::io;
+
+use crate::report::input::{Input, TextSink};
+use crate::report::xml::{self, Mark, Tag, Tokenizer};
+use crate::report::{Diagnostic, DiagnosticKind};
+
+use super::detect::{self, Shape};
+use super::formats::{Junit, XmlFormat};
+use super::output::{Open, Output};
+use super::{Format, Visitor};
+
+/// How reports are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// Bytes of one text, such as a stack trace or an output, that are kept: half from its beginning,
+    /// half from its end. 64 KiB unless told.
+    pub text: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { text: 64 << 10 }
+    }
+}
+
+impl Options {
+    /// Keeps so many bytes of one text.
+    #[must_use]
+    pub fn with_text(mut self, bytes: usize) -> Self {
+        self.text = bytes;
+        self
+    }
+}
+
+/// Reads a report from a reader, in constant memory, and returns its format, if it is known.
+///
+/// Damage is told to the visitor as a diagnostic; an error is that of the reader.
+pub fn parse(mut reader: impl io::Read, visitor: &mut dyn Visitor) -> io::Result<Option<Format>> {
+    let mut parser = Parser::new(Options::default());
+    parser.read_from(&mut reader, visitor)?;
+    Ok(parser.finish(visitor))
+}
+
+/// Reads a report that is in memory, and returns its format, if it is known.
+pub fn parse_slice(bytes: &[u8], visitor: &mut dyn Visitor) -> Option<Format> {
+    let mut parser = Parser::new(Options::default());
+    parser.feed(bytes, visitor);
+    parser.finish(visitor)
+}
+
+/// A reader of reports that is pushed bytes as they come.
+#[derive(Debug)]
+pub struct Parser {
+    input: Input,
+    core: Core,
+}
+
+impl Parser {
+    /// A parser that has read nothing.
+    pub fn new(options: Options) -> Self {
+        let (stage, open) = (Stage::Start(String::new()), Open::default());
+        Self {
+            input: Input::new(),
+            core: Core {
+                options,
+                stage,
+                open,
+            },
+        }
+    }
+
+    /// Reads on. The bytes may end anywhere.
+    pub fn feed(&mut self, bytes: &[u8], visitor: &mut dyn Visitor) {
+        self.input.feed(
+            bytes,
+            &mut Feed {
+                core: &mut self.core,
+                visitor,
+            },
+        );
+    }
+
+    /// Reads all that a reader has. [`finish`](Self::finish) is left to the caller.
+    pub fn read_from(
+        &mut self,
+        reader: &mut dyn io::Read,
+        visitor: &mut dyn Visitor,
+    ) -> io::Result<()> {
+        self.input.read_from(
+            reader,
+            &mut Feed {
+                core: &mut self.core,
+                visitor,
+            },
+        )
+    }
+
+    /// Says that the bytes have ended, and returns the format, if it is known.
+    pub fn finish(mut self, visitor: &mut dyn Visitor) -> Option<Format> {
+        self.input.finish(&mut Feed {
+            core: &mut self.core,
+            visitor,
+        });
+        self.core.finish(visitor)
+    }
+}
+
+/// The parser behind the input.
+#[derive(Debug)]
+struct Core {
+    options: Options,
+    stage: Stage,
+    open: Open,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Only blanks have come.
+    Start(String),
+    Xml(Box<Xml>),
+    Unknown,
+}
+
+#[derive(Debug)]
+struct Xml {
+    tokenizer: Tokenizer,
+    route: Route,
+}
+
+/// Who reads the XML.
+#[derive(Debug)]
+enum Route {
+    /// No element has come.
+    Undecided,
+    Known(Format, Box<dyn XmlFormat>),
+    Unknown,
+}
+
+impl Core {
+    fn text(&mut self, text: &str, visitor: &mut dyn Visitor) {
+        if let Stage::Start(held) = &mut self.stage {
+            held.push_str(text);
+            let held = std::mem::take(held);
+            self.begin(held, false, visitor);
+            return;
+        }
+        self.read(text, visitor);
+    }
+
+    /// Decides what the text is, once it is more than blanks.
+    fn begin(&mut self, held: String, end: bool, visitor: &mut dyn Visitor) {
+        self.stage = match detect::shape(&held, end) {
+            Shape::More => Stage::Start(held),
+            Shape::Unknown => {
+                let message = if held.trim().is_empty() {
+                    "the report is empty"
+                } else {
+                    "this is no report of tests in a known format"
+                };
+                visitor.diagnostic(Diagnostic::new(
+                    0,
+                    1,
+                    DiagnosticKind::UnknownFormat,
+                    message,
+                ));
+                Stage::Unknown
+            }
+            Shape::Xml => {
+                let (tokenizer, route) = (Tokenizer::new(), Route::Undecided);
+                self.stage = Stage::Xml(Box::new(Xml { tokenizer, route }));
+                return self.read(&held, visitor);
+            }
+        };
+    }
+
+    fn read(&mut self, text: &str, visitor: &mut dyn Visitor) {
+        match &mut self.stage {
+            Stage::Start(_) | Stage::Unknown => {}
+            Stage::Xml(xml) => {
+                let output = Output {
+                    open: &mut self.open,
+                    visitor,
+                };
+                let limit = self.options.text;
+                let mut sink = XmlSink {
+                    route: &mut xml.route,
+                    output,
+                    limit,
+                    truncated: false,
+                };
+                xml.tokenizer.feed(text, &mut sink);
+            }
+        }
+    }
+
+    fn finish(mut self, visitor: &mut dyn Visitor) -> Option<Format> {
+        if let Stage::Start(held) = &mut self.stage {
+            let held = std::mem::take(held);
+            self.begin(held, true, visitor);
+        }
+        match self.stage {
+            Stage::Start(_) | Stage::Unknown => None,
+            Stage::Xml(mut xml) => {
+                let output = Output {
+                    open: &mut self.open,
+                    visitor,
+                };
+                let limit = self.options.text;
+                let end = xml.tokenizer.at();
+                let mut sink = XmlSink {
+                    route: &mut xml.route,
+                    output,
+                    limit,
+                    truncated: false,
+                };
+                xml.tokenizer.finish(&mut sink);
+                sink.finish(end)
+            }
+        }
+    }
+}
+
+struct Feed<'a> {
+    core: &'a mut Core,
+    visitor: &'a mut dyn Visitor,
+}
+
+impl TextSink for Feed<'_> {
+    fn text(&mut self, text: &str) {
+        self.core.text(text, self.visitor);
+    }
+
+    fn diagnostic(&mut self, diagnostic: Diagnostic) {
+        self.visitor.diagnostic(diagnostic);
+    }
+}
+
+struct XmlSink<'a> {
+    route: &'a mut Route,
+    output: Output<'a>,
+    limit: usize,
+    truncated: bool,
+}
+
+impl XmlSink<'_> {
+    /// The first element says which format it is.
+    fn decide(&mut self, tag: &Tag<'_>) {
+        let reader: Option<(Format, Box<dyn XmlFormat>)> = detect::root(tag.name()).map(|format| {
+            let reader: Box<dyn XmlFormat> = match format {
+                _ => Box::new(Junit::new(self.limit)),
+            };
+            (format, reader)
+        });
+        *self.route = match reader {
+            Some((format, reader)) => Route::Known(format, reader),
+            None => {
+                let name = tag.name();
+                let name = name.get(..name.floor_char_boundary(40)).unwrap_or_default();
+                let message = format!("`<{name}>` begins no report of tests in a known format");
+                let kind = DiagnosticKind::UnknownFormat;
+                self.output.diagnostic(tag.at().diagnostic(kind, message));
+                Route::Unknown
+            }
+        };
+    }
+
+    fn finish(mut self, end: Mark<'_>) -> Option<Format> {
+        let format = match &mut self.route {
+            Route::Undecided => {
+                let message = "this is no report of tests in a known format";
+                self.output
+                    .diagnostic(end.diagnostic(DiagnosticKind::UnknownFormat, message));
+                None
+            }
+            Route::Unknown => None,
+            Route::Known(format, reader) => {
+                let within = reader.finish(&mut self.output);
+                if within && !self.truncated {
+                    let message = "the report ends within a suite or a case";
+                    self.output
+                        .diagnostic(end.diagnostic(DiagnosticKind::Truncated, message));
+                }
+                Some(*format)
+            }
+        };
+        self.output.close();
+        format
+    }
+}
+
+impl xml::Sink for XmlSink<'_> {
+    fn start(&mut self, tag: &Tag<'_>) {
+        if let Route::Undecided = self.route {
+            self.decide(tag);
+        }
+        if let Route::Known(_, reader) = &mut self.route {
+            reader.start(tag, &mut self.output);
+            if tag.is_empty() {
+                reader.end(tag.name(), tag.at(), &mut self.output);
+            }
+        }
+    }
+
+    fn text(&mut self, text: &str, _cdata: bool) {
+        if let Route::Known(_, reader) = &mut self.route {
+            reader.text(text);
+        }
+    }
+
+    fn end(&mut self, name: &str, at: Mark<'_>) {
+        if let Route::Known(_, reader) = &mut self.route {
+            reader.end(name, at, &mut self.output);
+        }
+    }
+
+    fn diagnostic(&mut self, diagnostic: Diagnostic) {
+        self.truncated |= diagnostic.kind == DiagnosticKind::Truncated;
+        self.output.diagnostic(diagnostic);
+    }
+}
