@@ -97,10 +97,6 @@ impl Clip {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.total == 0
-    }
-
     pub(super) fn push(&mut self, text: &str) {
         self.total += text.len() as u64;
         self.solid = self.solid || !text.trim_ascii().is_empty();

@@ -18,11 +18,18 @@ pub struct Options {
     /// Bytes of one text, such as a stack trace or an output, that are kept: half from its beginning,
     /// half from its end. 64 KiB unless told.
     pub text: usize,
+    /// Whether root elements after the first are read that begin without a declaration of their own.
+    /// Not unless told: they are told as a diagnostic. Documents one after the other, each with its
+    /// XML declaration or document type, are always read.
+    pub further_roots: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { text: 64 << 10 }
+        Self {
+            text: 64 << 10,
+            further_roots: false,
+        }
     }
 }
 
@@ -31,6 +38,13 @@ impl Options {
     #[must_use]
     pub fn with_text(mut self, bytes: usize) -> Self {
         self.text = bytes;
+        self
+    }
+
+    /// Reads root elements after the first even if they begin without a declaration.
+    #[must_use]
+    pub fn with_further_roots(mut self) -> Self {
+        self.further_roots = true;
         self
     }
 }
@@ -128,6 +142,19 @@ enum Stage {
 struct Xml {
     tokenizer: Tokenizer,
     route: Route,
+    root: Root,
+}
+
+/// The root element of the document that is being read.
+#[derive(Debug, Default)]
+struct Root {
+    name: Option<String>,
+    /// Open elements of its name.
+    depth: u64,
+    /// It has ended; the next document has not begun.
+    over: bool,
+    /// It has been said that there is more.
+    told: bool,
 }
 
 /// Who reads the XML.
@@ -170,7 +197,11 @@ impl Core {
             }
             Shape::Xml => {
                 let (tokenizer, route) = (Tokenizer::new(), Route::Undecided);
-                self.stage = Stage::Xml(Box::new(Xml { tokenizer, route }));
+                self.stage = Stage::Xml(Box::new(Xml {
+                    tokenizer,
+                    route,
+                    root: Root::default(),
+                }));
                 return self.read(&held, visitor);
             }
         };
@@ -184,13 +215,7 @@ impl Core {
                     open: &mut self.open,
                     visitor,
                 };
-                let limit = self.options.text;
-                let mut sink = XmlSink {
-                    route: &mut xml.route,
-                    output,
-                    limit,
-                    truncated: false,
-                };
+                let mut sink = XmlSink::new(&mut xml.route, &mut xml.root, output, self.options);
                 xml.tokenizer.feed(text, &mut sink);
             }
         }
@@ -204,18 +229,12 @@ impl Core {
         match self.stage {
             Stage::Start(_) | Stage::Unknown => None,
             Stage::Xml(mut xml) => {
+                let end = xml.tokenizer.at();
                 let output = Output {
                     open: &mut self.open,
                     visitor,
                 };
-                let limit = self.options.text;
-                let end = xml.tokenizer.at();
-                let mut sink = XmlSink {
-                    route: &mut xml.route,
-                    output,
-                    limit,
-                    truncated: false,
-                };
+                let mut sink = XmlSink::new(&mut xml.route, &mut xml.root, output, self.options);
                 xml.tokenizer.finish(&mut sink);
                 sink.finish(end)
             }
@@ -240,17 +259,58 @@ impl TextSink for Feed<'_> {
 
 struct XmlSink<'a> {
     route: &'a mut Route,
+    root: &'a mut Root,
     output: Output<'a>,
-    limit: usize,
+    options: Options,
     truncated: bool,
 }
 
-impl XmlSink<'_> {
+impl<'a> XmlSink<'a> {
+    fn new(route: &'a mut Route, root: &'a mut Root, output: Output<'a>, options: Options) -> Self {
+        Self {
+            route,
+            root,
+            output,
+            options,
+            truncated: false,
+        }
+    }
+
+    /// Whether a start tag belongs to what is read.
+    fn enter(&mut self, tag: &Tag<'_>) -> bool {
+        let root = &mut *self.root;
+        if root.over {
+            if !std::mem::replace(&mut root.told, true) {
+                let message = "after the end of the report another begins without a declaration; \
+                               it is left out";
+                self.output
+                    .diagnostic(tag.at().diagnostic(DiagnosticKind::Malformed, message));
+            }
+            return false;
+        }
+        let name = root.name.get_or_insert_with(|| tag.name().to_owned());
+        root.depth += u64::from(name == tag.name());
+        true
+    }
+
+    /// Whether an end tag belongs to what is read.
+    fn leave(&mut self, name: &str) -> bool {
+        let root = &mut *self.root;
+        if root.over {
+            return false;
+        }
+        if root.name.as_deref() == Some(name) {
+            root.depth = root.depth.saturating_sub(1);
+            root.over = root.depth == 0 && !self.options.further_roots;
+        }
+        true
+    }
+
     /// The first element says which format it is.
     fn decide(&mut self, tag: &Tag<'_>) {
         let reader: Option<(Format, Box<dyn XmlFormat>)> = detect::root(tag.name()).map(|format| {
             let reader: Box<dyn XmlFormat> = match format {
-                _ => Box::new(Junit::new(self.limit)),
+                _ => Box::new(Junit::new(self.options.text)),
             };
             (format, reader)
         });
@@ -292,13 +352,21 @@ impl XmlSink<'_> {
 }
 
 impl xml::Sink for XmlSink<'_> {
+    fn document(&mut self) {
+        *self.root = Root::default();
+    }
+
     fn start(&mut self, tag: &Tag<'_>) {
+        if !self.enter(tag) {
+            return;
+        }
         if let Route::Undecided = self.route {
             self.decide(tag);
         }
+        let empty = tag.is_empty() && self.leave(tag.name());
         if let Route::Known(_, reader) = &mut self.route {
             reader.start(tag, &mut self.output);
-            if tag.is_empty() {
+            if empty {
                 reader.end(tag.name(), tag.at(), &mut self.output);
             }
         }
@@ -311,6 +379,9 @@ impl xml::Sink for XmlSink<'_> {
     }
 
     fn end(&mut self, name: &str, at: Mark<'_>) {
+        if !self.leave(name) {
+            return;
+        }
         if let Route::Known(_, reader) = &mut self.route {
             reader.end(name, at, &mut self.output);
         }

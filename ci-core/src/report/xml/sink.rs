@@ -18,6 +18,9 @@ pub trait Sink {
     /// to see.
     fn end(&mut self, name: &str, at: Mark<'_>);
 
+    /// A document begins that says so by an XML declaration or a document type.
+    fn document(&mut self) {}
+
     /// Something that is wrong with the text.
     fn diagnostic(&mut self, diagnostic: Diagnostic);
 }

@@ -55,6 +55,11 @@ impl Sink for Trace {
             .push(format!("</{name}>@{}:{}", at.offset(), at.line()));
     }
 
+    fn document(&mut self) {
+        self.flush();
+        self.events.push("document".to_owned());
+    }
+
     fn diagnostic(&mut self, diagnostic: Diagnostic) {
         self.diagnostics
             .push((diagnostic.offset, diagnostic.line, diagnostic.kind));
@@ -97,6 +102,7 @@ fn well_formed_documents() {
     check(
         "<?xml version='1.0'?>\n<a x=\"1\" y = '2'>t<b/></a >",
         &[
+            "document",
             "t:\n",
             "<a x=\"1\" y=\"2\">@22:2",
             "t:t",
@@ -124,7 +130,7 @@ fn cdata_comments_and_instructions() {
     check("<!-- <a> - -- ---><b/>", &["<b/>@18:1"], &[]);
     check(
         "<!-- -é -😀 --><?é ?é?><!DOCTYPE é '😀'><b/>",
-        &["<b/>@48:1"],
+        &["document", "<b/>@48:1"],
         &[],
     );
     check("<!----><b/>", &["<b/>@7:1"], &[]);
@@ -134,8 +140,12 @@ fn cdata_comments_and_instructions() {
 #[test]
 fn document_types_are_skipped_and_their_entities_never_expanded() {
     let text = "<!DOCTYPE a [<!-- don't ] > --><!ENTITY l 'x]>'>]><a>&l;</a>";
-    check(text, &["<a>@50:1", "t:&l;", "</a>@56:1"], &[Reference]);
-    check("<!doctype html><b/>", &["<b/>@15:1"], &[]);
+    check(
+        text,
+        &["document", "<a>@50:1", "t:&l;", "</a>@56:1"],
+        &[Reference],
+    );
+    check("<!doctype html><b/>", &["document", "<b/>@15:1"], &[]);
     check("<!ELEMENT a><b/>", &["<b/>@12:1"], &[Malformed]);
 }
 
@@ -175,19 +185,12 @@ fn damage_is_said_and_read() {
 #[test]
 fn a_text_that_ends_early_is_truncated() {
     for text in [
-        "<",
-        "<a",
-        "<a k='",
-        "</",
-        "</a",
-        "<!",
-        "<!-",
-        "<!-- ",
-        "<?x",
-        "<!DOCTYPE a [",
+        "<", "<a", "<a k='", "</", "</a", "<!", "<!-", "<!-- ", "<?x",
     ] {
         check(text, &[], &[Truncated]);
     }
+    check("<a k='1' j='2", &["<a k=\"1\">@0:1"], &[Truncated]);
+    check("<!DOCTYPE a [", &["document"], &[Truncated]);
     check("<![CDATA[ab]]", &["c:ab]]"], &[Truncated]);
     check("x&am", &["t:x&am"], &[Reference]);
 }
@@ -196,7 +199,15 @@ fn a_text_that_ends_early_is_truncated() {
 fn several_documents_are_one_text() {
     check(
         "\u{feff}<?xml?><a/>\n<?xml?><!DOCTYPE b><b/>",
-        &["t:\u{feff}", "<a/>@10:1", "t:\n", "<b/>@34:2"],
+        &[
+            "t:\u{feff}",
+            "document",
+            "<a/>@10:1",
+            "t:\n",
+            "document",
+            "document",
+            "<b/>@34:2",
+        ],
         &[],
     );
 }

@@ -46,6 +46,8 @@ enum Mode {
     },
     Instruction {
         mark: bool,
+        /// How much of `xml` and what ends it has been seen at the beginning.
+        declaration: u8,
     },
     Doctype(Doctype),
     Declaration,
@@ -123,7 +125,9 @@ impl Tokenizer {
                 Mode::EndTag => self.end_tag(&mut piece, sink),
                 Mode::CData { brackets } => self.cdata(&mut piece, brackets, sink),
                 Mode::Comment { dashes } => self.comment(&mut piece, dashes),
-                Mode::Instruction { mark } => self.instruction(&mut piece, mark),
+                Mode::Instruction { mark, declaration } => {
+                    self.instruction(&mut piece, mark, declaration, sink);
+                }
                 Mode::Doctype(doctype) => self.doctype(&mut piece, doctype),
                 Mode::Declaration => self.declaration(&mut piece),
             }
@@ -142,8 +146,22 @@ impl Tokenizer {
                 sink.diagnostic(at.diagnostic(DiagnosticKind::Reference, BARE));
                 sink.text(&self.carry, false);
             }
-            Mode::Open | Mode::StartTag | Mode::EndTag | Mode::Declaration => {
+            Mode::Open | Mode::EndTag | Mode::Declaration => {
                 sink.diagnostic(truncated("the text ends within a tag"));
+            }
+            Mode::StartTag => {
+                sink.diagnostic(truncated("the text ends within a tag"));
+                // Its complete attributes say what it was about.
+                if !self.scan.spans.is_empty() {
+                    emit(
+                        &mut self.scan,
+                        &mut self.decoded,
+                        &self.carry,
+                        false,
+                        at,
+                        sink,
+                    );
+                }
             }
             Mode::CData { brackets } => {
                 sink.text(brackets_text(brackets), true);
@@ -223,8 +241,14 @@ impl Tokenizer {
             Markup::EndTag => Mode::EndTag,
             Markup::CData => Mode::CData { brackets: 0 },
             Markup::Comment => Mode::Comment { dashes: 0 },
-            Markup::Instruction => Mode::Instruction { mark: false },
-            Markup::Doctype => Mode::Doctype(Doctype::default()),
+            Markup::Instruction => Mode::Instruction {
+                mark: false,
+                declaration: 0,
+            },
+            Markup::Doctype => {
+                sink.document();
+                Mode::Doctype(Doctype::default())
+            }
             Markup::Declaration => {
                 self.malformed(sink, "`<!` begins nothing that XML knows");
                 Mode::Declaration
@@ -406,17 +430,46 @@ impl Tokenizer {
         };
     }
 
-    fn instruction(&mut self, piece: &mut Piece<'_>, mark: bool) {
+    fn instruction<S: Sink>(
+        &mut self,
+        piece: &mut Piece<'_>,
+        mark: bool,
+        declaration: u8,
+        sink: &mut S,
+    ) {
+        const XML: &[u8] = b"xml";
+        const OTHER: u8 = u8::MAX;
         let rest = piece.bytes();
         if mark && rest.first() == Some(&b'>') {
             piece.position += 1;
             self.mode = Mode::Text;
             return;
         }
+        if declaration != OTHER
+            && let Some(&byte) = rest.first()
+        {
+            let declaration = match XML.get(usize::from(declaration)) {
+                Some(expected) if *expected == byte => {
+                    piece.position += 1;
+                    declaration + 1
+                }
+                None if byte == b'?' || byte.is_ascii_whitespace() => {
+                    sink.document();
+                    OTHER
+                }
+                _ => OTHER,
+            };
+            self.mode = Mode::Instruction {
+                mark: false,
+                declaration,
+            };
+            return;
+        }
         let question = memchr::memchr(b'?', rest);
         piece.position += question.map_or(rest.len(), |at| at + 1);
         self.mode = Mode::Instruction {
             mark: question.is_some(),
+            declaration,
         };
     }
 
