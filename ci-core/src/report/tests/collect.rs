@@ -51,10 +51,13 @@ impl TestReport {
         self.suites.iter().flat_map(|suite| &suite.cases)
     }
 
-    /// Whether nothing failed or broke, in a case or outside of one, and the report is complete.
+    /// Whether nothing failed or broke, in a case or outside of one, and the report is one and is
+    /// complete.
     pub fn is_success(&self) -> bool {
         let problems = self.suites.iter().flat_map(|suite| &suite.suite.problems);
+        let unreadable = self.format.is_none() && self.suites.is_empty();
         !self.truncated
+            && !unreadable
             && self.counts.failed + self.counts.errors == 0
             && !problems.into_iter().any(|problem| problem.outcome.is_bad())
     }

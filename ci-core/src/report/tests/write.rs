@@ -282,3 +282,6 @@ fn escape(buffer: &mut String, text: &str, value: bool) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,8 @@ pub(in crate::report::tests) struct Junit {
 struct Draft {
     element: Element,
     result: TestResult,
-    body: Clip,
+    /// The text that stands directly in it.
+    direct: Clip,
     stdout: Text,
     stderr: Text,
 }
@@ -262,7 +263,7 @@ impl Junit {
         self.draft = Some(Draft {
             element,
             result,
-            body: Clip::new(self.limit),
+            direct: Clip::new(self.limit),
             stdout,
             stderr,
         });
@@ -272,9 +273,9 @@ impl Junit {
         let Some(mut draft) = self.draft.take() else {
             return;
         };
-        let body = draft.body.take();
-        if !body.is_empty() {
-            draft.result.body = body;
+        let direct = draft.direct.take();
+        if !direct.is_empty() {
+            draft.result.body.append(direct, self.limit);
         }
         let Draft {
             element,
@@ -334,7 +335,9 @@ impl Junit {
             (Leaf::Message, Some(draft)) if draft.result.message.is_empty() => {
                 draft.result.message = text;
             }
-            (Leaf::Message | Leaf::Stack, Some(draft)) => draft.body.push(text.as_str()),
+            (Leaf::Message | Leaf::Stack, Some(draft)) => {
+                draft.result.body.append(text, limit);
+            }
             (Leaf::Stdout, Some(draft)) => draft.stdout.append(text, limit),
             (Leaf::Stderr, Some(draft)) => draft.stderr.append(text, limit),
             (Leaf::Stdout | Leaf::Stderr, None) => {
@@ -422,7 +425,7 @@ impl XmlFormat for Junit {
                 self.markers.push(text, &mut self.case);
             }
         } else if let Some(draft) = &mut self.draft {
-            draft.body.push(text);
+            draft.direct.push(text);
         }
     }
 
@@ -502,3 +505,6 @@ fn clip_name(value: &str) -> &str {
         .get(..value.floor_char_boundary(40))
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;
