@@ -1,7 +1,8 @@
 //! Reports that are made to break a reader: each is read to its end in bounded memory.
 #![cfg(feature = "reports")]
 
-use std::io::{self, Read, Write};
+use std::fmt::Write as _;
+use std::io::{self, Read, Write as _};
 
 use ci_core::report::tests::{Case, Options, Parser, Suite, Visitor, parse, read_slice};
 use ci_core::report::{Diagnostic, DiagnosticKind};
@@ -61,7 +62,7 @@ fn feed(pieces: impl Iterator<Item = impl AsRef<[u8]>>) -> Seen {
 fn a_tag_with_80_000_attributes() {
     let mut xml = String::from("<testsuite><testcase name='many'");
     for number in 0..80_000 {
-        xml += &format!(" a{number}='1'");
+        let _ = write!(xml, " a{number}='1'");
     }
     xml += "/><testcase name='after'/></testsuite>";
     for size in [xml.len(), 4096] {
@@ -73,7 +74,7 @@ fn a_tag_with_80_000_attributes() {
 
 #[test]
 fn an_attribute_of_50_megabytes() {
-    let block = [b'x'; 1 << 16];
+    let block = vec![b'x'; 1 << 16];
     let start = std::iter::once(&b"<testsuite><testcase name='"[..]);
     let end = std::iter::once(&b"'/><testcase/></testsuite>"[..]);
     let seen = feed(start.chain((0..800).map(|_| &block[..])).chain(end));
@@ -125,7 +126,7 @@ fn billion_laughs() {
     let mut xml = String::from("<?xml version='1.0'?><!DOCTYPE lolz [<!ENTITY lol0 'lol'>");
     for level in 1..10 {
         let inner = format!("&lol{};", level - 1).repeat(10);
-        xml += &format!("<!ENTITY lol{level} '{inner}'>");
+        let _ = write!(xml, "<!ENTITY lol{level} '{inner}'>");
     }
     xml += "]><testsuite><testcase name='&lol9;'><failure>&lol9;</failure></testcase></testsuite>";
     let report = read_slice(xml.as_bytes());

@@ -2,6 +2,7 @@
 //!
 //! The corpus is no part of the project. Where it is not there, this says so and passes.
 #![cfg(feature = "reports")]
+#![expect(clippy::unwrap_used, reason = "helpers of a test")]
 #![expect(
     clippy::print_stdout,
     reason = "the figure is what this test is run for"

@@ -12,8 +12,6 @@
 //! | [`xml`] | the tokenizer below every XML format |
 
 mod diagnostic;
-mod encoding;
-mod gzip;
 pub mod input;
 pub mod tests;
 pub mod xml;

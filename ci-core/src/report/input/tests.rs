@@ -7,6 +7,7 @@ use flate2::write::GzEncoder;
 use proptest::prelude::*;
 
 use super::*;
+use crate::report::{Diagnostic, DiagnosticKind};
 
 #[derive(Default)]
 struct Gather {

@@ -27,6 +27,13 @@ pub(super) fn shape(text: &str, end: bool) -> Shape {
 pub(super) fn root(name: &str) -> Option<Format> {
     Some(match name {
         "testsuites" | "testsuite" | "testcase" => Format::Junit,
+        "TestRun" => Format::Trx,
+        "assemblies" | "assembly" => Format::Xunit,
+        "test-run" => Format::Nunit3,
+        "test-results" => Format::Nunit2,
+        "testng-results" => Format::TestNg,
+        "Site" => Format::Ctest,
+        "TestLog" | "TestResult" => Format::Boost,
         _ => return None,
     })
 }

@@ -271,7 +271,7 @@ pub enum Format {
     GoTest,
     /// Visual Studio test results.
     Trx,
-    /// xUnit.net XML, versions 1 to 3.
+    /// `xUnit.net` XML, versions 1 to 3.
     Xunit,
     /// NUnit 2 XML.
     Nunit2,

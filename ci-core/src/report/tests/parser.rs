@@ -7,7 +7,7 @@ use crate::report::xml::{self, Mark, Tag, Tokenizer};
 use crate::report::{Diagnostic, DiagnosticKind};
 
 use super::detect::{self, Shape};
-use super::formats::{Junit, XmlFormat};
+use super::formats::{self, XmlFormat};
 use super::output::{Open, Output};
 use super::{Format, Visitor};
 
@@ -308,23 +308,16 @@ impl<'a> XmlSink<'a> {
 
     /// The first element says which format it is.
     fn decide(&mut self, tag: &Tag<'_>) {
-        let reader: Option<(Format, Box<dyn XmlFormat>)> = detect::root(tag.name()).map(|format| {
-            let reader: Box<dyn XmlFormat> = match format {
-                _ => Box::new(Junit::new(self.options.text)),
-            };
-            (format, reader)
-        });
-        *self.route = match reader {
-            Some((format, reader)) => Route::Known(format, reader),
-            None => {
-                let name = tag.name();
-                let name = name.get(..name.floor_char_boundary(40)).unwrap_or_default();
-                let message = format!("`<{name}>` begins no report of tests in a known format");
-                let kind = DiagnosticKind::UnknownFormat;
-                self.output.diagnostic(tag.at().diagnostic(kind, message));
-                Route::Unknown
-            }
-        };
+        if let Some(format) = detect::root(tag.name()) {
+            *self.route = Route::Known(format, formats::xml(format, self.options.text));
+            return;
+        }
+        let name = tag.name();
+        let name = name.get(..name.floor_char_boundary(40)).unwrap_or_default();
+        let message = format!("`<{name}>` begins no report of tests in a known format");
+        self.output
+            .diagnostic(tag.at().diagnostic(DiagnosticKind::UnknownFormat, message));
+        *self.route = Route::Unknown;
     }
 
     fn finish(mut self, end: Mark<'_>) -> Option<Format> {
@@ -337,7 +330,7 @@ impl<'a> XmlSink<'a> {
             }
             Route::Unknown => None,
             Route::Known(format, reader) => {
-                let within = reader.finish(&mut self.output);
+                let within = reader.finish(&mut self.output) || self.root.depth > 0;
                 if within && !self.truncated {
                     let message = "the report ends within a suite or a case";
                     self.output

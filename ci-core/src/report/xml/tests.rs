@@ -1,5 +1,7 @@
 //! The tokenizer against what it should give, against itself cut up, and against another parser.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -29,10 +31,10 @@ impl Sink for Trace {
         self.flush();
         let mut event = format!("<{}", tag.name());
         for attribute in tag.attributes() {
-            event += &format!(" {}={:?}", attribute.name(), attribute.value());
+            let _ = write!(event, " {}={:?}", attribute.name(), attribute.value());
         }
         event += if tag.is_empty() { "/>" } else { ">" };
-        event += &format!("@{}:{}", tag.at().offset(), tag.at().line());
+        let _ = write!(event, "@{}:{}", tag.at().offset(), tag.at().line());
         self.events.push(event);
     }
 
@@ -358,7 +360,7 @@ fn element(depth: u32) -> BoxedStrategy<String> {
         .prop_map(|(name, attributes, content, short)| {
             let mut tag = format!("<{name}");
             for (key, value) in attributes {
-                tag += &format!(" {key}=\"{value}\"");
+                let _ = write!(tag, " {key}=\"{value}\"");
             }
             if short {
                 tag + "/>"
@@ -380,7 +382,11 @@ fn oracle(text: &str) -> Vec<String> {
             let attribute = attribute.unwrap();
             let value = attribute.normalized_value(XmlVersion::Explicit1_0).unwrap();
             let name = attribute.key.local_name();
-            event += &format!(" {}={value:?}", String::from_utf8_lossy(name.as_ref()));
+            let _ = write!(
+                event,
+                " {}={value:?}",
+                String::from_utf8_lossy(name.as_ref())
+            );
         }
         event + end
     }

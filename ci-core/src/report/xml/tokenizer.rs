@@ -338,17 +338,14 @@ impl Tokenizer {
 
     fn whole_end_tag<S: Sink>(&mut self, piece: &mut Piece<'_>, sink: &mut S) {
         let inside = piece.slice(piece.position + 2, piece.text.len());
-        match memchr::memchr(b'>', inside.as_bytes()) {
-            Some(end) => {
-                let at = self.mark(piece, piece.position);
-                piece.position += 2 + end + 1;
-                sink.end(end_name(inside.get(..end).unwrap_or_default()), at);
-            }
-            None => {
-                self.note(piece, piece.position);
-                piece.position += 2;
-                self.mode = Mode::EndTag;
-            }
+        if let Some(end) = memchr::memchr(b'>', inside.as_bytes()) {
+            let at = self.mark(piece, piece.position);
+            piece.position += 2 + end + 1;
+            sink.end(end_name(inside.get(..end).unwrap_or_default()), at);
+        } else {
+            self.note(piece, piece.position);
+            piece.position += 2;
+            self.mode = Mode::EndTag;
         }
     }
 

@@ -1,11 +1,22 @@
 //! The readers of the formats, each in a file of its own.
 
+mod boost;
+mod ctest;
 mod junit;
+mod nunit;
+mod testng;
+mod tree;
+mod trx;
+mod xunit;
 
-pub(super) use junit::Junit;
+#[cfg(test)]
+mod tests;
 
+use super::Format;
 use super::output::Output;
 use crate::report::xml::{Mark, Tag};
+use junit::Junit;
+use tree::Tree;
 
 /// A reader of a format that is XML. A tag that closes itself is an end as well.
 pub(super) trait XmlFormat: std::fmt::Debug {
@@ -14,4 +25,18 @@ pub(super) trait XmlFormat: std::fmt::Debug {
     fn end(&mut self, name: &str, at: Mark<'_>, output: &mut Output<'_>);
     /// The text has ended; says whether that was in the middle of something.
     fn finish(&mut self, output: &mut Output<'_>) -> bool;
+}
+
+/// The reader of a format that is XML.
+pub(super) fn xml(format: Format, limit: usize) -> Box<dyn XmlFormat> {
+    let dialect = match format {
+        Format::Trx => trx::node,
+        Format::Xunit => xunit::node,
+        Format::Nunit2 | Format::Nunit3 => nunit::node,
+        Format::TestNg => testng::node,
+        Format::Ctest => ctest::node,
+        Format::Boost => boost::node,
+        _ => return Box::new(Junit::new(limit)),
+    };
+    Box::new(Tree::new(dialect, limit))
 }

@@ -2,8 +2,13 @@
 
 use proptest::prelude::*;
 
+use std::io::{self, Write};
+
+use super::writer::escape;
 use super::*;
-use crate::report::tests::{SuiteReport, read_slice};
+use crate::report::tests::{
+    Attempt, Case, Outcome, Property, Suite, SuiteReport, TestReport, TestResult, Text, read_slice,
+};
 
 /// Text that XML can hold.
 fn text() -> impl Strategy<Value = String> {
@@ -62,14 +67,9 @@ fn case() -> impl Strategy<Value = Case> {
     let attachments = prop::collection::vec("[a-z/.]{1,6}", 0..2);
     (names, rest, attachments).prop_map(|((class, name, file, line), rest, attachments)| {
         let (results, attempts, time, stdout, stderr, properties) = rest;
-        let mut case = Case {
-            file,
-            line,
-            time,
-            stderr,
-            properties,
-            ..Case::new(class, name)
-        };
+        let mut case = Case::new(class, name);
+        (case.file, case.line, case.time) = (file, line, time);
+        (case.stderr, case.properties) = (stderr, properties);
         case.outcome = results
             .iter()
             .map(|result| result.outcome)
@@ -108,13 +108,9 @@ fn suite() -> impl Strategy<Value = SuiteReport> {
         let (name, hostname, stdout, stderr) = facts;
         let (problems, properties) = rest;
         let timestamp = hostname.clone();
-        let mut suite = Suite {
-            hostname,
-            timestamp,
-            stdout,
-            stderr,
-            ..Suite::new(name)
-        };
+        let mut suite = Suite::new(name);
+        (suite.hostname, suite.timestamp) = (hostname, timestamp);
+        (suite.stdout, suite.stderr) = (stdout, stderr);
         suite.problems = problems;
         suite.properties = properties;
         for (number, case) in cases.iter_mut().enumerate() {
@@ -168,10 +164,6 @@ fn a_writer_is_a_visitor_that_needs_no_report() {
 
 #[test]
 fn what_xml_forbids_is_replaced_and_errors_are_told() {
-    let mut buffer = String::new();
-    escape(&mut buffer, "a\u{1b}[0m\0\u{ffff}", false);
-    assert_eq!(buffer, "a\u{fffd}[0m\u{fffd}\u{fffd}");
-
     struct Full;
     impl Write for Full {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -181,6 +173,11 @@ fn what_xml_forbids_is_replaced_and_errors_are_told() {
             Ok(())
         }
     }
+
+    let mut buffer = String::new();
+    escape(&mut buffer, "a\u{1b}[0m\0\u{ffff}", false);
+    assert_eq!(buffer, "a\u{fffd}[0m\u{fffd}\u{fffd}");
+
     let error = write_junit(&TestReport::default(), Full).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
 }

@@ -2,8 +2,8 @@
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-use super::input::TextSink;
-use super::{Diagnostic, DiagnosticKind};
+use super::TextSink;
+use crate::report::{Diagnostic, DiagnosticKind};
 
 /// Bytes at the beginning in which a declaration of the encoding is looked for.
 const DECLARATION: usize = 1024;
@@ -222,6 +222,7 @@ impl Decoder {
 
 /// What the first bytes say about the encoding: a mark, zeros as UTF-16 has them, a declaration.
 fn start(bytes: &[u8], end: bool) -> Start {
+    const OPENING: &[u8] = b"<?xml";
     const MARKS: [(&[u8], &Encoding); 3] = [
         (b"\xef\xbb\xbf", UTF_8),
         (b"\xff\xfe", UTF_16LE),
@@ -241,7 +242,6 @@ fn start(bytes: &[u8], end: bool) -> Start {
         [_] if !end => return Start::More,
         _ => {}
     }
-    const OPENING: &[u8] = b"<?xml";
     let window = bytes.get(..DECLARATION).unwrap_or(bytes);
     let more = !end && bytes.len() < DECLARATION;
     let text = window.trim_ascii_start();

@@ -1,10 +1,10 @@
-//! The bytes of a report to its text: unpacked, decoded, in pieces of bounded size.
+//! The stages in a row, as one thing that is pushed bytes.
 
 use std::io;
 
 use super::encoding::Decoder;
 use super::gzip::{Gunzip, MAGIC, Trouble};
-use super::{Diagnostic, DiagnosticKind};
+use crate::report::{Diagnostic, DiagnosticKind};
 
 /// Bytes that are decoded at once.
 const BLOCK: usize = 64 << 10;
@@ -138,6 +138,3 @@ impl Input {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,9 +1,9 @@
-//! JUnit XML written so that this module, and the tools that read the common dialect, read it back.
+//! The writer: a visitor, and a function for a collected report.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::{
+use crate::report::tests::{
     Attempt, Case, Counts, Outcome, Property, Suite, TestReport, TestResult, Text, Visitor,
 };
 
@@ -266,7 +266,7 @@ fn attribute(buffer: &mut String, name: &str, value: &str) {
 }
 
 /// Writes text so that every reader gets it back, with what XML forbids replaced.
-fn escape(buffer: &mut String, text: &str, value: bool) {
+pub(super) fn escape(buffer: &mut String, text: &str, value: bool) {
     for c in text.chars() {
         match c {
             '<' => buffer.push_str("&lt;"),
@@ -282,6 +282,3 @@ fn escape(buffer: &mut String, text: &str, value: bool) {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

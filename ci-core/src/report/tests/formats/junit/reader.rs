@@ -1,13 +1,13 @@
-//! JUnit XML: no standard, but what several hundred producers made of one idea.
+//! The reader: what each element means, in a case, in a suite or outside.
 
 use crate::report::DiagnosticKind;
 use crate::report::tests::clip::Clip;
-use crate::report::tests::marker::Markers;
+use crate::report::tests::marker::{MOST, Markers};
 use crate::report::tests::output::{Output, keep_property, keep_result};
 use crate::report::tests::{Attempt, Case, Outcome, Property, Suite, TestResult, Text, seconds};
 use crate::report::xml::{Mark, Tag};
 
-use super::XmlFormat;
+use crate::report::tests::formats::XmlFormat;
 
 /// Reads JUnit XML.
 #[derive(Debug)]
@@ -123,7 +123,7 @@ impl Junit {
             match attribute.name() {
                 "name" => value.clone_into(&mut suite.name),
                 "file" | "filepath" | "filename" if suite.file.is_none() => {
-                    suite.file = some(value)
+                    suite.file = some(value);
                 }
                 "time" => suite.time = seconds::parse(value),
                 "timestamp" => suite.timestamp = some(value),
@@ -292,7 +292,7 @@ impl Junit {
         }
         let case = &mut self.case;
         if let Element::Attempt(_) = element {
-            if case.attempts.len() < super::super::marker::MOST {
+            if case.attempts.len() < MOST {
                 case.attempts.push(Attempt {
                     result,
                     stdout,
@@ -358,7 +358,7 @@ impl Junit {
                     .properties(output)
                     .and_then(|properties| properties.last_mut());
                 if let Some(property) = last.filter(|property| property.value.is_empty()) {
-                    property.value = text.as_str().trim().to_owned();
+                    text.as_str().trim().clone_into(&mut property.value);
                 }
             }
             (Leaf::Time, None) if self.in_case && self.case.time.is_none() => {
@@ -505,6 +505,3 @@ fn clip_name(value: &str) -> &str {
         .get(..value.floor_char_boundary(40))
         .unwrap_or_default()
 }
-
-#[cfg(test)]
-mod tests;
