@@ -51,6 +51,20 @@ impl Output<'_> {
         self.open.suites.push(suite);
     }
 
+    /// Begins a suite where none is open; says whether it has been told.
+    pub(super) fn quiet_suite_start(&mut self, suite: Suite) -> bool {
+        let before = self.open_suites();
+        self.suite_start(suite, |kind, message| Diagnostic::new(0, 1, kind, message));
+        self.open_suites() > before
+    }
+
+    /// Tells a suite that has no cases of its own.
+    pub(super) fn lone_suite(&mut self, suite: Suite) {
+        if self.quiet_suite_start(suite) {
+            self.suite_end(|_| {});
+        }
+    }
+
     /// The innermost suite that is told, unless one beyond it is open.
     pub(super) fn suite(&mut self) -> Option<&mut Suite> {
         if self.open.beyond > 0 {

@@ -7,7 +7,7 @@ use crate::report::xml::{self, Mark, Tag, Tokenizer};
 use crate::report::{Diagnostic, DiagnosticKind};
 
 use super::detect::{self, Shape};
-use super::formats::{self, XmlFormat};
+use super::formats::{self, TextFormat, XmlFormat};
 use super::output::{Open, Output};
 use super::{Format, Visitor};
 
@@ -82,6 +82,7 @@ impl Parser {
                 options,
                 stage,
                 open,
+                read: (0, 0),
             },
         }
     }
@@ -128,6 +129,8 @@ struct Core {
     options: Options,
     stage: Stage,
     open: Open,
+    /// Bytes and line breaks of a text that is no XML.
+    read: (u64, u64),
 }
 
 #[derive(Debug)]
@@ -135,6 +138,7 @@ enum Stage {
     /// Only blanks have come.
     Start(String),
     Xml(Box<Xml>),
+    Text(Format, Box<dyn TextFormat>),
     Unknown,
 }
 
@@ -195,6 +199,10 @@ impl Core {
                 ));
                 Stage::Unknown
             }
+            Shape::Text(format) => {
+                self.stage = Stage::Text(format, formats::text(format, self.options.text));
+                return self.read(&held, visitor);
+            }
             Shape::Xml => {
                 let (tokenizer, route) = (Tokenizer::new(), Route::Undecided);
                 self.stage = Stage::Xml(Box::new(Xml {
@@ -210,6 +218,17 @@ impl Core {
     fn read(&mut self, text: &str, visitor: &mut dyn Visitor) {
         match &mut self.stage {
             Stage::Start(_) | Stage::Unknown => {}
+            Stage::Text(_, reader) => {
+                self.read.0 += text.len() as u64;
+                self.read.1 += memchr::memchr_iter(b'\n', text.as_bytes()).count() as u64;
+                reader.text(
+                    text,
+                    &mut Output {
+                        open: &mut self.open,
+                        visitor,
+                    },
+                );
+            }
             Stage::Xml(xml) => {
                 let output = Output {
                     open: &mut self.open,
@@ -228,6 +247,24 @@ impl Core {
         }
         match self.stage {
             Stage::Start(_) | Stage::Unknown => None,
+            Stage::Text(format, mut reader) => {
+                let (offset, lines) = self.read;
+                let mut output = Output {
+                    open: &mut self.open,
+                    visitor,
+                };
+                if reader.finish(&mut output) {
+                    let message = "the report ends in the middle";
+                    output.diagnostic(Diagnostic::new(
+                        offset,
+                        lines + 1,
+                        DiagnosticKind::Truncated,
+                        message,
+                    ));
+                }
+                output.close();
+                Some(format)
+            }
             Stage::Xml(mut xml) => {
                 let end = xml.tokenizer.at();
                 let output = Output {

@@ -2,8 +2,14 @@
 
 mod boost;
 mod ctest;
+mod elements;
+mod gotest;
+mod jest;
 mod junit;
+mod lines;
+mod mocha;
 mod nunit;
+mod tap;
 mod testng;
 mod tree;
 mod trx;
@@ -15,7 +21,10 @@ mod tests;
 use super::Format;
 use super::output::Output;
 use crate::report::xml::{Mark, Tag};
+use elements::Elements;
 use junit::Junit;
+use lines::Lines;
+pub(super) use tap::is_tap;
 use tree::Tree;
 
 /// A reader of a format that is XML. A tag that closes itself is an end as well.
@@ -39,4 +48,21 @@ pub(super) fn xml(format: Format, limit: usize) -> Box<dyn XmlFormat> {
         _ => return Box::new(Junit::new(limit)),
     };
     Box::new(Tree::new(dialect, limit))
+}
+
+/// A reader of a format that is no XML.
+pub(super) trait TextFormat: std::fmt::Debug {
+    fn text(&mut self, text: &str, output: &mut Output<'_>);
+    /// The text has ended; says whether that was in the middle of something.
+    fn finish(&mut self, output: &mut Output<'_>) -> bool;
+}
+
+/// The reader of a format that is no XML.
+pub(super) fn text(format: Format, limit: usize) -> Box<dyn TextFormat> {
+    match format {
+        Format::GoTest => Box::new(Lines::new(gotest::GoTest::new(limit))),
+        Format::Mocha => Box::new(Elements::new(mocha::Mocha)),
+        Format::Jest => Box::new(Elements::new(jest::Jest)),
+        _ => Box::new(Lines::new(tap::Tap::new(limit))),
+    }
 }

@@ -170,3 +170,157 @@ fn boost() {
         result="passed"/><TestCase name="b" result="aborted"/></TestSuite></TestResult>"#;
     report(short, Format::Boost, [2, 0, 1, 0]);
 }
+
+#[test]
+fn tap() {
+    let text = "some build output\nTAP version 13\n1..6\nok 1 - good # time=5ms\nnot ok 2 - bad\n  ---\n  \
+                message: \"why\"\n  duration_ms: 1500\n  ...\n# said after\nok 3 # SKIP no net\nnot ok 4 \
+                later # TODO soon\nok 5 - issue #7\nok\n";
+    let report = report(text, Format::Tap, [6, 1, 0, 2]);
+    let cases: Vec<_> = report.cases().collect();
+    assert_eq!(
+        (cases[0].name.as_str(), cases[0].time),
+        ("good", Some(0.005))
+    );
+    assert_eq!(
+        (cases[1].results[0].message.as_str(), cases[1].time),
+        ("why", Some(1.5))
+    );
+    assert!(
+        cases[1].results[0]
+            .body
+            .as_str()
+            .ends_with("1500\nsaid after\n")
+    );
+    assert_eq!(cases[2].results[0].message.as_str(), "no net");
+    assert_eq!(cases[4].name, "issue #7");
+}
+
+#[test]
+fn tap_with_subtests() {
+    let text = "TAP version 14\n# Subtest: outer\n    # Subtest: inner\n        ok 1 - a\n        not \
+                ok 2 - b\n        1..2\n    not ok 1 - inner\n    ok 2 - c\n    1..2\nnot ok 1 - outer\n\
+                # Subtest: other\n    ok 1 - d\n    1..1\nnot ok 2 - other\n1..2\n";
+    let report = report(text, Format::Tap, [5, 2, 0, 0]);
+    let found: Vec<_> = names(&report).iter().map(|name| (name.0, name.2)).collect();
+    assert_eq!(
+        found,
+        [
+            ("inner", "a"),
+            ("inner", "b"),
+            ("outer", "c"),
+            ("other", "d"),
+            ("", "other")
+        ]
+    );
+}
+
+#[test]
+fn tap_that_stops() {
+    let bail = read_slice(b"1..3\nok 1\nBail out! no disk\n");
+    assert!(!bail.is_success());
+    assert!(bail.truncated);
+    assert_eq!(
+        bail.suites
+            .iter()
+            .flat_map(|suite| &suite.suite.problems)
+            .count(),
+        1
+    );
+    let more = read_slice(b"1..1\nok 1\nok 2\n");
+    assert_eq!(
+        more.diagnostics[0].kind,
+        crate::report::DiagnosticKind::Totals
+    );
+    report("1..0 # SKIP nothing here\n", Format::Tap, [0, 0, 0, 0]);
+}
+
+#[test]
+fn go_test() {
+    let text = r#"{"Action":"start","Package":"m/a"}
+{"Time":"2026-11-21T00:00:00Z","Action":"run","Package":"m/a","Test":"TestGood"}
+{"Action":"run","Package":"m/b","Test":"TestBad"}
+{"Action":"output","Package":"m/b","Test":"TestBad","Output":"=== RUN   TestBad\n"}
+{"Action":"output","Package":"m/b","Test":"TestBad","Output":"    b_test.go:7: no\n"}
+{"Action":"pass","Package":"m/a","Test":"TestGood","Elapsed":0.25}
+{"Action":"fail","Package":"m/b","Test":"TestBad","Elapsed":0}
+{"Action":"skip","Package":"m/b","Test":"TestLater","Elapsed":0}
+FAIL	m/b
+{"Action":"fail","Package":"m/b","Elapsed":0.1}
+{"Action":"run","Package":"m/p","Test":"TestPanics"}
+{"Action":"output","Package":"m/p","Test":"TestPanics","Output":"panic: oh\n"}
+{"Action":"fail","Package":"m/p","Elapsed":0.1}
+{"ImportPath":"m/c [m/c.test]","Action":"build-output","Output":"c.go:1: syntax\n"}
+{"Action":"fail","Package":"m/c","Elapsed":0,"FailedBuild":"m/c [m/c.test]"}
+{"Action":"pass","Package":"m/a","Elapsed":0.3}
+"#;
+    let report = report(text, Format::GoTest, [4, 1, 1, 1]);
+    assert_eq!(
+        names(&report)[0],
+        ("m/a", "m/a", "TestGood", Outcome::Passed)
+    );
+    let cases: Vec<_> = report.cases().collect();
+    assert_eq!(cases[1].results[0].body.as_str(), "    b_test.go:7: no\n");
+    assert_eq!(
+        (cases[3].name.as_str(), cases[3].outcome),
+        ("TestPanics", Outcome::Error)
+    );
+    let suite = report
+        .suites
+        .iter()
+        .find(|suite| suite.suite.name == "m/c")
+        .unwrap();
+    assert_eq!(suite.suite.problems[0].body.as_str(), "c.go:1: syntax\n");
+    let cut =
+        read_slice(b"{\"Action\":\"run\",\"Package\":\"p\",\"Test\":\"T\"}\n{\"Action\":\"pa");
+    assert!(cut.truncated);
+    assert_eq!(cut.counts.errors, 1);
+}
+
+#[test]
+fn mocha() {
+    let text = r#"{"stats":{"tests":3},"tests":[{"title":"a"}],"pending":[{"title":"later",
+        "fullTitle":"calc later","err":{}}],"failures":[{"title":"bad {\"x\"]","fullTitle":
+        "calc bad {\"x\"]","file":"c.js","duration":1500,"err":{"message":"no","stack":"at c"}}],
+        "passes":[{"title":"good","fullTitle":"calc good","currentRetry":1,"err":{}}]}"#;
+    let report = report(text, Format::Mocha, [3, 1, 0, 1]);
+    let cases: Vec<_> = report.cases().collect();
+    assert_eq!(
+        (cases[1].class.as_str(), cases[1].name.as_str()),
+        ("calc", "bad {\"x\"]")
+    );
+    assert_eq!(
+        (cases[1].time, cases[1].file.as_deref()),
+        (Some(1.5), Some("c.js"))
+    );
+    assert_eq!(cases[1].results[0].body.as_str(), "at c");
+    assert!(cases[2].flaky);
+}
+
+#[test]
+fn jest() {
+    let text = r#"{"numTotalTests":3,"snapshot":{"x":[{"testResults":[]}]},"testResults":[
+        {"assertionResults":[{"ancestorTitles":["a","b"],"title":"good","status":"passed",
+          "duration":5,"retryReasons":["once"]},{"ancestorTitles":[],"title":"bad","status":"failed",
+          "failureMessages":["Error: no\n at b"],"location":{"line":3,"column":1}},
+          {"title":"later","status":"todo"}],"name":"/t/a.js","status":"failed"},
+        {"assertionResults":[],"name":"/t/b.js","status":"failed","message":"syntax"}]}"#;
+    let report = report(text, Format::Jest, [3, 1, 0, 1]);
+    let cases: Vec<_> = report.cases().collect();
+    assert_eq!(
+        (cases[0].class.as_str(), cases[0].suite.as_str()),
+        ("a > b", "/t/a.js")
+    );
+    assert!(cases[0].flaky);
+    assert_eq!(
+        (cases[1].results[0].message.as_str(), cases[1].line),
+        ("Error: no", Some(3))
+    );
+    assert_eq!(
+        report.suites[1].suite.problems[0].message.as_str(),
+        "syntax"
+    );
+    let cut = read_slice(&text.as_bytes()[..text.len() - 3]);
+    assert!(cut.truncated);
+    assert_eq!(cut.counts.tests, 3);
+}
