@@ -1,5 +1,7 @@
 //! Which format a report is in, from its first characters or its root element.
 
+use crate::report::xml::Tag;
+
 use super::Format;
 use super::formats::is_tap;
 
@@ -71,15 +73,17 @@ fn lines(text: &str, end: bool) -> Option<Format> {
 }
 
 /// The format whose root element this is.
-pub(super) fn root(name: &str) -> Option<Format> {
-    Some(match name {
+pub(super) fn root(tag: &Tag<'_>) -> Option<Format> {
+    Some(match tag.name() {
         "testsuites" | "testsuite" | "testcase" => Format::Junit,
         "TestRun" => Format::Trx,
-        "assemblies" | "assembly" => Format::Xunit,
+        "assemblies" => Format::Xunit,
+        // Others have such an element as well.
+        "assembly" if tag.get("name").is_some() => Format::Xunit,
         "test-run" => Format::Nunit3,
         "test-results" => Format::Nunit2,
         "testng-results" => Format::TestNg,
-        "Site" => Format::Ctest,
+        "Site" if tag.get("BuildStamp").or(tag.get("BuildName")).is_some() => Format::Ctest,
         "TestLog" | "TestResult" => Format::Boost,
         _ => return None,
     })

@@ -345,7 +345,7 @@ impl<'a> XmlSink<'a> {
 
     /// The first element says which format it is.
     fn decide(&mut self, tag: &Tag<'_>) {
-        if let Some(format) = detect::root(tag.name()) {
+        if let Some(format) = detect::root(tag) {
             *self.route = Route::Known(format, formats::xml(format, self.options.text));
             return;
         }

@@ -16,7 +16,10 @@ const UNITS: [(&str, f64); 9] = [
 /// The seconds that a text means: `1.5`, `1,234.5`, `0,03`, `1E-07`, `80.8us`, `1.2s`, `00:01:02.5`.
 /// Nothing for what is no duration, is negative or not finite.
 pub(super) fn parse(text: &str) -> Option<f64> {
-    let text = text.trim();
+    let text = text.trim_ascii();
+    if let Some(seconds) = plain(text) {
+        return Some(seconds);
+    }
     if text.contains(':') {
         return clock(text);
     }
@@ -25,6 +28,28 @@ pub(super) fn parse(text: &str) -> Option<f64> {
         .find_map(|(unit, length)| Some((text.strip_suffix(unit)?.trim_end(), *length)))
         .unwrap_or((text, 1.0));
     Some(decimal(number)? * unit)
+}
+
+/// Digits with at most one point, as nearly all are. Both the digits as a whole and the power of ten
+/// are exact in a double, so that their quotient is the nearest one.
+fn plain(text: &str) -> Option<f64> {
+    const POWERS: [f64; 16] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+    ];
+    let bytes = text.as_bytes();
+    if bytes.is_empty() || bytes.len() > 9 {
+        return None;
+    }
+    let (mut digits, mut point) = (0_u32, None);
+    for (place, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => digits = digits * 10 + u32::from(byte - b'0'),
+            b'.' if point.is_none() && bytes.len() > 1 => point = Some(place),
+            _ => return None,
+        }
+    }
+    let decimals = point.map_or(0, |place| bytes.len() - place - 1);
+    Some(f64::from(digits) / POWERS.get(decimals)?)
 }
 
 /// `d.hh:mm:ss.fff`, `hh:mm:ss.fff` or `mm:ss`.
@@ -85,8 +110,20 @@ mod tests {
         close("1.2s", 1.2);
         close("00:01:02.5000000", 62.5);
         close("1.00:00:01", 86_401.0);
-        for text in ["", "NaN", "-1", "inf", "1:2:3:4", "fast", "1.2.3", "s"] {
+        close(".5", 0.5);
+        close("5.", 5.0);
+        close("12345678901.25", 12_345_678_901.25);
+        for text in [
+            "", "NaN", "-1", "inf", "1:2:3:4", "fast", "1.2.3", "s", ".", ".s",
+        ] {
             assert_eq!(parse(text), None, "{text}");
+        }
+    }
+    #[test]
+    fn plain_numbers_are_the_nearest_double() {
+        for number in 0..20_000_u32 {
+            let text = format!("{}.{:03}", number / 1000, number % 1000);
+            assert_eq!(parse(&text), text.parse().ok());
         }
     }
 }

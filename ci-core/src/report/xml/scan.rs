@@ -9,6 +9,8 @@ use super::limits::NAME;
 #[derive(Debug, Clone)]
 pub(super) struct Span {
     pub(super) name: Range<usize>,
+    /// The name has a prefix.
+    pub(super) prefixed: bool,
     pub(super) value: Range<usize>,
     /// Whether the value has references; once they are resolved, whether it lies in the decoded text.
     pub(super) decoded: bool,
@@ -124,7 +126,13 @@ impl Scan {
     /// Scans on in `tag`, which begins with the `<` and has at least what it had before.
     pub(super) fn run(&mut self, tag: &str) -> Step {
         let bytes = tag.as_bytes();
-        while let Some(&byte) = bytes.get(self.position) {
+        loop {
+            if matches!(self.at, At::Between) {
+                self.plain(tag);
+            }
+            let Some(&byte) = bytes.get(self.position) else {
+                return Step::More;
+            };
             match self.at {
                 At::Between => match byte {
                     b' ' | b'\n' | b'\t' | b'\r' => self.position += 1,
@@ -198,7 +206,40 @@ impl Scan {
                 }
             }
         }
-        Step::More
+    }
+
+    /// Scans attributes that are as nearly all are: a name, `=`, and a value in quotes without
+    /// references, all of it there. Stops before anything else, behind blanks.
+    fn plain(&mut self, tag: &str) {
+        let bytes = tag.as_bytes();
+        loop {
+            let mut at = self.position;
+            while let Some(b' ' | b'\n' | b'\t' | b'\r') = bytes.get(at) {
+                at += 1;
+            }
+            let start = at;
+            self.position = start;
+            while let Some(&byte) = bytes.get(at)
+                && !ends_name(byte)
+            {
+                at += 1;
+            }
+            let Some(&[b'=', quote @ (b'"' | b'\'')]) = bytes.get(at..at + 2) else {
+                break;
+            };
+            let value = at + 2;
+            let Some(rest) = bytes.get(value..) else {
+                break;
+            };
+            let Some(length) = memchr::memchr3(quote, b'&', b'<', rest) else {
+                break;
+            };
+            if rest.get(length) != Some(&quote) || at == start || at - start > NAME {
+                break;
+            }
+            self.position = value + length + 1;
+            self.push(tag, (start, at), value..value + length, false);
+        }
     }
 
     fn skip(&mut self, bytes: &[u8], until: fn(u8) -> bool) {
@@ -356,8 +397,10 @@ impl Scan {
         self.findings.long_value |= end < value.end;
         self.weight += name.len() + (end - value.start);
         self.kept = end.max(name.end);
+        let prefixed = text.bytes().any(|byte| byte == b':');
         self.spans.push(Span {
             name,
+            prefixed,
             value: value.start..end,
             decoded: references,
         });

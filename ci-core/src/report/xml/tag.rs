@@ -71,13 +71,18 @@ impl<'a> Tag<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attribute<'a> {
     name: &'a str,
+    prefixed: bool,
     value: &'a str,
 }
 
 impl<'a> Attribute<'a> {
     /// The name without its prefix.
     pub fn name(&self) -> &'a str {
-        local(self.name)
+        if self.prefixed {
+            local(self.name)
+        } else {
+            self.name
+        }
     }
 
     /// The name with its prefix.
@@ -106,11 +111,13 @@ impl<'a> Iterator for Attributes<'a> {
             let span = self.tag.spans.get(self.next)?;
             self.next += 1;
             let name = self.tag.text(&span.name, false);
-            if name == "xmlns" || name.starts_with("xmlns:") {
+            let prefixed = span.prefixed;
+            if name == "xmlns" || (prefixed && name.starts_with("xmlns:")) {
                 continue;
             }
             return Some(Attribute {
                 name,
+                prefixed,
                 value: self.tag.text(&span.value, span.decoded),
             });
         }
@@ -119,7 +126,8 @@ impl<'a> Iterator for Attributes<'a> {
 
 /// A name without its prefix.
 pub(super) fn local(name: &str) -> &str {
-    match memchr::memrchr(b':', name.as_bytes()) {
+    // Names are short.
+    match name.bytes().rposition(|byte| byte == b':') {
         Some(at) if at + 1 < name.len() => name.get(at + 1..).unwrap_or(name),
         _ => name,
     }

@@ -1,6 +1,6 @@
 //! Boost.Test XML: logs, which have messages and times, and reports, which have results.
 
-use crate::report::tests::{Outcome, Suite};
+use crate::report::tests::Outcome;
 use crate::report::xml::Tag;
 
 use super::tree::{Draft, Field, Node, suite};
@@ -8,7 +8,7 @@ use super::tree::{Draft, Field, Node, suite};
 pub(super) fn node(tag: &Tag<'_>, draft: &mut Draft) -> Node {
     match tag.name() {
         "TestSuite" => {
-            let mut suite: Suite = suite(tag, "name");
+            let mut suite = suite(tag, "name");
             suite.file = tag.get("file").map(str::to_owned);
             Node::Suite(suite)
         }

@@ -1,14 +1,14 @@
 //! `CTest`'s `Test.xml`.
 
-use crate::report::tests::{Outcome, Suite};
+use crate::report::tests::Outcome;
 use crate::report::xml::Tag;
 
-use super::tree::{Draft, Field, Node};
+use super::tree::{Draft, Field, Node, suite};
 
 pub(super) fn node(tag: &Tag<'_>, draft: &mut Draft) -> Node {
     match tag.name() {
         "Site" => {
-            let mut suite = Suite::new(tag.get("BuildName").unwrap_or_default());
+            let mut suite = suite(tag, "BuildName");
             suite.hostname = tag.get("Name").map(str::to_owned);
             Node::Suite(suite)
         }

@@ -23,6 +23,10 @@ pub(super) trait ElementFormat: std::fmt::Debug {
 
 /// Gives elements to a reader.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about the place"
+)]
 pub(super) struct Elements<F> {
     format: F,
     depth: u64,

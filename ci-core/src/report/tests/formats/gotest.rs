@@ -52,7 +52,7 @@ impl GoTest {
         }
     }
 
-    fn output(&mut self, package: String, test: String, text: &str) {
+    fn said(&mut self, package: String, test: String, words: &str) {
         let trimmed = text.trim_start();
         if trimmed.starts_with("=== ") || trimmed.starts_with("--- ") {
             return;
@@ -175,9 +175,9 @@ impl LineFormat for GoTest {
                 self.clip(event.package, event.test);
                 return;
             }
-            "output" => return self.output(event.package, event.test, &event.output),
+            "output" => return self.said(event.package, event.test, &event.output),
             "build-output" => {
-                return self.output(event.import_path, String::new(), &event.output);
+                return self.said(event.import_path, String::new(), &event.output);
             }
             _ => return,
         };

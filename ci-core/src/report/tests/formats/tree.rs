@@ -12,7 +12,7 @@ use super::XmlFormat;
 #[derive(Debug)]
 pub(super) enum Node {
     /// A suite.
-    Suite(Suite),
+    Suite(Box<Suite>),
     /// A case, of which the attributes have been put into the draft.
     Case,
     /// An element whose text is wanted.
@@ -118,7 +118,7 @@ impl Tree {
         match node {
             Node::Suite(suite) => {
                 let at = tag.at();
-                output.suite_start(suite, |kind, message| at.diagnostic(kind, message));
+                output.suite_start(*suite, |kind, message| at.diagnostic(kind, message));
                 Kind::Suite
             }
             Node::Case => {
@@ -249,9 +249,9 @@ fn short(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
-/// A suite with the name, and the file if it is one, of the attributes that are so called.
-pub(super) fn suite(tag: &Tag<'_>, name: &str) -> Suite {
-    Suite::new(tag.get(name).unwrap_or_default())
+/// A suite whose name is the value of an attribute.
+pub(super) fn suite(tag: &Tag<'_>, name: &str) -> Box<Suite> {
+    Box::new(Suite::new(tag.get(name).unwrap_or_default()))
 }
 
 /// Splits `a.b.c(d.e)` into `a.b` and `c(d.e)`.

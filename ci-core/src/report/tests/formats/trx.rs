@@ -10,7 +10,11 @@ use super::tree::{Draft, Field, Node, split_name};
 
 pub(super) fn node(tag: &Tag<'_>, draft: &mut Draft) -> Node {
     match tag.name() {
-        "UnitTestResult" | "GenericTestResult" | "ManualTestResult" | "WebTestResult" => {
+        "UnitTestResult"
+        | "GenericTestResult"
+        | "ManualTestResult"
+        | "WebTestResult"
+        | "TestResultAggregation" => {
             case(tag, draft);
             Node::Case
         }

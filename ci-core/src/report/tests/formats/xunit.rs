@@ -39,18 +39,15 @@ fn case(tag: &Tag<'_>, draft: &mut Draft) {
     let case = &mut draft.case;
     let whole = tag.get("name").unwrap_or_default();
     let (class, name) = split_name(whole);
-    match tag.get("type") {
-        Some(class) => {
-            class.clone_into(&mut case.class);
-            let name = whole
-                .strip_prefix(class)
-                .and_then(|rest| rest.strip_prefix('.'));
-            name.unwrap_or(whole).clone_into(&mut case.name);
-        }
-        None => {
-            class.clone_into(&mut case.class);
-            name.clone_into(&mut case.name);
-        }
+    if let Some(class) = tag.get("type") {
+        class.clone_into(&mut case.class);
+        let name = whole
+            .strip_prefix(class)
+            .and_then(|rest| rest.strip_prefix('.'));
+        name.unwrap_or(whole).clone_into(&mut case.name);
+    } else {
+        class.clone_into(&mut case.class);
+        name.clone_into(&mut case.name);
     }
     case.time = tag.get("time").and_then(seconds::parse);
     case.file = tag.get("source-file").map(str::to_owned);
