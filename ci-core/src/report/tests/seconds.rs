@@ -37,13 +37,17 @@ fn plain(text: &str) -> Option<f64> {
         1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
     ];
     let bytes = text.as_bytes();
-    if bytes.is_empty() || bytes.len() > 9 {
+    if bytes.is_empty() || bytes.len() > POWERS.len() {
         return None;
     }
     let (mut digits, mut point) = (0_u32, None);
     for (place, byte) in bytes.iter().enumerate() {
         match byte {
-            b'0'..=b'9' => digits = digits * 10 + u32::from(byte - b'0'),
+            b'0'..=b'9' => {
+                digits = digits
+                    .checked_mul(10)?
+                    .checked_add(u32::from(byte - b'0'))?;
+            }
             b'.' if point.is_none() && bytes.len() > 1 => point = Some(place),
             _ => return None,
         }

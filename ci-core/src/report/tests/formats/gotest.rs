@@ -53,11 +53,11 @@ impl GoTest {
     }
 
     fn said(&mut self, package: String, test: String, words: &str) {
-        let trimmed = text.trim_start();
+        let trimmed = words.trim_start();
         if trimmed.starts_with("=== ") || trimmed.starts_with("--- ") {
             return;
         }
-        self.clip(package, test).push(text);
+        self.clip(package, test).push(words);
     }
 
     /// What is gathered of a test; of the package, if too many run.
