@@ -30,6 +30,8 @@ mod marker;
 mod model;
 mod output;
 mod parser;
+#[cfg(test)]
+mod pieces;
 mod seconds;
 mod visitor;
 mod write;

@@ -28,12 +28,15 @@
 //! producer that wrote them meant them, and names are given without their prefix, because producers
 //! choose any.
 
+mod emit;
 mod limits;
 mod mark;
 mod markup;
+mod piece;
 mod reference;
 mod scan;
 mod sink;
+mod skipped;
 mod tag;
 mod tokenizer;
 

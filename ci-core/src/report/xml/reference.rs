@@ -1,11 +1,18 @@
 //! References to characters: `&lt;`, `&#10;`, and those that only HTML knows.
 
+use crate::report::{Diagnostic, DiagnosticKind};
+
+use super::Mark;
+
+/// What is said of an `&` that is just that.
+pub(super) const BARE: &str = "`&` begins no reference; it is kept";
+
 /// Bytes between `&` and `;` at most.
 pub(super) const LONGEST: usize = 32;
 
 /// What a reference stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
+enum Meaning {
     /// A character that XML allows.
     Char(char),
     /// A character that XML forbids there, or the replacement character for one that is none.
@@ -22,7 +29,7 @@ pub(super) fn is_inside(byte: u8) -> bool {
 }
 
 /// What stands between `&` and `;`.
-pub(super) fn meaning(name: &str) -> Meaning {
+fn meaning(name: &str) -> Meaning {
     match name {
         "lt" => Meaning::Char('<'),
         "gt" => Meaning::Char('>'),
@@ -102,6 +109,26 @@ const PUNCTUATION: [(&str, char); 19] = [
     ("cross", '✗'),
     ("infin", '∞'),
 ];
+
+/// Gives what a reference, `&` and `;` included, stands for, and what is wrong with it.
+pub(super) fn resolve(whole: &str, at: Mark<'_>, mut give: impl FnMut(&str)) -> Option<Diagnostic> {
+    let name = whole.get(1..whole.len() - 1).unwrap_or_default();
+    let mut buffer = [0; 4];
+    let (c, what) = match meaning(name) {
+        Meaning::Char(c) => {
+            give(c.encode_utf8(&mut buffer));
+            return None;
+        }
+        Meaning::Forbidden(c) => (Some(c), "stands for a character that XML forbids"),
+        Meaning::Html(c) => (Some(c), "is not defined in XML; it is read as in HTML"),
+        Meaning::Unknown => (None, "is not defined; it is kept"),
+    };
+    match c {
+        Some(c) => give(c.encode_utf8(&mut buffer)),
+        None => give(whole),
+    }
+    Some(at.diagnostic(DiagnosticKind::Reference, format!("`{whole}` {what}")))
+}
 
 #[cfg(test)]
 mod tests {

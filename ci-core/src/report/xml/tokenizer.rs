@@ -2,16 +2,19 @@
 
 use crate::report::{Diagnostic, DiagnosticKind};
 
+use super::emit::emit;
 use super::mark::newlines;
 use super::markup::{Doctype, Markup, classify};
-use super::reference::{self, Meaning};
-use super::scan::{Findings, Scan, Step};
-use super::{Limits, Mark, Sink, Tag, tag::local};
+use super::piece::Piece;
+use super::reference::{self, BARE, resolve};
+use super::scan::{Scan, Step};
+use super::tag::local;
+use super::{Limits, Mark, Sink};
 
 /// A tokenizer that is pushed text. See the [module](super).
 #[derive(Debug)]
 pub struct Tokenizer {
-    mode: Mode,
+    pub(super) mode: Mode,
     /// What was begun in an earlier piece and is not yet whole.
     carry: String,
     scan: Scan,
@@ -31,7 +34,7 @@ pub struct Tokenizer {
 
 /// What the tokenizer is in the middle of.
 #[derive(Debug, Clone, Copy)]
-enum Mode {
+pub(super) enum Mode {
     Text,
     /// After a `<` whose sort is not yet known.
     Open,
@@ -51,32 +54,6 @@ enum Mode {
     },
     Doctype(Doctype),
     Declaration,
-}
-
-/// A piece of text and how far it has been read.
-struct Piece<'a> {
-    text: &'a str,
-    position: usize,
-    /// Up to where lines have been counted.
-    counted: usize,
-}
-
-impl<'a> Piece<'a> {
-    fn rest(&self) -> &'a str {
-        self.text.get(self.position..).unwrap_or_default()
-    }
-
-    /// The rest as bytes, for scans that may stop within a character.
-    fn bytes(&self) -> &'a [u8] {
-        self.text
-            .as_bytes()
-            .get(self.position..)
-            .unwrap_or_default()
-    }
-
-    fn slice(&self, start: usize, end: usize) -> &'a str {
-        self.text.get(start..end).unwrap_or_default()
-    }
 }
 
 impl Default for Tokenizer {
@@ -409,89 +386,6 @@ impl Tokenizer {
         }
     }
 
-    fn comment(&mut self, piece: &mut Piece<'_>, dashes: u8) {
-        let rest = piece.bytes();
-        let Some(&byte) = rest.first() else { return };
-        if dashes == 0 {
-            let length = memchr::memchr(b'-', rest).map_or(rest.len(), |at| at + 1);
-            let dashes = u8::from(rest.get(length - 1) == Some(&b'-'));
-            piece.position += length;
-            self.mode = Mode::Comment { dashes };
-            return;
-        }
-        piece.position += 1;
-        self.mode = match byte {
-            b'>' if dashes == 2 => Mode::Text,
-            b'-' => Mode::Comment { dashes: 2 },
-            _ => Mode::Comment { dashes: 0 },
-        };
-    }
-
-    fn instruction<S: Sink>(
-        &mut self,
-        piece: &mut Piece<'_>,
-        mark: bool,
-        declaration: u8,
-        sink: &mut S,
-    ) {
-        const XML: &[u8] = b"xml";
-        const OTHER: u8 = u8::MAX;
-        let rest = piece.bytes();
-        if mark && rest.first() == Some(&b'>') {
-            piece.position += 1;
-            self.mode = Mode::Text;
-            return;
-        }
-        if declaration != OTHER
-            && let Some(&byte) = rest.first()
-        {
-            let declaration = match XML.get(usize::from(declaration)) {
-                Some(expected) if *expected == byte => {
-                    piece.position += 1;
-                    declaration + 1
-                }
-                None if byte == b'?' || byte.is_ascii_whitespace() => {
-                    sink.document();
-                    OTHER
-                }
-                _ => OTHER,
-            };
-            self.mode = Mode::Instruction {
-                mark: false,
-                declaration,
-            };
-            return;
-        }
-        let question = memchr::memchr(b'?', rest);
-        piece.position += question.map_or(rest.len(), |at| at + 1);
-        self.mode = Mode::Instruction {
-            mark: question.is_some(),
-            declaration,
-        };
-    }
-
-    fn doctype(&mut self, piece: &mut Piece<'_>, mut doctype: Doctype) {
-        for &byte in piece.bytes() {
-            piece.position += 1;
-            if doctype.ends(byte) {
-                self.mode = Mode::Text;
-                return;
-            }
-        }
-        self.mode = Mode::Doctype(doctype);
-    }
-
-    fn declaration(&mut self, piece: &mut Piece<'_>) {
-        let rest = piece.bytes();
-        match memchr::memchr(b'>', rest) {
-            Some(at) => {
-                piece.position += at + 1;
-                self.mode = Mode::Text;
-            }
-            None => piece.position += rest.len(),
-        }
-    }
-
     /// An `&` at the position of the piece.
     fn ampersand<S: Sink>(&mut self, piece: &mut Piece<'_>, sink: &mut S) {
         let rest = piece.rest();
@@ -627,8 +521,6 @@ impl Tokenizer {
     }
 }
 
-const BARE: &str = "`&` begins no reference; it is kept";
-
 fn brackets_text(brackets: u8) -> &'static str {
     match brackets {
         0 => "",
@@ -648,132 +540,4 @@ fn end_name(inside: &str) -> &str {
         name.get(..name.floor_char_boundary(super::limits::NAME))
             .unwrap_or(name),
     )
-}
-
-/// Gives what a reference, `&` and `;` included, stands for, and what is wrong with it.
-fn resolve(whole: &str, at: Mark<'_>, mut give: impl FnMut(&str)) -> Option<Diagnostic> {
-    let name = whole.get(1..whole.len() - 1).unwrap_or_default();
-    let mut buffer = [0; 4];
-    let (c, what) = match reference::meaning(name) {
-        Meaning::Char(c) => {
-            give(c.encode_utf8(&mut buffer));
-            return None;
-        }
-        Meaning::Forbidden(c) => (Some(c), "stands for a character that XML forbids"),
-        Meaning::Html(c) => (Some(c), "is not defined in XML; it is read as in HTML"),
-        Meaning::Unknown => (None, "is not defined; it is kept"),
-    };
-    match c {
-        Some(c) => give(c.encode_utf8(&mut buffer)),
-        None => give(whole),
-    }
-    Some(at.diagnostic(DiagnosticKind::Reference, format!("`{whole}` {what}")))
-}
-
-/// Gives a start tag that has been scanned.
-fn emit<S: Sink>(
-    scan: &mut Scan,
-    decoded: &mut String,
-    raw: &str,
-    empty: bool,
-    at: Mark<'_>,
-    sink: &mut S,
-) {
-    decoded.clear();
-    let mut wrong = None;
-    for span in scan.spans.iter_mut().filter(|span| span.decoded) {
-        let start = decoded.len();
-        let value = raw.get(span.value.clone()).unwrap_or_default();
-        let found = decode(value, at, decoded);
-        wrong = wrong.or(found);
-        span.value = start..decoded.len();
-    }
-    if let Some(diagnostic) = wrong {
-        sink.diagnostic(diagnostic);
-    }
-    if scan.findings != Findings::default() {
-        report(scan.findings, at, sink);
-    }
-    let name = raw.get(scan.name()).unwrap_or_default();
-    sink.start(&Tag {
-        raw,
-        decoded,
-        name,
-        spans: &scan.spans,
-        empty,
-        at,
-    });
-}
-
-/// Says what was odd about a tag.
-#[cold]
-fn report<S: Sink>(findings: Findings, at: Mark<'_>, sink: &mut S) {
-    use DiagnosticKind::{Limit, Malformed};
-    for (found, kind, message) in [
-        (
-            findings.duplicate,
-            Malformed,
-            "an attribute stands twice; the first is kept",
-        ),
-        (
-            findings.less_than,
-            Malformed,
-            "`<` stands in the value of an attribute; it is kept",
-        ),
-        (
-            findings.not_quoted,
-            Malformed,
-            "an attribute's value stands without quotes",
-        ),
-        (
-            findings.stray,
-            Malformed,
-            "there is something in the tag that is no attribute",
-        ),
-        (findings.unclosed, Malformed, "the tag has no `>`"),
-        (
-            findings.long_value,
-            Limit,
-            "an attribute's value is too long; its beginning is kept",
-        ),
-        (
-            findings.too_many,
-            Limit,
-            "the tag has too many attributes; the first are kept",
-        ),
-    ] {
-        if found {
-            sink.diagnostic(at.diagnostic(kind, message));
-        }
-    }
-}
-
-/// Resolves the references of a value; returns what is wrong with the first wrong one.
-fn decode(value: &str, at: Mark<'_>, into: &mut String) -> Option<Diagnostic> {
-    let mut wrong = None;
-    let mut rest = value;
-    while let Some(ampersand) = memchr::memchr(b'&', rest.as_bytes()) {
-        into.push_str(rest.get(..ampersand).unwrap_or_default());
-        rest = rest.get(ampersand..).unwrap_or_default();
-        let inside = rest.as_bytes().get(1..).unwrap_or_default();
-        let length = inside
-            .iter()
-            .take(reference::LONGEST + 1)
-            .take_while(|byte| reference::is_inside(**byte))
-            .count();
-        let whole =
-            if inside.get(length) == Some(&b';') && (1..=reference::LONGEST).contains(&length) {
-                let whole = rest.get(..length + 2).unwrap_or_default();
-                let found = resolve(whole, at, |text| into.push_str(text));
-                wrong = wrong.or(found);
-                whole.len()
-            } else {
-                into.push('&');
-                wrong = wrong.or_else(|| Some(at.diagnostic(DiagnosticKind::Reference, BARE)));
-                1
-            };
-        rest = rest.get(whole..).unwrap_or_default();
-    }
-    into.push_str(rest);
-    wrong
 }

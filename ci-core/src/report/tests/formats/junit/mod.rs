@@ -1,5 +1,6 @@
 //! JUnit XML: no standard, but what several hundred producers made of one idea.
 
+mod element;
 mod reader;
 #[cfg(test)]
 mod tests;
