@@ -44,7 +44,7 @@
 //! | `http` | no | HTTP health checks in the step that waits for a service |
 //! | `console` | no | the live board of running jobs on a terminal |
 //! | `yaml` | no | workflows and settings as YAML |
-//! | `reports` | no | [`report`]: test reports of every dialect, read in constant memory, and written |
+//! | `reports` | no | `report`: test reports of every dialect, read in constant memory, and written |
 //! | `testing` | no | `testing`: mock executor, virtual clock, executor conformance kit |
 //!
 //! # Where to look
@@ -59,6 +59,7 @@
 //! | keep runs and go on with them | [`store`], [`run::resume`], [`run::rerun`] |
 //! | say which machine a job gets | [`settings`] |
 //! | hide values | [`secret`] |
+//! | read and write test reports | `report`, with the feature `reports` |
 //! | draw a workflow | [`graph::render`] |
 //! | schedule without running | [`scheduler::Machine`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]

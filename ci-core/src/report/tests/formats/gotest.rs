@@ -13,8 +13,9 @@ use crate::report::tests::{Case, Outcome, Suite, TestResult};
 
 use super::lines::{Line, LineFormat};
 
-/// Tests whose output is gathered at the same time.
+/// Tests whose output is gathered at the same time; of those beyond the first few, less is kept.
 const RUNNING: usize = 4096;
+const FIRST: usize = 64;
 
 /// Reads `go test -json`.
 #[derive(Debug)]
@@ -69,9 +70,9 @@ impl GoTest {
         } else {
             Default::default()
         };
-        self.running
-            .entry(key)
-            .or_insert_with(|| Clip::new(self.limit))
+        let few = self.running.len() < FIRST;
+        let limit = if few { self.limit } else { self.limit / 16 };
+        self.running.entry(key).or_insert_with(|| Clip::new(limit))
     }
 
     fn ended(&mut self, event: Event, outcome: Outcome, output: &mut Output<'_>) {

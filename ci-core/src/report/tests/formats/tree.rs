@@ -2,6 +2,7 @@
 
 use crate::report::DiagnosticKind;
 use crate::report::tests::clip::Clip;
+use crate::report::tests::marker::MOST;
 use crate::report::tests::output::{Output, keep_property, keep_result};
 use crate::report::tests::{Case, Outcome, Property, Suite, TestResult, seconds};
 use crate::report::xml::{Mark, Tag};
@@ -51,6 +52,13 @@ pub(super) struct Draft {
 }
 
 impl Draft {
+    /// Adds a file to the case, unless it has far too many.
+    pub(super) fn attach(&mut self, path: &str) {
+        if self.case.attachments.len() < MOST {
+            self.case.attachments.push(path.to_owned());
+        }
+    }
+
     /// Adds a property to the case.
     pub(super) fn property(&mut self, name: &str, value: &str) {
         keep_property(&mut self.case.properties, Property::new(name, value));
@@ -189,7 +197,7 @@ impl Tree {
             Field::Body => result.body.append(text, limit),
             Field::Stdout => case.stdout.append(text, limit),
             Field::Stderr => case.stderr.append(text, limit),
-            Field::Attachment => case.attachments.push(trimmed.to_owned()),
+            Field::Attachment => self.draft.attach(trimmed),
             Field::Seconds => case.time = seconds::parse(trimmed),
             Field::Microseconds => case.time = seconds::parse(trimmed).map(|time| time / 1e6),
         }

@@ -26,11 +26,8 @@ pub(super) fn node(tag: &Tag<'_>, draft: &mut Draft) -> Node {
         "StdOut" => Node::Text(Field::Stdout),
         "StdErr" => Node::Text(Field::Stderr),
         "ResultFile" => {
-            if draft.open {
-                draft
-                    .case
-                    .attachments
-                    .extend(tag.get("path").map(str::to_owned));
+            if let Some(path) = tag.get("path") {
+                draft.attach(path);
             }
             Node::Pass
         }
