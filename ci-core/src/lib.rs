@@ -46,6 +46,7 @@
 //! | `yaml` | no | workflows and settings as YAML |
 //! | `circleci` | no | `config::circleci`: CircleCI 2.x files as workflows |
 //! | `gitlab` | no | `config::gitlab`: GitLab CI files as workflows |
+//! | `reports` | no | `report`: test reports of every dialect, read in constant memory, and written |
 //! | `testing` | no | `testing`: mock executor, virtual clock, executor conformance kit |
 //!
 //! # Where to look
@@ -60,6 +61,7 @@
 //! | keep runs and go on with them | [`store`], [`run::resume`], [`run::rerun`] |
 //! | say which machine a job gets | [`settings`] |
 //! | hide values | [`secret`] |
+//! | read and write test reports | `report`, with the feature `reports` |
 //! | draw a workflow | [`graph::render`] |
 //! | schedule without running | [`scheduler::Machine`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -76,6 +78,8 @@ pub mod graph;
 pub mod id;
 pub mod job;
 pub mod outcome;
+#[cfg(feature = "reports")]
+pub mod report;
 pub mod run;
 pub mod scheduler;
 pub mod secret;

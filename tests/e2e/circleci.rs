@@ -162,9 +162,9 @@ fn a_wrong_configuration_is_told_with_its_places() {
     project.write(".circleci/config.yml", &wrong);
     let told = project.ci(&["validate"]).exits(2).stderr;
     for words in [
-        "config.yml:19:17: the command `greet` has no parameter `hwo`",
+        "config.yml:18:17: the command `greet` has no parameter `hwo`",
         "did you mean `who`?",
-        "config.yml:53:9: there is no job `haltd`",
+        "config.yml:48:9: there is no job `haltd`",
         "did you mean `halted`?",
     ] {
         assert!(told.contains(words), "{words} is not in:\n{told}");
