@@ -44,6 +44,7 @@
 //! | `http` | no | HTTP health checks in the step that waits for a service |
 //! | `console` | no | the live board of running jobs on a terminal |
 //! | `yaml` | no | workflows and settings as YAML |
+//! | `reports` | no | `report`: test reports, coverage, gates, test splitting |
 //! | `testing` | no | `testing`: mock executor, virtual clock, executor conformance kit |
 //!
 //! # Where to look
@@ -72,6 +73,8 @@ pub mod graph;
 pub mod id;
 pub mod job;
 pub mod outcome;
+#[cfg(feature = "reports")]
+pub mod report;
 pub mod run;
 pub mod scheduler;
 pub mod secret;

@@ -1,0 +1,115 @@
+//! Where the formats report to: the visitor, and a bounded list of what is wrong.
+
+use std::borrow::Cow;
+
+use super::count::{parse_count, parse_line};
+use super::diagnostic::{Diagnostic, DiagnosticKind};
+use super::input::Place;
+use super::visit::Visitor;
+
+/// The visitor of a report, and how many diagnostics it may still get.
+#[derive(Debug)]
+pub(super) struct Context<'v, V: ?Sized> {
+    pub(super) visitor: &'v mut V,
+    diagnostics_left: usize,
+    /// Whether a part of the report was lost.
+    pub(super) damaged: bool,
+}
+
+impl<'v, V: Visitor + ?Sized> Context<'v, V> {
+    pub(super) fn new(visitor: &'v mut V, max_diagnostics: usize) -> Self {
+        Self {
+            visitor,
+            diagnostics_left: max_diagnostics,
+            damaged: false,
+        }
+    }
+
+    /// Passes a diagnostic on, unless there were too many.
+    #[cold]
+    pub(super) fn diagnose(
+        &mut self,
+        place: Place,
+        kind: DiagnosticKind,
+        message: impl FnOnce() -> String,
+    ) {
+        self.damaged |= kind.is_fatal();
+        let (kind, message) = match self.diagnostics_left {
+            // What ends the reading is said in any case.
+            0 if kind.is_fatal() => (kind, message()),
+            0 => return,
+            1 if !kind.is_fatal() => {
+                let kind = DiagnosticKind::TooMany;
+                (kind, "more is wrong than is listed".to_owned())
+            }
+            _ => (kind, message()),
+        };
+        self.diagnostics_left = self.diagnostics_left.saturating_sub(1);
+        self.visitor.diagnostic(Diagnostic {
+            offset: place.offset,
+            line: place.line,
+            kind,
+            message,
+        });
+    }
+
+    /// Reads a line number, or says that it is none.
+    #[inline]
+    pub(super) fn line_number(&mut self, text: &[u8], place: Place) -> Option<u32> {
+        let number = parse_line(text);
+        if number.is_none() {
+            self.diagnose(place, DiagnosticKind::BadLine, || {
+                format!("`{}` is no line number", shorten(text))
+            });
+        }
+        number
+    }
+
+    /// Reads a counter, or says that it is none.
+    #[inline]
+    pub(super) fn count(&mut self, text: &[u8], place: Place) -> Option<u64> {
+        let count = parse_count(text);
+        if count.is_none() {
+            self.diagnose(place, DiagnosticKind::BadCount, || {
+                format!("`{}` is no count", shorten(text))
+            });
+        }
+        count
+    }
+
+    /// Says that a record was left out.
+    pub(super) fn bad_record(&mut self, text: &[u8], place: Place) {
+        self.diagnose(place, DiagnosticKind::BadRecord, || {
+            format!("the record `{}` cannot be read", shorten(text))
+        });
+    }
+
+    /// Says that a line was left out for its length.
+    pub(super) fn too_long(&mut self, place: Place) {
+        self.diagnose(place, DiagnosticKind::TooLong, || {
+            "the line is longer than 1 MiB and was left out".to_owned()
+        });
+    }
+
+    /// Says that a fact belongs to no file.
+    pub(super) fn no_file(&mut self, text: &[u8], place: Place) {
+        self.diagnose(place, DiagnosticKind::NoFile, || {
+            format!("`{}` belongs to no file", shorten(text))
+        });
+    }
+}
+
+/// The bytes as text, what is no UTF-8 replaced.
+pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
+
+/// The start of a record, for a message.
+fn shorten(record: &[u8]) -> String {
+    const LIMIT: usize = 60;
+    let mut short = String::from_utf8_lossy(&record[..record.len().min(LIMIT)]).into_owned();
+    if record.len() > LIMIT {
+        short.push('…');
+    }
+    short
+}
