@@ -44,7 +44,7 @@
 //! | `http` | no | HTTP health checks in the step that waits for a service |
 //! | `console` | no | the live board of running jobs on a terminal |
 //! | `yaml` | no | workflows and settings as YAML |
-//! | `reports` | no | `report`: test reports, coverage, gates, test splitting |
+//! | `reports` | no | [`report`]: test reports of every dialect, read in constant memory, and written |
 //! | `testing` | no | `testing`: mock executor, virtual clock, executor conformance kit |
 //!
 //! # Where to look

@@ -1,0 +1,666 @@
+//! The tokenizer: text in, events out, whatever the pieces.
+
+use crate::report::{Diagnostic, DiagnosticKind};
+
+use super::mark::newlines;
+use super::markup::{Doctype, Markup, classify};
+use super::reference::{self, Meaning};
+use super::scan::{Findings, Scan, Step};
+use super::{Limits, Mark, Sink, Tag, tag::local};
+
+/// A tokenizer that is pushed text. See the [module](super).
+#[derive(Debug)]
+pub struct Tokenizer {
+    mode: Mode,
+    /// What was begun in an earlier piece and is not yet whole.
+    carry: String,
+    scan: Scan,
+    /// Values of one tag that had references.
+    decoded: String,
+    /// Bytes before the piece that is being read.
+    offset: u64,
+    /// The line up to which lines have been counted.
+    line: u64,
+    /// Where what is carried began.
+    began: (u64, u64),
+    /// The last character was a carriage return, given as a line feed.
+    carriage: bool,
+    /// The first forbidden control character.
+    control: Option<Diagnostic>,
+}
+
+/// What the tokenizer is in the middle of.
+#[derive(Debug, Clone, Copy)]
+enum Mode {
+    Text,
+    /// After a `<` whose sort is not yet known.
+    Open,
+    Reference,
+    StartTag,
+    EndTag,
+    CData {
+        brackets: u8,
+    },
+    Comment {
+        dashes: u8,
+    },
+    Instruction {
+        mark: bool,
+    },
+    Doctype(Doctype),
+    Declaration,
+}
+
+/// A piece of text and how far it has been read.
+struct Piece<'a> {
+    text: &'a str,
+    position: usize,
+    /// Up to where lines have been counted.
+    counted: usize,
+}
+
+impl<'a> Piece<'a> {
+    fn rest(&self) -> &'a str {
+        self.text.get(self.position..).unwrap_or_default()
+    }
+
+    /// The rest as bytes, for scans that may stop within a character.
+    fn bytes(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.position..).unwrap_or_default()
+    }
+
+    fn slice(&self, start: usize, end: usize) -> &'a str {
+        self.text.get(start..end).unwrap_or_default()
+    }
+}
+
+impl Default for Tokenizer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Tokenizer {
+    /// A tokenizer with the usual [limits](Limits).
+    pub fn new() -> Self {
+        Self::with_limits(Limits::default())
+    }
+
+    /// A tokenizer with limits of one's own.
+    pub fn with_limits(limits: Limits) -> Self {
+        Self {
+            mode: Mode::Text,
+            carry: String::new(),
+            scan: Scan::new(limits),
+            decoded: String::new(),
+            offset: 0,
+            line: 1,
+            began: (0, 1),
+            carriage: false,
+            control: None,
+        }
+    }
+
+    /// Reads on. The text may end anywhere.
+    pub fn feed<S: Sink>(&mut self, text: &str, sink: &mut S) {
+        if self.control.is_none() {
+            self.control = self.first_control(text);
+        }
+        let mut piece = Piece { text, position: 0, counted: 0 };
+        while piece.position < text.len() {
+            match self.mode {
+                Mode::Text => self.text(&mut piece, sink),
+                Mode::Open => self.open(&mut piece, sink),
+                Mode::Reference => self.reference(&mut piece, sink),
+                Mode::StartTag => self.start_tag(&mut piece, sink),
+                Mode::EndTag => self.end_tag(&mut piece, sink),
+                Mode::CData { brackets } => self.cdata(&mut piece, brackets, sink),
+                Mode::Comment { dashes } => self.comment(&mut piece, dashes),
+                Mode::Instruction { mark } => self.instruction(&mut piece, mark),
+                Mode::Doctype(doctype) => self.doctype(&mut piece, doctype),
+                Mode::Declaration => self.declaration(&mut piece),
+            }
+        }
+        self.count(&mut piece, text.len());
+        self.offset += text.len() as u64;
+    }
+
+    /// Says that the text has ended. Afterwards the tokenizer is ready for another text.
+    pub fn finish<S: Sink>(&mut self, sink: &mut S) {
+        let at = self.carried();
+        let truncated = |message| at.diagnostic(DiagnosticKind::Truncated, message);
+        match self.mode {
+            Mode::Text => {}
+            Mode::Reference => {
+                sink.diagnostic(at.diagnostic(DiagnosticKind::Reference, BARE));
+                sink.text(&self.carry, false);
+            }
+            Mode::Open | Mode::StartTag | Mode::EndTag | Mode::Declaration => {
+                sink.diagnostic(truncated("the text ends within a tag"));
+            }
+            Mode::CData { brackets } => {
+                sink.text(brackets_text(brackets), true);
+                sink.diagnostic(truncated("the text ends within a CDATA section"));
+            }
+            Mode::Comment { .. } => sink.diagnostic(truncated("the text ends within a comment")),
+            Mode::Instruction { .. } => {
+                sink.diagnostic(truncated("the text ends within a processing instruction"));
+            }
+            Mode::Doctype(_) => {
+                sink.diagnostic(truncated("the text ends within a document type"));
+            }
+        }
+        if let Some(control) = self.control.take() {
+            sink.diagnostic(control);
+        }
+        self.mode = Mode::Text;
+        self.carry.clear();
+        self.offset = 0;
+        self.line = 1;
+        self.carriage = false;
+    }
+
+    /// Where the text that has been fed ends.
+    pub fn at(&self) -> Mark<'static> {
+        Mark::new(self.offset, self.line, &[])
+    }
+
+    /// Bytes that are held for what comes.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.carry.capacity() + self.decoded.capacity()
+    }
+
+    fn text<S: Sink>(&mut self, piece: &mut Piece<'_>, sink: &mut S) {
+        let start = self.skip_line_feed(piece);
+        let bytes = piece.text.as_bytes();
+        let Some(rest) = bytes.get(start..).filter(|rest| !rest.is_empty()) else { return };
+        let Some(length) = memchr::memchr3(b'<', b'&', b'\r', rest) else {
+            piece.position = bytes.len();
+            sink.text(piece.slice(start, bytes.len()), false);
+            return;
+        };
+        if length > 0 {
+            sink.text(piece.slice(start, start + length), false);
+        }
+        piece.position = start + length;
+        match rest.get(length) {
+            Some(b'<') => match classify(rest.get(length..).unwrap_or_default()) {
+                Some(markup) => self.begin(piece, markup, sink),
+                None => self.stash(piece, Mode::Open),
+            },
+            Some(b'&') => self.ampersand(piece, sink),
+            _ => self.carriage_return(piece, sink, false),
+        }
+    }
+
+    /// Begins what stands at the position of the piece.
+    fn begin<S: Sink>(&mut self, piece: &mut Piece<'_>, markup: Markup, sink: &mut S) {
+        let at = piece.position;
+        match markup {
+            Markup::StartTag => return self.whole_start_tag(piece, sink),
+            Markup::EndTag => return self.whole_end_tag(piece, sink),
+            _ => {}
+        }
+        self.note(piece, at);
+        piece.position = at + markup.prefix();
+        self.enter(markup, sink);
+    }
+
+    /// Goes into what [`Self::began`] says where it began, once its prefix has been read.
+    fn enter<S: Sink>(&mut self, markup: Markup, sink: &mut S) {
+        self.mode = match markup {
+            Markup::StartTag => Mode::StartTag,
+            Markup::EndTag => Mode::EndTag,
+            Markup::CData => Mode::CData { brackets: 0 },
+            Markup::Comment => Mode::Comment { dashes: 0 },
+            Markup::Instruction => Mode::Instruction { mark: false },
+            Markup::Doctype => Mode::Doctype(Doctype::default()),
+            Markup::Declaration => {
+                self.malformed(sink, "`<!` begins nothing that XML knows");
+                Mode::Declaration
+            }
+            Markup::Stray => {
+                self.malformed(sink, "`<` begins no tag");
+                sink.text("<", false);
+                Mode::Text
+            }
+        };
+    }
+
+    fn malformed<S: Sink>(&self, sink: &mut S, message: &'static str) {
+        sink.diagnostic(self.carried().diagnostic(DiagnosticKind::Malformed, message));
+    }
+
+    /// After a `<` at the end of an earlier piece.
+    fn open<S: Sink>(&mut self, piece: &mut Piece<'_>, sink: &mut S) {
+        let Some(next) = piece.rest().chars().next() else { return };
+        self.carry.push(next);
+        let Some(markup) = classify(self.carry.as_bytes()) else {
+            piece.position += next.len_utf8();
+            return;
+        };
+        // What decided belongs to what comes, unless it is the end of the prefix.
+        if self.carry.len() <= markup.prefix() {
+            piece.position += next.len_utf8();
+        }
+        self.carry.clear();
+        if markup == Markup::StartTag {
+            self.carry.push('<');
+            self.scan.reset();
+        }
+        self.enter(markup, sink);
+    }
+
+    /// A start tag at the position of the piece: without a copy if the piece has all of it.
+    fn whole_start_tag<S: Sink>(&mut self, piece: &mut Piece<'_>, sink: &mut S) {
+        let rest = piece.rest();
+        self.scan.reset();
+        match self.scan.run(rest) {
+            Step::More => {
+                self.stash(piece, Mode::StartTag);
+                self.scan.compact(&mut self.carry);
+            }
+            Step::Done { end, empty } => {
+                let at = self.mark(piece, piece.position);
+                piece.position += end;
+                emit(&mut self.scan, &mut self.decoded, rest, empty, at, sink);
+            }
+        }
+    }
+
+    /// A start tag that began in an earlier piece.
+    fn start_tag<S: Sink>(&mut self, piece: &mut Piece<'_>, sink: &mut S) {
+        let rest = piece.rest();
+        // Up to the next place where the tag may end.
+        let length = memchr::memchr2(b'>', b'<', rest.as_bytes()).map_or(rest.len(), |at| at + 1);
+        let before = self.carry.len();
+        self.carry.push_str(rest.get(..length).unwrap_or_default());
+        match self.scan.run(&self.carry) {
+            Step::More => {
+                piece.position += length;
+                self.scan.compact(&mut self.carry);
+            }
+            Step::Done { end, empty } => {
+                piece.position += end.saturating_sub(before);
+                let at = Mark::new(self.began.0, self.began.1, &[]);
+                emit(&mut self.scan, &mut self.decoded, &self.carry, empty, at, sink);
+                self.carry.clear();
+                self.mode = Mode::Text;
+            }
+        }
+    }
+
+    fn whole_end_tag<S: Sink>(&mut self, piece: &mut Piece<'_>, sink: &mut S) {
+        let inside = piece.slice(piece.position + 2, piece.text.len());
+        match memchr::memchr(b'>', inside.as_bytes()) {
+            Some(end) => {
+                let at = self.mark(piece, piece.position);
+                piece.position += 2 + end + 1;
+                sink.end(end_name(inside.get(..end).unwrap_or_default()), at);
+            }
+            None => {
+                self.note(piece, piece.position);
+                piece.position += 2;
+                self.mode = Mode::EndTag;
+            }
+        }
+    }
+
+    fn end_tag<S: Sink>(&mut self, piece: &mut Piece<'_>, sink: &mut S) {
+        /// More than a name may have, so that a cut name is cut where a whole one is.
+        const KEPT: usize = super::limits::NAME * 2;
+        let rest = piece.rest();
+        let end = memchr::memchr(b'>', rest.as_bytes());
+        let part = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+        let room = part.floor_char_boundary(KEPT.saturating_sub(self.carry.len()));
+        self.carry.push_str(part.get(..room).unwrap_or_default());
+        piece.position += part.len();
+        if end.is_some() {
+            piece.position += 1;
+            let at = Mark::new(self.began.0, self.began.1, &[]);
+            sink.end(end_name(&self.carry), at);
+            self.carry.clear();
+            self.mode = Mode::Text;
+        }
+    }
+
+    fn cdata<S: Sink>(&mut self, piece: &mut Piece<'_>, brackets: u8, sink: &mut S) {
+        let start = self.skip_line_feed(piece);
+        let bytes = piece.text.as_bytes();
+        let Some(&byte) = bytes.get(start) else { return };
+        if brackets > 0 {
+            match byte {
+                b'>' if brackets == 2 => {
+                    piece.position += 1;
+                    self.mode = Mode::Text;
+                }
+                b']' => {
+                    piece.position += 1;
+                    if brackets == 2 {
+                        sink.text("]", true);
+                    }
+                    self.mode = Mode::CData { brackets: 2 };
+                }
+                _ => {
+                    sink.text(brackets_text(brackets), true);
+                    self.mode = Mode::CData { brackets: 0 };
+                }
+            }
+            return;
+        }
+        let rest = bytes.get(start..).unwrap_or_default();
+        let length = memchr::memchr2(b']', b'\r', rest).unwrap_or(rest.len());
+        if length > 0 {
+            sink.text(piece.slice(start, start + length), true);
+        }
+        piece.position = start + length;
+        match rest.get(length) {
+            Some(b']') => {
+                piece.position += 1;
+                self.mode = Mode::CData { brackets: 1 };
+            }
+            Some(_) => self.carriage_return(piece, sink, true),
+            None => {}
+        }
+    }
+
+    fn comment(&mut self, piece: &mut Piece<'_>, dashes: u8) {
+        let rest = piece.bytes();
+        let Some(&byte) = rest.first() else { return };
+        if dashes == 0 {
+            let length = memchr::memchr(b'-', rest).map_or(rest.len(), |at| at + 1);
+            let dashes = u8::from(rest.get(length - 1) == Some(&b'-'));
+            piece.position += length;
+            self.mode = Mode::Comment { dashes };
+            return;
+        }
+        piece.position += 1;
+        self.mode = match byte {
+            b'>' if dashes == 2 => Mode::Text,
+            b'-' => Mode::Comment { dashes: 2 },
+            _ => Mode::Comment { dashes: 0 },
+        };
+    }
+
+    fn instruction(&mut self, piece: &mut Piece<'_>, mark: bool) {
+        let rest = piece.bytes();
+        if mark && rest.first() == Some(&b'>') {
+            piece.position += 1;
+            self.mode = Mode::Text;
+            return;
+        }
+        let question = memchr::memchr(b'?', rest);
+        piece.position += question.map_or(rest.len(), |at| at + 1);
+        self.mode = Mode::Instruction { mark: question.is_some() };
+    }
+
+    fn doctype(&mut self, piece: &mut Piece<'_>, mut doctype: Doctype) {
+        for &byte in piece.bytes() {
+            piece.position += 1;
+            if doctype.ends(byte) {
+                self.mode = Mode::Text;
+                return;
+            }
+        }
+        self.mode = Mode::Doctype(doctype);
+    }
+
+    fn declaration(&mut self, piece: &mut Piece<'_>) {
+        let rest = piece.bytes();
+        match memchr::memchr(b'>', rest) {
+            Some(at) => {
+                piece.position += at + 1;
+                self.mode = Mode::Text;
+            }
+            None => piece.position += rest.len(),
+        }
+    }
+
+    /// An `&` at the position of the piece.
+    fn ampersand<S: Sink>(&mut self, piece: &mut Piece<'_>, sink: &mut S) {
+        let rest = piece.rest();
+        let inside = rest.as_bytes().get(1..).unwrap_or_default();
+        let length = inside
+            .iter()
+            .take(reference::LONGEST + 1)
+            .take_while(|byte| reference::is_inside(**byte))
+            .count();
+        match inside.get(length) {
+            Some(b';') if (1..=reference::LONGEST).contains(&length) => {
+                let at = self.mark(piece, piece.position);
+                let whole = rest.get(..length + 2).unwrap_or_default();
+                let diagnostic = resolve(whole, at, |text| sink.text(text, false));
+                if let Some(diagnostic) = diagnostic {
+                    self.count(piece, piece.position);
+                    sink.diagnostic(diagnostic);
+                }
+                piece.position += whole.len();
+            }
+            None if length <= reference::LONGEST => self.stash(piece, Mode::Reference),
+            _ => {
+                self.note(piece, piece.position);
+                sink.diagnostic(self.carried().diagnostic(DiagnosticKind::Reference, BARE));
+                sink.text("&", false);
+                piece.position += 1;
+            }
+        }
+    }
+
+    /// After an `&` in an earlier piece.
+    fn reference<S: Sink>(&mut self, piece: &mut Piece<'_>, sink: &mut S) {
+        let Some(&byte) = piece.bytes().first() else { return };
+        let at = Mark::new(self.began.0, self.began.1, &[]);
+        let length = self.carry.len() - 1;
+        if reference::is_inside(byte) && length < reference::LONGEST {
+            self.carry.push(char::from(byte));
+            piece.position += 1;
+            return;
+        }
+        let diagnostic = if byte == b';' && length > 0 {
+            self.carry.push(';');
+            piece.position += 1;
+            resolve(&self.carry, at, |text| sink.text(text, false))
+        } else {
+            sink.text(&self.carry, false);
+            Some(at.diagnostic(DiagnosticKind::Reference, BARE))
+        };
+        if let Some(diagnostic) = diagnostic {
+            sink.diagnostic(diagnostic);
+        }
+        self.carry.clear();
+        self.mode = Mode::Text;
+    }
+
+    /// Passes a line feed whose carriage return has been given as one; returns the position.
+    fn skip_line_feed(&mut self, piece: &mut Piece<'_>) -> usize {
+        if self.carriage {
+            self.carriage = false;
+            if piece.text.as_bytes().get(piece.position) == Some(&b'\n') {
+                piece.position += 1;
+            }
+        }
+        piece.position
+    }
+
+    /// A carriage return at the position of the piece.
+    fn carriage_return<S: Sink>(&mut self, piece: &mut Piece<'_>, sink: &mut S, cdata: bool) {
+        piece.position += 1;
+        // A line feed after it stands for both; at the end of a piece, it may still come.
+        if piece.text.as_bytes().get(piece.position) != Some(&b'\n') {
+            sink.text("\n", cdata);
+            self.carriage = piece.position == piece.text.len();
+        }
+    }
+
+    /// Keeps the rest of the piece for the next one.
+    fn stash(&mut self, piece: &mut Piece<'_>, mode: Mode) {
+        self.note(piece, piece.position);
+        self.carry.clear();
+        self.carry.push_str(piece.rest());
+        piece.position = piece.text.len();
+        self.mode = mode;
+    }
+
+    /// Counts lines up to a position.
+    fn count(&mut self, piece: &mut Piece<'_>, position: usize) {
+        self.line += newlines(piece.slice(piece.counted, position).as_bytes());
+        piece.counted = position;
+    }
+
+    /// Remembers that something begins at a position.
+    fn note(&mut self, piece: &mut Piece<'_>, position: usize) {
+        self.count(piece, position);
+        self.began = (self.offset + position as u64, self.line);
+    }
+
+    /// Where what was begun began.
+    fn carried(&self) -> Mark<'static> {
+        Mark::new(self.began.0, self.began.1, &[])
+    }
+
+    fn mark<'a>(&mut self, piece: &mut Piece<'a>, position: usize) -> Mark<'a> {
+        /// Text in which lines are counted again for each mark, if somebody asks.
+        const RECOUNTED: usize = 4096;
+        if position - piece.counted > RECOUNTED {
+            self.count(piece, position);
+        }
+        let since = piece.slice(piece.counted, position).as_bytes();
+        Mark::new(self.offset + position as u64, self.line, since)
+    }
+
+    /// The first control character of the piece that XML forbids.
+    fn first_control(&self, text: &str) -> Option<Diagnostic> {
+        const BLOCK: usize = 1024;
+        let forbidden = |byte: &u8| *byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r');
+        let bytes = text.as_bytes();
+        let block = bytes
+            .chunks(BLOCK)
+            // No early end, so that it is done many bytes at a time.
+            .position(|block| block.iter().fold(false, |any, byte| any | forbidden(byte)))?;
+        let start = block * BLOCK;
+        let position = start + bytes.get(start..)?.iter().position(forbidden)?;
+        let (byte, before) = (*bytes.get(position)?, bytes.get(..position)?);
+        Some(Diagnostic::new(
+            self.offset + position as u64,
+            self.line + newlines(before),
+            DiagnosticKind::ControlCharacter,
+            format!("the control character `\\x{byte:02x}` is forbidden in XML; it is kept"),
+        ))
+    }
+}
+
+const BARE: &str = "`&` begins no reference; it is kept";
+
+fn brackets_text(brackets: u8) -> &'static str {
+    match brackets {
+        0 => "",
+        1 => "]",
+        _ => "]]",
+    }
+}
+
+/// The local name in an end tag.
+fn end_name(inside: &str) -> &str {
+    let end = inside.bytes().position(|byte| byte.is_ascii_whitespace()).unwrap_or(inside.len());
+    let name = inside.get(..end).unwrap_or_default();
+    local(name.get(..name.floor_char_boundary(super::limits::NAME)).unwrap_or(name))
+}
+
+/// Gives what a reference, `&` and `;` included, stands for, and what is wrong with it.
+fn resolve(whole: &str, at: Mark<'_>, mut give: impl FnMut(&str)) -> Option<Diagnostic> {
+    let name = whole.get(1..whole.len() - 1).unwrap_or_default();
+    let mut buffer = [0; 4];
+    let (c, what) = match reference::meaning(name) {
+        Meaning::Char(c) => {
+            give(c.encode_utf8(&mut buffer));
+            return None;
+        }
+        Meaning::Forbidden(c) => (Some(c), "stands for a character that XML forbids"),
+        Meaning::Html(c) => (Some(c), "is not defined in XML; it is read as in HTML"),
+        Meaning::Unknown => (None, "is not defined; it is kept"),
+    };
+    match c {
+        Some(c) => give(c.encode_utf8(&mut buffer)),
+        None => give(whole),
+    }
+    Some(at.diagnostic(DiagnosticKind::Reference, format!("`{whole}` {what}")))
+}
+
+/// Gives a start tag that has been scanned.
+fn emit<S: Sink>(
+    scan: &mut Scan,
+    decoded: &mut String,
+    raw: &str,
+    empty: bool,
+    at: Mark<'_>,
+    sink: &mut S,
+) {
+    decoded.clear();
+    let mut wrong = None;
+    for span in scan.spans.iter_mut().filter(|span| span.decoded) {
+        let start = decoded.len();
+        let value = raw.get(span.value.clone()).unwrap_or_default();
+        let found = decode(value, at, decoded);
+        wrong = wrong.or(found);
+        span.value = start..decoded.len();
+    }
+    if let Some(diagnostic) = wrong {
+        sink.diagnostic(diagnostic);
+    }
+    if scan.findings != Findings::default() {
+        report(scan.findings, at, sink);
+    }
+    let name = raw.get(scan.name()).unwrap_or_default();
+    sink.start(&Tag { raw, decoded, name, spans: &scan.spans, empty, at });
+}
+
+/// Says what was odd about a tag.
+#[cold]
+fn report<S: Sink>(findings: Findings, at: Mark<'_>, sink: &mut S) {
+    use DiagnosticKind::{Limit, Malformed};
+    for (found, kind, message) in [
+        (findings.duplicate, Malformed, "an attribute stands twice; the first is kept"),
+        (findings.less_than, Malformed, "`<` stands in the value of an attribute; it is kept"),
+        (findings.not_quoted, Malformed, "an attribute's value stands without quotes"),
+        (findings.stray, Malformed, "there is something in the tag that is no attribute"),
+        (findings.unclosed, Malformed, "the tag has no `>`"),
+        (findings.long_value, Limit, "an attribute's value is too long; its beginning is kept"),
+        (findings.too_many, Limit, "the tag has too many attributes; the first are kept"),
+    ] {
+        if found {
+            sink.diagnostic(at.diagnostic(kind, message));
+        }
+    }
+}
+
+/// Resolves the references of a value; returns what is wrong with the first wrong one.
+fn decode(value: &str, at: Mark<'_>, into: &mut String) -> Option<Diagnostic> {
+    let mut wrong = None;
+    let mut rest = value;
+    while let Some(ampersand) = memchr::memchr(b'&', rest.as_bytes()) {
+        into.push_str(rest.get(..ampersand).unwrap_or_default());
+        rest = rest.get(ampersand..).unwrap_or_default();
+        let inside = rest.as_bytes().get(1..).unwrap_or_default();
+        let length = inside
+            .iter()
+            .take(reference::LONGEST + 1)
+            .take_while(|byte| reference::is_inside(**byte))
+            .count();
+        let whole = if inside.get(length) == Some(&b';')
+            && (1..=reference::LONGEST).contains(&length)
+        {
+            let whole = rest.get(..length + 2).unwrap_or_default();
+            let found = resolve(whole, at, |text| into.push_str(text));
+            wrong = wrong.or(found);
+            whole.len()
+        } else {
+            into.push('&');
+            wrong = wrong.or_else(|| Some(at.diagnostic(DiagnosticKind::Reference, BARE)));
+            1
+        };
+        rest = rest.get(whole..).unwrap_or_default();
+    }
+    into.push_str(rest);
+    wrong
+}
