@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::count::{Count, Join};
-use super::diagnostic::Diagnostic;
+use crate::report::Diagnostic;
 use super::model::{Arm, Branch, BranchCount, Coverage, FileCoverage, Function, Line};
 use super::totals::Totals;
 use super::visit::{ArmFact, BranchFact, FunctionFact, Visitor};

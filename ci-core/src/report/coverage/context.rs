@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::count::{parse_count, parse_line};
-use super::diagnostic::{Diagnostic, DiagnosticKind};
+use crate::report::{Diagnostic, DiagnosticKind};
 use super::input::Place;
 use super::visit::Visitor;
 
@@ -33,24 +33,31 @@ impl<'v, V: Visitor + ?Sized> Context<'v, V> {
         kind: DiagnosticKind,
         message: impl FnOnce() -> String,
     ) {
-        self.damaged |= kind.is_fatal();
+        let is_fatal = is_fatal(kind);
+        self.damaged |= is_fatal;
         let (kind, message) = match self.diagnostics_left {
-            // What ends the reading is said in any case.
-            0 if kind.is_fatal() => (kind, message()),
             0 => return,
-            1 if !kind.is_fatal() => {
-                let kind = DiagnosticKind::TooMany;
+            1 if !is_fatal => {
+                let kind = DiagnosticKind::Limit;
                 (kind, "more is wrong than is listed".to_owned())
             }
             _ => (kind, message()),
         };
         self.diagnostics_left = self.diagnostics_left.saturating_sub(1);
-        self.visitor.diagnostic(Diagnostic {
-            offset: place.offset,
-            line: place.line,
+        let diagnostic = Diagnostic::new(place.offset, place.line, kind, message);
+        self.visitor.diagnostic(diagnostic);
+    }
+
+    /// Passes on what the input or the tokenizer found.
+    pub(super) fn pass_on(&mut self, diagnostic: Diagnostic) {
+        let Diagnostic {
+            offset,
+            line,
             kind,
             message,
-        });
+            ..
+        } = diagnostic;
+        self.diagnose(Place { offset, line }, kind, || message.into_owned());
     }
 
     /// Reads a line number, or says that it is none.
@@ -58,7 +65,7 @@ impl<'v, V: Visitor + ?Sized> Context<'v, V> {
     pub(super) fn line_number(&mut self, text: &[u8], place: Place) -> Option<u32> {
         let number = parse_line(text);
         if number.is_none() {
-            self.diagnose(place, DiagnosticKind::BadLine, || {
+            self.diagnose(place, DiagnosticKind::Value, || {
                 format!("`{}` is no line number", shorten(text))
             });
         }
@@ -70,7 +77,7 @@ impl<'v, V: Visitor + ?Sized> Context<'v, V> {
     pub(super) fn count(&mut self, text: &[u8], place: Place) -> Option<u64> {
         let count = parse_count(text);
         if count.is_none() {
-            self.diagnose(place, DiagnosticKind::BadCount, || {
+            self.diagnose(place, DiagnosticKind::Value, || {
                 format!("`{}` is no count", shorten(text))
             });
         }
@@ -79,24 +86,30 @@ impl<'v, V: Visitor + ?Sized> Context<'v, V> {
 
     /// Says that a record was left out.
     pub(super) fn bad_record(&mut self, text: &[u8], place: Place) {
-        self.diagnose(place, DiagnosticKind::BadRecord, || {
+        self.diagnose(place, DiagnosticKind::Value, || {
             format!("the record `{}` cannot be read", shorten(text))
         });
     }
 
     /// Says that a line was left out for its length.
     pub(super) fn too_long(&mut self, place: Place) {
-        self.diagnose(place, DiagnosticKind::TooLong, || {
+        self.diagnose(place, DiagnosticKind::Limit, || {
             "the line is longer than 1 MiB and was left out".to_owned()
         });
     }
 
     /// Says that a fact belongs to no file.
     pub(super) fn no_file(&mut self, text: &[u8], place: Place) {
-        self.diagnose(place, DiagnosticKind::NoFile, || {
+        self.diagnose(place, DiagnosticKind::Unbalanced, || {
             format!("`{}` belongs to no file", shorten(text))
         });
     }
+}
+
+/// Whether a part of the report was lost with it rather than one record.
+pub(super) fn is_fatal(kind: DiagnosticKind) -> bool {
+    use DiagnosticKind::{Compression, Malformed, Truncated};
+    matches!(kind, Truncated | Malformed | Compression)
 }
 
 /// The bytes as text, what is no UTF-8 replaced.

@@ -26,8 +26,6 @@ pub(super) struct TextLine<'a> {
     pub(super) place: Place,
     /// It was longer than [`MAX_LINE`]; `text` is empty.
     pub(super) too_long: bool,
-    /// It ends with a line feed rather than with the input.
-    pub(super) ended: bool,
 }
 
 /// Reads lines.
@@ -77,7 +75,6 @@ impl<R: Read> Lines<R> {
             text,
             place,
             too_long: false,
-            ended: true,
         }))
     }
 
@@ -95,7 +92,6 @@ impl<R: Read> Lines<R> {
             text,
             place,
             too_long: false,
-            ended: false,
         }
     }
 
@@ -173,7 +169,6 @@ fn too_long(place: Place) -> TextLine<'static> {
         text: &[],
         place,
         too_long: true,
-        ended: true,
     }
 }
 
@@ -206,12 +201,12 @@ mod tests {
         }
     }
 
-    fn lines(text: &[u8], step: usize) -> Vec<(Vec<u8>, u64, u64, bool)> {
+    fn lines(text: &[u8], step: usize) -> Vec<(Vec<u8>, u64, u64)> {
         let mut lines = Lines::new(Drip(text, step));
         let mut all = Vec::new();
         while let Some(line) = lines.next().unwrap() {
             let Place { offset, line: no } = line.place;
-            all.push((line.text.to_vec(), offset, no, line.ended));
+            all.push((line.text.to_vec(), offset, no));
         }
         all
     }
@@ -220,10 +215,10 @@ mod tests {
     fn lines_are_the_same_however_they_arrive() {
         let text = b"one\r\n\ntwo\nthree";
         let expected = vec![
-            (b"one".to_vec(), 0, 1, true),
-            (b"".to_vec(), 5, 2, true),
-            (b"two".to_vec(), 6, 3, true),
-            (b"three".to_vec(), 10, 4, false),
+            (b"one".to_vec(), 0, 1),
+            (b"".to_vec(), 5, 2),
+            (b"two".to_vec(), 6, 3),
+            (b"three".to_vec(), 10, 4),
         ];
         for step in 1..=text.len() {
             assert_eq!(lines(text, step), expected);

@@ -1,7 +1,7 @@
 //! What a coverage report says, piece by piece, for those who want no model in memory.
 
 use super::count::Join;
-use super::diagnostic::Diagnostic;
+use crate::report::Diagnostic;
 use super::model::BranchKind;
 use super::totals::Totals;
 

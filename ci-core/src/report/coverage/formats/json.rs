@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io::{self, BufReader, Read};
+use std::marker::PhantomData;
 use std::rc::Rc;
 
 use serde::de::{
@@ -15,7 +16,7 @@ use serde::Deserialize;
 
 use super::super::context::Context;
 use super::super::count::{from_float, parse_count};
-use super::super::diagnostic::DiagnosticKind;
+use crate::report::DiagnosticKind;
 use super::super::input::Place;
 use super::super::visit::Visitor;
 
@@ -25,12 +26,6 @@ pub(super) trait Fields {
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error>;
 }
 
-/// Something that takes the items of an array as they come.
-pub(super) trait Items {
-    /// Takes the next item out of `items`; whether there was one.
-    fn item<'de, A: SeqAccess<'de>>(&mut self, items: &mut A) -> Result<bool, A::Error>;
-}
-
 /// Skips the value of a field.
 pub(super) fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> {
     map.next_value::<IgnoredAny>().map(drop)
@@ -38,9 +33,6 @@ pub(super) fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> 
 
 /// Hands the fields of an object to `T`; anything that is no object is skipped.
 pub(super) struct Object<'a, T>(pub(super) &'a mut T);
-
-/// Hands the items of an array to `T`; anything that is no array is skipped.
-pub(super) struct Array<'a, T>(pub(super) &'a mut T);
 
 /// Methods of a visitor that take a value of another type for nothing.
 macro_rules! skip_scalars {
@@ -97,7 +89,23 @@ impl<'de, T: Fields> DeVisitor<'de> for Object<'_, T> {
     skip_scalars!(());
 }
 
-impl<'de, T: Items> DeserializeSeed<'de> for Array<'_, T> {
+/// Hands the values of an object to `each`, one at a time, with their keys.
+pub(super) struct MapOf<T, F>(F, PhantomData<T>);
+
+/// Hands the items of an array to `each`, one at a time.
+pub(super) struct ListOf<T, F>(F, PhantomData<T>);
+
+/// Hands the values of an object to `each`.
+pub(super) fn map_of<T, F: FnMut(String, T)>(each: F) -> MapOf<T, F> {
+    MapOf(each, PhantomData)
+}
+
+/// Hands the items of an array to `each`.
+pub(super) fn list_of<T, F: FnMut(T)>(each: F) -> ListOf<T, F> {
+    ListOf(each, PhantomData)
+}
+
+impl<'de, T: Deserialize<'de>, F: FnMut(String, T)> DeserializeSeed<'de> for MapOf<T, F> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -105,30 +113,89 @@ impl<'de, T: Items> DeserializeSeed<'de> for Array<'_, T> {
     }
 }
 
-impl<'de, T: Items> DeVisitor<'de> for Array<'_, T> {
+impl<'de, T: Deserialize<'de>, F: FnMut(String, T)> DeVisitor<'de> for MapOf<T, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some((key, value)) = map.next_entry()? {
+            (self.0)(key, value);
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    skip_scalars!(());
+}
+
+impl<'de, T: Deserialize<'de>, F: FnMut(T)> DeserializeSeed<'de> for ListOf<T, F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, T: Deserialize<'de>, F: FnMut(T)> DeVisitor<'de> for ListOf<T, F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while self.0.item(&mut seq)? {}
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
+        while let Some(item) = seq.next_element()? {
+            (self.0)(item);
+        }
         Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(())
-    }
-
-    /// Some write an array as a text that holds JSON.
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
-        let mut inner = serde_json::Deserializer::from_str(text);
-        Array(self.0).deserialize(&mut inner).map_err(E::custom)
     }
 
     skip_scalars!(());
+}
+
+/// Hits line by line: an array, or a text that holds one as JSON.
+#[derive(Debug, Default)]
+pub(super) struct Hits(pub(super) Vec<Num>);
+
+impl<'de> Deserialize<'de> for Hits {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(HitsVisitor)
+    }
+}
+
+struct HitsVisitor;
+
+impl<'de> DeVisitor<'de> for HitsVisitor {
+    type Value = Hits;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of counts")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Hits, A::Error> {
+        let mut hits = Vec::new();
+        while let Some(count) = seq.next_element()? {
+            hits.push(count);
+        }
+        Ok(Hits(hits))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Hits, E> {
+        serde_json::from_str(text).map(Hits).map_err(E::custom)
+    }
+
+    skip_scalars!(Hits);
 }
 
 /// A count of any spelling: a number, a text that holds one, or nothing.
@@ -198,29 +265,43 @@ impl<'de> DeVisitor<'de> for NumVisitor {
     }
 }
 
-/// Walks the object that is the whole report, or that each line of it is.
-pub(super) fn walk<R: Read, T: Fields, V: Visitor + ?Sized>(
-    reader: R,
-    root: &mut T,
-    finish: impl FnOnce(&mut T) -> &mut Context<'_, V>,
-) -> io::Result<()> {
+/// What ended a walk early.
+#[derive(Debug)]
+pub(super) struct Damage {
+    place: Place,
+    kind: DiagnosticKind,
+    message: String,
+}
+
+impl Damage {
+    /// Says so.
+    pub(super) fn report<V: Visitor + ?Sized>(self, cx: &mut Context<'_, V>) {
+        cx.diagnose(self.place, self.kind, || self.message);
+    }
+}
+
+/// Walks the value that is the whole report, and says what ended it early.
+pub(super) fn walk<R: Read, S>(reader: R, seed: S) -> io::Result<Option<Damage>>
+where
+    S: for<'de> DeserializeSeed<'de, Value = ()>,
+{
     let offset = Rc::new(Cell::new(0));
     let counting = Counting(BufReader::with_capacity(1 << 16, reader), Rc::clone(&offset));
     let mut stream = serde_json::Deserializer::from_reader(counting);
-    let result = Object(&mut *root)
-        .deserialize(&mut stream)
-        .and_then(|()| stream.end());
-    let Err(error) = result else { return Ok(()) };
+    let result = seed.deserialize(&mut stream).and_then(|()| stream.end());
+    let Err(error) = result else { return Ok(None) };
     let line = u64::try_from(error.line()).unwrap_or(u64::MAX);
     let offset = offset.get();
-    let place = Place { offset, line };
     let kind = match error.classify() {
         serde_json::error::Category::Io => return Err(error.into()),
         serde_json::error::Category::Eof => DiagnosticKind::Truncated,
         _ => DiagnosticKind::Malformed,
     };
-    finish(root).diagnose(place, kind, || error.to_string());
-    Ok(())
+    Ok(Some(Damage {
+        place: Place { offset, line },
+        kind,
+        message: error.to_string(),
+    }))
 }
 
 /// Counts the bytes that were taken.

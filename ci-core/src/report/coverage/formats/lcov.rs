@@ -7,7 +7,7 @@ use std::io::{self, Read};
 
 use super::super::context::{Context, text};
 use super::super::count::{Join, parse_digits};
-use super::super::diagnostic::DiagnosticKind;
+use crate::report::DiagnosticKind;
 use super::super::input::{Lines, Place, rsplit_once, split_once};
 use super::super::model::BranchKind;
 use super::super::visit::{ArmFact, BranchFact, FunctionFact, Visitor};
