@@ -1,7 +1,8 @@
 //! Clover XML, as OpenClover, PHPUnit and Istanbul write it.
 //!
 //! A line can come as a method and as a statement; the larger count is its own. A condition has two
-//! branches, the true and the false one.
+//! branches, the true and the false one. What stands in a `testproject` is the code of the tests,
+//! which Clover's own sums leave out too.
 
 use std::io::{self, Read};
 
@@ -22,13 +23,15 @@ pub(super) fn parse<R: Read, V: Visitor + ?Sized>(
 #[derive(Debug, Default)]
 struct Clover {
     in_file: bool,
+    in_tests: bool,
     run: LineRun,
 }
 
 impl<V: Visitor + ?Sized> Handler<V> for Clover {
     fn start(&mut self, tag: &Tag<'_>, cx: &mut Context<'_, V>) {
         match tag.name() {
-            "file" => {
+            "testproject" => self.in_tests = true,
+            "file" if !self.in_tests => {
                 self.end_file(cx);
                 let path = tag.get("path").or(tag.get("name")).unwrap_or_default();
                 cx.visitor.begin_file(path, Join::Max);
@@ -40,8 +43,10 @@ impl<V: Visitor + ?Sized> Handler<V> for Clover {
     }
 
     fn end(&mut self, name: &str, cx: &mut Context<'_, V>) {
-        if name == "file" {
-            self.end_file(cx);
+        match name {
+            "file" => self.end_file(cx),
+            "testproject" => self.in_tests = false,
+            _ => {}
         }
     }
 
