@@ -2,7 +2,10 @@
 //!
 //! The reports stand beside the project and are not part of it. Where they are not, the tests say so.
 #![cfg(feature = "reports")]
-#![expect(clippy::print_stderr, reason = "the tests give their figures, or say why there are none")]
+#![expect(
+    clippy::print_stderr,
+    reason = "the tests give their figures, or say why there are none"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -22,8 +25,10 @@ fn corpus() -> Option<PathBuf> {
 }
 
 fn files_below(directory: &Path, into: &mut Vec<PathBuf>) {
-    let mut entries: Vec<_> =
-        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut entries: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     entries.sort();
     for entry in entries {
         if entry.is_dir() {
@@ -37,13 +42,28 @@ fn files_below(directory: &Path, into: &mut Vec<PathBuf>) {
 /// Reports that are of no format of coverage by line, by the end of their path, and why.
 const NOT_READ: &[(&str, &str)] = &[
     (".summary.txt", "a table for people"),
-    ("dotcover/example.xml", "dotCover lists sums by type, not by line"),
+    (
+        "dotcover/example.xml",
+        "dotCover lists sums by type, not by line",
+    ),
     ("dotCover.xml", "dotCover is none of the formats"),
-    ("DynamicCodeCoverage.xml", "Visual Studio's own format is none of the formats"),
-    ("DynamicCodeCoverage_dotnet-coverage.xml", "Visual Studio's own format is none of the formats"),
+    (
+        "DynamicCodeCoverage.xml",
+        "Visual Studio's own format is none of the formats",
+    ),
+    (
+        "DynamicCodeCoverage_dotnet-coverage.xml",
+        "Visual Studio's own format is none of the formats",
+    ),
     ("NCover1.5.8.xml", "NCover is none of the formats"),
-    ("scoverage.xml", "scoverage's own format is none of the formats, it writes Cobertura too"),
-    ("JsonSummary/Summary.json", "a summary by assembly, without files"),
+    (
+        "scoverage.xml",
+        "scoverage's own format is none of the formats, it writes Cobertura too",
+    ),
+    (
+        "JsonSummary/Summary.json",
+        "a summary by assembly, without files",
+    ),
 ];
 
 #[test]
@@ -76,13 +96,24 @@ fn every_report_is_read_or_listed_with_its_reason() {
             (Err(error), None) => troubles.push(format!("{name}: {error}")),
         }
     }
-    eprintln!("{:<17} {:>7} {:>7} {:>9}", "format", "reports", "files", "lines");
+    eprintln!(
+        "{:<17} {:>7} {:>7} {:>9}",
+        "format", "reports", "files", "lines"
+    );
     for (format, (reports, files, lines)) in &formats {
         eprintln!("{format:<17} {reports:>7} {files:>7} {lines:>9}");
     }
     let read: usize = formats.values().map(|sum| sum.0).sum();
-    eprintln!("{read} of {} reports are read, {} are listed", files.len(), files.len() - read);
-    troubles.extend(unused.into_iter().map(|end| format!("{end}: listed, but not there")));
+    eprintln!(
+        "{read} of {} reports are read, {} are listed",
+        files.len(),
+        files.len() - read
+    );
+    troubles.extend(
+        unused
+            .into_iter()
+            .map(|end| format!("{end}: listed, but not there")),
+    );
     assert!(troubles.is_empty(), "{}", troubles.join("\n"));
 }
 
@@ -103,32 +134,83 @@ fn lines_of(format: Format) -> Says {
 }
 
 fn says_branches(format: Format) -> bool {
-    !matches!(format, Format::Clover | Format::GcovrSummary | Format::IstanbulSummary)
+    !matches!(
+        format,
+        Format::Clover | Format::GcovrSummary | Format::IstanbulSummary
+    )
 }
 
 /// Scenarios in which a format says something else, by a part of the path, and why.
 const DIFFERENT: &[(&str, Format, &str)] = &[
     ("dot-folder/", Format::Jacoco, PACKAGE_DOTS),
-    ("several-functions-on-same-line/reference/gcc-8/", Format::Clover, STATEMENTS),
-    ("virtual-classes/reference/gcc-14-Windows/", Format::Clover, STATEMENTS),
+    (
+        "several-functions-on-same-line/reference/gcc-8/",
+        Format::Clover,
+        STATEMENTS,
+    ),
+    (
+        "virtual-classes/reference/gcc-14-Windows/",
+        Format::Clover,
+        STATEMENTS,
+    ),
     ("local-generated/gcovr-cov/", Format::Clover, STATEMENTS),
-    ("several-functions-on-same-line/reference/gcc-8/", Format::Lcov, SAME_BRANCHES),
-    ("several-functions-on-same-line/reference/gcc-8/", Format::Coveralls, SAME_BRANCHES),
+    (
+        "several-functions-on-same-line/reference/gcc-8/",
+        Format::Lcov,
+        SAME_BRANCHES,
+    ),
+    (
+        "several-functions-on-same-line/reference/gcc-8/",
+        Format::Coveralls,
+        SAME_BRANCHES,
+    ),
     ("local-generated/gcovr-cov/", Format::Lcov, SAME_BRANCHES),
     ("exclude-line-branch/clang-12/", Format::Lcov, FIRST_LINE),
-    ("virtual-classes/reference/clang-12/", Format::Lcov, FIRST_LINE),
-    ("virtual-classes/reference/clang-15/", Format::Lcov, FIRST_LINE),
-    ("virtual-classes/reference/clang-15-Darwin/", Format::Lcov, FIRST_LINE),
-    ("virtual-classes/reference/clang-17-Darwin/", Format::Lcov, FIRST_LINE),
+    (
+        "virtual-classes/reference/clang-12/",
+        Format::Lcov,
+        FIRST_LINE,
+    ),
+    (
+        "virtual-classes/reference/clang-15/",
+        Format::Lcov,
+        FIRST_LINE,
+    ),
+    (
+        "virtual-classes/reference/clang-15-Darwin/",
+        Format::Lcov,
+        FIRST_LINE,
+    ),
+    (
+        "virtual-classes/reference/clang-17-Darwin/",
+        Format::Lcov,
+        FIRST_LINE,
+    ),
     ("virtual-classes/reference/gcc-7/", Format::Lcov, FIRST_LINE),
-    ("exclude-line-branch/gcc-14/", Format::GcovrSummary, PER_FUNCTION),
-    ("virtual-classes/reference/gcc-14/", Format::GcovrSummary, PER_FUNCTION),
-    ("virtual-classes/reference/gcc-14-Windows/", Format::GcovrSummary, PER_FUNCTION),
-    ("several-functions-on-same-line/reference/gcc-8/", Format::GcovrSummary, PER_FUNCTION),
-    ("local-generated/gcovr-cov/", Format::GcovrSummary, PER_FUNCTION),
+    (
+        "exclude-line-branch/gcc-14/",
+        Format::GcovrSummary,
+        PER_FUNCTION,
+    ),
+    (
+        "virtual-classes/reference/gcc-14/",
+        Format::GcovrSummary,
+        PER_FUNCTION,
+    ),
+    (
+        "virtual-classes/reference/gcc-14-Windows/",
+        Format::GcovrSummary,
+        PER_FUNCTION,
+    ),
+    (
+        "local-generated/gcovr-cov/",
+        Format::GcovrSummary,
+        PER_FUNCTION,
+    ),
 ];
 
-const PACKAGE_DOTS: &str = "the package is written with dots, which cannot be told from those of names";
+const PACKAGE_DOTS: &str =
+    "the package is written with dots, which cannot be told from those of names";
 const STATEMENTS: &str = "a line of several functions is several statements, of which the largest \
     count is that of the line, as for several statements in a row";
 const SAME_BRANCHES: &str = "the branches of several functions on a line have the same block and \
@@ -151,16 +233,25 @@ fn formats_of_the_same_run_agree_line_for_line() {
     let mut unused: Vec<_> = DIFFERENT.iter().collect();
     let (mut compared, mut different, mut lines) = (0, 0, 0);
     for (directory, files) in &runs {
-        let reports: Vec<Report> = files.iter().map(|file| read(File::open(file).unwrap()).unwrap()).collect();
-        let Some(base) = reports.iter().find(|report| report.format == Format::GcovrJson) else {
+        let reports: Vec<Report> = files
+            .iter()
+            .map(|file| read(File::open(file).unwrap()).unwrap())
+            .collect();
+        let Some(base) = reports
+            .iter()
+            .find(|report| report.format == Format::GcovrJson)
+        else {
             continue;
         };
-        for report in reports.iter().filter(|report| report.format != Format::GcovrJson) {
+        for report in reports
+            .iter()
+            .filter(|report| report.format != Format::GcovrJson)
+        {
             let name = format!("{}/{}", directory.display(), report.format.name());
             let differs = compare(&base.coverage, report);
-            let listed = DIFFERENT.iter().find(|(part, format, _)| {
-                name.contains(part) && *format == report.format
-            });
+            let listed = DIFFERENT
+                .iter()
+                .find(|(part, format, _)| name.contains(part) && *format == report.format);
             compared += 1;
             lines += base.coverage.totals().lines.total;
             match listed {
@@ -177,10 +268,20 @@ fn formats_of_the_same_run_agree_line_for_line() {
             }
         }
     }
-    eprintln!("{compared} reports of {} runs compared with gcovr's JSON: {lines} lines", runs.len());
-    eprintln!("{} agree, {different} are listed with the reason", compared - different);
+    eprintln!(
+        "{compared} reports of {} runs compared with gcovr's JSON: {lines} lines",
+        runs.len()
+    );
+    eprintln!(
+        "{} agree, {different} are listed with the reason",
+        compared - different
+    );
     assert!(compared > 0);
-    troubles.extend(unused.iter().map(|(part, format, _)| format!("{part} {}: listed, but not there", format.name())));
+    troubles.extend(
+        unused
+            .iter()
+            .map(|(part, format, _)| format!("{part} {}: listed, but not there", format.name())),
+    );
     assert!(troubles.is_empty(), "{}", troubles.join("\n"));
 }
 
@@ -188,13 +289,16 @@ fn compare(base: &Coverage, report: &Report) -> Vec<String> {
     let mut differs = Vec::new();
     let other = &report.coverage;
     if base.files().len() != other.files().len() {
-        differs.push(format!("{} files, not {}", other.files().len(), base.files().len()));
+        differs.push(format!(
+            "{} files, not {}",
+            other.files().len(),
+            base.files().len()
+        ));
     }
     for (path, file) in base.files() {
         // The formats write paths relative to different directories.
-        let ends = |(known, _): &(&str, &FileCoverage)| {
-            known.ends_with(path) || path.ends_with(*known)
-        };
+        let ends =
+            |(known, _): &(&str, &FileCoverage)| known.ends_with(path) || path.ends_with(*known);
         match other.files().find(ends) {
             Some((_, other)) => compare_file(path, file, other, report.format, &mut differs),
             None => differs.push(format!("{path} is missing")),
@@ -216,12 +320,19 @@ fn compare_file(
             Says::Covered => hits.map(|hits| u64::from(hits > 0)),
             Says::Nothing => None,
         };
-        file.lines().iter().map(|line| (line.number(), see(line.hits()))).collect()
+        file.lines()
+            .iter()
+            .map(|line| (line.number(), see(line.hits())))
+            .collect()
     };
     let is_summary = matches!(format, Format::GcovrSummary | Format::IstanbulSummary);
     if is_summary {
         if base.totals() != other.totals() {
-            differs.push(format!("{path}: sums {:?}, not {:?}", other.totals(), base.totals()));
+            differs.push(format!(
+                "{path}: sums {:?}, not {:?}",
+                other.totals(),
+                base.totals()
+            ));
         }
         return;
     }
@@ -235,12 +346,105 @@ fn compare_file(
         differs.push(format!("{path}: line {line:?} is new"));
     }
     if says_branches(format) {
-        let (left, right): (Vec<_>, Vec<_>) =
-            (base.branch_ratios().collect(), other.branch_ratios().collect());
+        let (left, right): (Vec<_>, Vec<_>) = (
+            base.branch_ratios().collect(),
+            other.branch_ratios().collect(),
+        );
         if left != right {
             let new: Vec<_> = right.iter().filter(|it| !left.contains(it)).collect();
             let gone: Vec<_> = left.iter().filter(|it| !right.contains(it)).collect();
             differs.push(format!("{path}: branches {new:?}, not {gone:?}"));
         }
     }
+}
+
+/// Reports of one run of other tools, the first of which the others are compared with.
+const TOOLS: &[&[&str]] = &[
+    &[
+        "nyc-cov/lcov.info",
+        "nyc-cov/coverage-final.json",
+        "nyc-cov/cobertura-coverage.xml",
+        "nyc-cov/clover.xml",
+    ],
+    &[
+        "jest-cov/lcov.info",
+        "jest-cov/coverage-final.json",
+        "jest-cov/cobertura-coverage.xml",
+        "jest-cov/clover.xml",
+    ],
+    &[
+        "c8-cov/lcov.info",
+        "c8-cov/cobertura-coverage.xml",
+        "c8-cov/clover.xml",
+    ],
+    &[
+        "coveragepy.json",
+        "coveragepy.lcov",
+        "coveragepy.cobertura.xml",
+    ],
+    &["gcov.json", "main.cpp.gcov"],
+];
+
+#[test]
+fn reports_of_other_tools_agree_too() {
+    let Some(corpus) = corpus() else { return };
+    let open = |name: &str| {
+        let path = corpus.join("local-generated").join(name);
+        read(File::open(path).unwrap()).unwrap()
+    };
+    let mut troubles = Vec::new();
+    for tool in TOOLS {
+        let base = open(tool[0]);
+        for name in &tool[1..] {
+            let differs = compare(&base.coverage, &open(name));
+            troubles.extend(differs.into_iter().map(|it| format!("{name}: {it}")));
+        }
+    }
+    for directory in ["nyc-cov", "jest-cov"] {
+        let counted = open(&format!("{directory}/coverage-final.json"))
+            .coverage
+            .totals();
+        let stated = open(&format!("{directory}/coverage-summary.json"))
+            .coverage
+            .totals();
+        if counted != stated {
+            troubles.push(format!(
+                "{directory}: {counted:?} counted, {stated:?} stated"
+            ));
+        }
+    }
+    assert!(troubles.is_empty(), "{}", troubles.join("\n"));
+}
+
+/// What `llvm-cov` states and what the lines of LCOV sum up to.
+#[test]
+fn stated_sums_are_those_of_the_lines() {
+    let Some(corpus) = corpus() else { return };
+    let mut files = Vec::new();
+    files_below(&corpus.join("taiki-e+cargo-llvm-cov"), &mut files);
+    let mut compared = 0;
+    let mut troubles = Vec::new();
+    for json in files
+        .iter()
+        .filter(|file| !file.to_string_lossy().ends_with(".codecov.json"))
+    {
+        let lcov = json.with_extension("lcov.info");
+        if json.extension().is_none_or(|it| it != "json") || !lcov.exists() {
+            continue;
+        }
+        let [stated, counted] =
+            [json, &lcov].map(|file| read(File::open(file).unwrap()).unwrap().coverage.totals());
+        compared += 1;
+        if stated.lines != counted.lines {
+            troubles.push(format!(
+                "{}: {:?} stated, {:?} counted",
+                json.display(),
+                stated.lines,
+                counted.lines
+            ));
+        }
+    }
+    eprintln!("{compared} exports of llvm-cov compared with LCOV");
+    assert!(compared > 0);
+    assert!(troubles.is_empty(), "{}", troubles.join("\n"));
 }

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::count::{Count, Join};
-use crate::report::Diagnostic;
 use super::model::{Arm, Branch, BranchCount, Coverage, FileCoverage, Function, Line};
 use super::totals::Totals;
 use super::visit::{ArmFact, BranchFact, FunctionFact, Visitor};
+use crate::report::Diagnostic;
 
 /// How many facts about a file may pile up before they are put in order, at least.
 const PILE: usize = 4096;

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::count::{parse_count, parse_line};
-use crate::report::{Diagnostic, DiagnosticKind};
 use super::input::Place;
 use super::visit::Visitor;
+use crate::report::{Diagnostic, DiagnosticKind};
 
 /// The visitor of a report, and how many diagnostics it may still get.
 #[derive(Debug)]

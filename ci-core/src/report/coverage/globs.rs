@@ -44,8 +44,15 @@ impl PathFilter {
 
     /// Whether the file `path` counts.
     pub fn keeps(&self, path: &str) -> bool {
-        let included = self.include.as_ref().is_none_or(|globs| globs.is_match(path));
-        included && !self.exclude.as_ref().is_some_and(|globs| globs.is_match(path))
+        let included = self
+            .include
+            .as_ref()
+            .is_none_or(|globs| globs.is_match(path));
+        included
+            && !self
+                .exclude
+                .as_ref()
+                .is_some_and(|globs| globs.is_match(path))
     }
 
     /// Leaves out the files of `coverage` that do not count.

@@ -5,8 +5,8 @@
 //! sources, with `/` between their parts. It looks at no disk: the caller says which files there are,
 //! where it knows them.
 
-use super::model::Coverage;
 use super::Join;
+use super::model::Coverage;
 
 /// How paths of reports become those of the sources.
 ///
@@ -32,9 +32,13 @@ impl PathMap {
     #[must_use]
     pub fn prefix(mut self, from: &str, to: &str) -> Self {
         let to = slashes(to);
-        self.prefixes.push((normalize(&slashes(from)), to.trim_end_matches('/').to_owned()));
+        self.prefixes.push((
+            normalize(&slashes(from)),
+            to.trim_end_matches('/').to_owned(),
+        ));
         // The longest first, so that a directory within another one can go elsewhere.
-        self.prefixes.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
+        self.prefixes
+            .sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
         self
     }
 
@@ -49,16 +53,22 @@ impl PathMap {
     #[must_use]
     pub fn root(mut self, root: &str) -> Self {
         self.roots.push(normalize(&slashes(root)));
-        self.roots.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        self.roots
+            .sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         self
     }
 
     /// The files that there are, relative to the root of the sources.
     #[must_use]
     pub fn known<S: Into<String>>(mut self, files: impl IntoIterator<Item = S>) -> Self {
-        self.known.extend(files.into_iter().map(|file| normalize(&slashes(&file.into()))));
+        self.known.extend(
+            files
+                .into_iter()
+                .map(|file| normalize(&slashes(&file.into()))),
+        );
         // Sorted by their reverse, those with the same end stand together.
-        self.known.sort_by(|a, b| a.bytes().rev().cmp(b.bytes().rev()));
+        self.known
+            .sort_by(|a, b| a.bytes().rev().cmp(b.bytes().rev()));
         self.known.dedup();
         self
     }
@@ -98,7 +108,11 @@ impl PathMap {
         for (from, to) in &self.prefixes {
             if let Some(rest) = below(&path, from) {
                 let is_rooted = to.is_empty() || rest.is_empty();
-                let path = if is_rooted { format!("{to}{rest}") } else { format!("{to}/{rest}") };
+                let path = if is_rooted {
+                    format!("{to}{rest}")
+                } else {
+                    format!("{to}/{rest}")
+                };
                 return self.relative(normalize(&path));
             }
         }
@@ -182,7 +196,11 @@ fn normalize(path: &str) -> String {
         }
     }
     let joined = parts.join("/");
-    if is_absolute { format!("/{joined}") } else { joined }
+    if is_absolute {
+        format!("/{joined}")
+    } else {
+        joined
+    }
 }
 
 #[cfg(test)]
@@ -190,7 +208,11 @@ mod tests {
     use super::*;
 
     fn check(map: &PathMap, path: &str, expected: &str) {
-        assert_eq!(map.resolve(path, ["/src/lib", "C:\\agent\\src"]), expected, "`{path}`");
+        assert_eq!(
+            map.resolve(path, ["/src/lib", "C:\\agent\\src"]),
+            expected,
+            "`{path}`"
+        );
     }
 
     #[test]
@@ -205,7 +227,11 @@ mod tests {
         check(&map, "lib\\a.cs", "lib/a.cs");
         check(&map, "example.com/me/tool/cmd/main.go", "cmd/main.go");
         check(&map, "example.com/me/tool/sub/x.go", "modules/sub/x.go");
-        check(&map, "example.com/me/toolbox/x.go", "example.com/me/toolbox/x.go");
+        check(
+            &map,
+            "example.com/me/toolbox/x.go",
+            "example.com/me/toolbox/x.go",
+        );
         check(&map, "a/../b/c.rs", "b/c.rs");
         check(&map, "../c.rs", "../c.rs");
         check(&map, "odd\\name/with slash", "odd\\name/with slash");

@@ -63,7 +63,10 @@ pub fn visit<R: Read, V: Visitor + ?Sized>(
     let mut text = Unpacked::new(reader);
     let Some(format) = detect(text.head()?) else {
         let message = "the content is of no coverage format that is known";
-        return Err(CoverageError::new(CoverageErrorKind::UnknownFormat, message));
+        return Err(CoverageError::new(
+            CoverageErrorKind::UnknownFormat,
+            message,
+        ));
     };
     let mut cx = Context::new(visitor, MAX_DIAGNOSTICS);
     formats::parse(format, &mut text, &mut cx)?;

@@ -1,9 +1,9 @@
 //! What a coverage report says, piece by piece, for those who want no model in memory.
 
 use super::count::Join;
-use crate::report::Diagnostic;
 use super::model::BranchKind;
 use super::totals::Totals;
+use crate::report::Diagnostic;
 
 /// Is told what stands in a report, in its order. Every method does nothing unless it is written.
 ///

@@ -69,7 +69,9 @@ pub fn by_filesize<S: AsRef<str>>(
         clippy::cast_precision_loss,
         reason = "a file of more than 2^53 bytes weighs enough without its last bits"
     )]
-    by_weight(names, shards, |name| Some((size(name)? as f64, Match::Exact)))
+    by_weight(names, shards, |name| {
+        Some((size(name)? as f64, Match::Exact))
+    })
 }
 
 /// Shares out by name alone: in their order, one to each shard in turn.
@@ -98,7 +100,10 @@ fn by_weight<S: AsRef<str>>(
     let names = unique(names);
     let known: Vec<_> = names.iter().map(|name| weight(name)).collect();
     let assumed = median(known.iter().flatten().map(|(weight, _)| *weight).collect());
-    let weights: Vec<f64> = known.iter().map(|known| known.map_or(assumed, |it| it.0)).collect();
+    let weights: Vec<f64> = known
+        .iter()
+        .map(|known| known.map_or(assumed, |it| it.0))
+        .collect();
     let count = shards.max(1);
     let place = longest_first(&names, &weights, count);
     let mut explanation = Explanation {
@@ -130,7 +135,9 @@ impl Eq for Waiting {}
 impl Ord for Waiting {
     fn cmp(&self, other: &Self) -> Ordering {
         let by_load = other.load.total_cmp(&self.load);
-        by_load.then(other.names.cmp(&self.names)).then(other.index.cmp(&self.index))
+        by_load
+            .then(other.names.cmp(&self.names))
+            .then(other.index.cmp(&self.index))
     }
 }
 

@@ -116,12 +116,12 @@ fn plain(name: &str) -> String {
 }
 
 /// The groups that a name stands in, in their plain form: `a/b.py::C::d` stands in `a/b/C`, `a/b`.
-/// A directory is no group, as it holds more tests than those of which times are known.
+/// What ends with a slash is a directory and no group, as it may hold tests whose times are not known;
+/// what ends with a dot may be a class and is one.
 fn groups(name: &str) -> Vec<String> {
     let name = name.trim().trim_start_matches("./");
     let mut found = Vec::new();
     let mut end = name.len();
-    // Of a name without a path all parts are groups but the first, which mostly is a namespace.
     while let Some(at) = name[..end].rfind(is_separator) {
         end = at;
         let head = name[..end].trim_end_matches(is_separator);

@@ -1,6 +1,5 @@
 //! Knows the format of a report from its first bytes.
 
-
 use super::keys::keys;
 
 /// The formats of coverage reports.
@@ -168,7 +167,10 @@ fn name_of(tag: &str) -> &str {
 
 fn detect_json(text: &str) -> Option<Format> {
     let keys = keys(text, 5);
-    let at = |depth: usize, name: &str| keys.iter().any(|key| key.depth == depth && key.name == name);
+    let at = |depth: usize, name: &str| {
+        keys.iter()
+            .any(|key| key.depth == depth && key.name == name)
+    };
     if at(1, "gcovr/format_version") {
         Some(Format::GcovrJson)
     } else if at(1, "gcovr/summary_format_version") {
@@ -185,7 +187,10 @@ fn detect_json(text: &str) -> Option<Format> {
         Some(Format::LlvmCov)
     } else if at(1, "files") && (at(1, "meta") || at(3, "executed_lines")) {
         Some(Format::CoveragePy)
-    } else if at(2, "simplecov_version") || at(2, "coverage") || (at(1, "coverage") && at(3, "lines")) {
+    } else if at(2, "simplecov_version")
+        || at(2, "coverage")
+        || (at(1, "coverage") && at(3, "lines"))
+    {
         Some(Format::SimpleCov)
     } else if at(1, "coverage") {
         Some(Format::Codecov)

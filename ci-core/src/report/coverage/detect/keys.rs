@@ -58,7 +58,10 @@ mod tests {
     #[test]
     fn keys_are_found_and_values_are_not() {
         let json = r#"{"a": "x\": y", "b": [{"c": 1, "d" : {"e": 2"#;
-        let found: Vec<_> = keys(json, 3).iter().map(|key| (key.depth, key.name)).collect();
+        let found: Vec<_> = keys(json, 3)
+            .iter()
+            .map(|key| (key.depth, key.name))
+            .collect();
         assert_eq!(found, [(1, "a"), (1, "b"), (3, "c"), (3, "d")]);
     }
 }

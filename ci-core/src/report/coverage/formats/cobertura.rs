@@ -120,7 +120,9 @@ impl Cobertura {
         let class = self.class.as_deref().unwrap_or_default();
         let name = tag.get("name").unwrap_or_default();
         let signature = tag.get("signature").unwrap_or_default();
-        let rate = tag.get("line-rate").and_then(|rate| rate.parse::<f64>().ok());
+        let rate = tag
+            .get("line-rate")
+            .and_then(|rate| rate.parse::<f64>().ok());
         self.method = Some(Method {
             name: format!("{class}{name}{signature}"),
             start: None,
@@ -171,7 +173,11 @@ fn ratio(text: &str) -> Option<(u32, u32)> {
 /// the file's own.
 fn qualifier(class: &str, path: &str) -> String {
     let file = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+    let letters = |text: &str| {
+        text.chars()
+            .filter(|c| c.is_alphanumeric())
+            .collect::<String>()
+    };
     let stem = file.split_once('.').map_or(file, |(stem, _)| stem);
     let name = letters(class);
     if name.is_empty() || name == letters(file) || name == letters(stem) || name == letters(path) {

@@ -8,8 +8,8 @@ use serde::de::MapAccess;
 use super::super::context::Context;
 use super::super::count::Join;
 
-use super::super::visit::{ArmFact, BranchFact, FunctionFact, Visitor};
 use super::super::model::BranchKind;
+use super::super::visit::{ArmFact, BranchFact, FunctionFact, Visitor};
 use super::json::{Fields, Num, Object, map_of, skip, walk};
 
 pub(super) fn parse<R: Read, V: Visitor + ?Sized>(
@@ -75,7 +75,11 @@ fn emit<V: Visitor + ?Sized>(path: &str, file: &File, cx: &mut Context<'_, V>) {
         if name.is_empty() || (ran.is_empty() && missed.is_empty()) {
             continue;
         }
-        let end = ran.iter().chain(missed).filter_map(|line| line.line()).max();
+        let end = ran
+            .iter()
+            .chain(missed)
+            .filter_map(|line| line.line())
+            .max();
         cx.visitor.function(FunctionFact {
             name,
             start: function.start_line.line(),

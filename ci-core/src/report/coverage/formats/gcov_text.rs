@@ -43,7 +43,12 @@ pub(in super::super) fn parse<R: Read, V: Visitor + ?Sized>(
 }
 
 impl State {
-    fn record<V: Visitor + ?Sized>(&mut self, record: &[u8], place: Place, cx: &mut Context<'_, V>) {
+    fn record<V: Visitor + ?Sized>(
+        &mut self,
+        record: &[u8],
+        place: Place,
+        cx: &mut Context<'_, V>,
+    ) {
         if record.starts_with(b"-----") {
             // A copy opens with dashes and its name, the last one closes with dashes alone.
             self.in_copy = false;

@@ -9,8 +9,8 @@ use serde::de::MapAccess;
 use super::super::context::Context;
 use super::super::count::Join;
 
-use super::gcov_json::{BranchRecord, branches};
 use super::super::visit::{FunctionFact, Visitor};
+use super::gcov_json::{BranchRecord, branches};
 use super::json::{Fields, Num, Object, list_of, skip, walk};
 
 pub(super) fn parse<R: Read, V: Visitor + ?Sized>(

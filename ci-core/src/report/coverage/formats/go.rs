@@ -120,7 +120,9 @@ fn emit<V: Visitor + ?Sized>(path: &str, blocks: &BTreeMap<Span, u64>, cx: &mut 
     loop {
         open.retain(|(end, _)| *end > done);
         let next = if open.is_empty() {
-            let Some((span, _)) = starts.peek() else { break };
+            let Some((span, _)) = starts.peek() else {
+                break;
+            };
             span.0.max(done.saturating_add(1))
         } else {
             done.saturating_add(1)
@@ -139,4 +141,3 @@ fn emit<V: Visitor + ?Sized>(path: &str, blocks: &BTreeMap<Span, u64>, cx: &mut 
     }
     cx.visitor.end_file();
 }
-

@@ -9,16 +9,16 @@ use std::io::{self, BufReader, Read};
 use std::marker::PhantomData;
 use std::rc::Rc;
 
+use serde::Deserialize;
 use serde::de::{
     DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor as DeVisitor,
 };
-use serde::Deserialize;
 
 use super::super::context::Context;
 use super::super::count::{from_float, parse_count};
-use crate::report::DiagnosticKind;
 use super::super::input::Place;
 use super::super::visit::Visitor;
+use crate::report::DiagnosticKind;
 
 /// Something that takes the fields of an object as they come.
 pub(super) trait Fields {
@@ -286,7 +286,10 @@ where
     S: for<'de> DeserializeSeed<'de, Value = ()>,
 {
     let offset = Rc::new(Cell::new(0));
-    let counting = Counting(BufReader::with_capacity(1 << 16, reader), Rc::clone(&offset));
+    let counting = Counting(
+        BufReader::with_capacity(1 << 16, reader),
+        Rc::clone(&offset),
+    );
     let mut stream = serde_json::Deserializer::from_reader(counting);
     let result = seed.deserialize(&mut stream).and_then(|()| stream.end());
     let Err(error) = result else { return Ok(None) };

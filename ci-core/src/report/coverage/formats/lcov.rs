@@ -1,20 +1,25 @@
 //! LCOV tracefiles, 1 and 2: a record a line.
 //!
 //! The records are those of `geninfo(1)`, section FILES. Sums in the file (`LF`, `BRH` and so on)
-//! are not used: they are counted anew.
+//! only count where what they sum up is not there: otherwise they are counted anew.
 
 use std::io::{self, Read};
 
 use super::super::context::{Context, text};
 use super::super::count::{Join, parse_digits};
-use crate::report::DiagnosticKind;
 use super::super::input::{Lines, Place, rsplit_once, split_once};
 use super::super::model::BranchKind;
+use super::super::totals::{Ratio, Totals};
 use super::super::visit::{ArmFact, BranchFact, FunctionFact, Visitor};
+use crate::report::DiagnosticKind;
 
-/// Functions of the current file by the index that `FNL` gives them: those of LCOV 2.2.
+/// What is kept of the current file until its end.
 #[derive(Debug, Default)]
-struct Groups(Vec<Group>);
+struct Section {
+    /// Functions by the index that `FNL` gives them: those of LCOV 2.2.
+    functions: Vec<Group>,
+    stated: Totals,
+}
 
 /// The names that one function has, and the calls of all of them.
 #[derive(Debug)]
@@ -31,7 +36,7 @@ pub(in super::super) fn parse<R: Read, V: Visitor + ?Sized>(
     cx: &mut Context<'_, V>,
 ) -> io::Result<()> {
     let mut lines = Lines::new(reader);
-    let mut groups = Groups::default();
+    let mut section = Section::default();
     let mut open = false;
     let mut last = Place::default();
     while let Some(line) = lines.next()? {
@@ -46,25 +51,25 @@ pub(in super::super) fn parse<R: Read, V: Visitor + ?Sized>(
             [b'B', b'R', b'D', b'A', b':', rest @ ..] if open => branch(rest, place, cx),
             [b'S', b'F', b':', path @ ..] => {
                 if open {
-                    end(&mut groups, cx);
+                    end(&mut section, cx);
                 }
                 cx.visitor.begin_file(&text(path), Join::Sum);
                 open = true;
             }
             _ if is_end(record) => {
                 if open {
-                    end(&mut groups, cx);
+                    end(&mut section, cx);
                 }
                 open = false;
             }
-            _ => other(record, open, place, &mut groups, cx),
+            _ => other(record, open, place, &mut section, cx),
         }
     }
     if open {
         cx.diagnose(last, DiagnosticKind::Truncated, || {
             "the last file has no `end_of_record`".to_owned()
         });
-        end(&mut groups, cx);
+        end(&mut section, cx);
     }
     Ok(())
 }
@@ -78,7 +83,7 @@ fn other<V: Visitor + ?Sized>(
     record: &[u8],
     open: bool,
     place: Place,
-    groups: &mut Groups,
+    section: &mut Section,
     cx: &mut Context<'_, V>,
 ) {
     if record.trim_ascii().is_empty() || record.starts_with(b"#") {
@@ -88,15 +93,15 @@ fn other<V: Visitor + ?Sized>(
         return cx.bad_record(record, place);
     };
     match key.trim_ascii_start() {
-        b"TN" | b"VER" | b"FNF" | b"FNH" | b"BRF" | b"BRH" | b"LF" | b"LH" | b"MCF" | b"MCH"
-        | b"MCDC" => {}
+        b"TN" | b"VER" | b"MCF" | b"MCH" | b"MCDC" => {}
+        key @ (b"LF" | b"LH" | b"BRF" | b"BRH" | b"FNF" | b"FNH") => section.sum(key, rest),
         b"DA" | b"BRDA" | b"FN" | b"FNDA" | b"FNL" | b"FNA" if !open => cx.no_file(record, place),
         b"DA" => data(rest, place, cx),
         b"BRDA" => branch(rest, place, cx),
         b"FN" => function(rest, place, cx),
         b"FNDA" => calls(rest, place, cx),
-        b"FNL" => groups.leader(rest, place, cx),
-        b"FNA" => groups.alias(rest, place, cx),
+        b"FNL" => section.leader(rest, place, cx),
+        b"FNA" => section.alias(rest, place, cx),
         _ => cx.bad_record(record, place),
     }
 }
@@ -223,7 +228,21 @@ fn calls<V: Visitor + ?Sized>(rest: &[u8], place: Place, cx: &mut Context<'_, V>
     }
 }
 
-impl Groups {
+impl Section {
+    /// `LF:found`, `LH:hit` and the like
+    fn sum(&mut self, key: &[u8], rest: &[u8]) {
+        let ratio = match key {
+            b"LF" | b"LH" => &mut self.stated.lines,
+            b"BRF" | b"BRH" => &mut self.stated.branches,
+            _ => &mut self.stated.functions,
+        };
+        let count = parse_digits(rest.trim_ascii()).unwrap_or(0);
+        match key.last() {
+            Some(b'F') => ratio.total = count,
+            _ => ratio.covered = count,
+        }
+    }
+
     /// `FNL:index,start[,end]`
     fn leader<V: Visitor + ?Sized>(&mut self, rest: &[u8], place: Place, cx: &mut Context<'_, V>) {
         let Some((index, lines)) = split_once(rest, b',') else {
@@ -237,7 +256,7 @@ impl Groups {
             None => (lines, None),
         };
         if let Some(start) = cx.line_number(start, place) {
-            self.0.push(Group {
+            self.functions.push(Group {
                 index,
                 start,
                 end,
@@ -261,7 +280,12 @@ impl Groups {
             return;
         };
         // The names of a function follow it, so its group is the last one or close to it.
-        let Some(group) = self.0.iter_mut().rev().find(|group| group.index == index) else {
+        let Some(group) = self
+            .functions
+            .iter_mut()
+            .rev()
+            .find(|group| group.index == index)
+        else {
             return cx.bad_record(rest, place);
         };
         group.hits = group.hits.saturating_add(count);
@@ -273,9 +297,9 @@ impl Groups {
     }
 }
 
-/// Ends the file: its groups of functions are complete.
-fn end<V: Visitor + ?Sized>(groups: &mut Groups, cx: &mut Context<'_, V>) {
-    for group in groups.0.drain(..) {
+/// Ends the file: what was kept of it is complete.
+fn end<V: Visitor + ?Sized>(section: &mut Section, cx: &mut Context<'_, V>) {
+    for group in section.functions.drain(..) {
         if let Some(name) = &group.name {
             cx.visitor.function(FunctionFact {
                 name,
@@ -285,5 +309,16 @@ fn end<V: Visitor + ?Sized>(groups: &mut Groups, cx: &mut Context<'_, V>) {
             });
         }
     }
+    let Totals {
+        lines,
+        branches,
+        functions,
+    } = std::mem::take(&mut section.stated);
+    let sane = |ratio: Ratio| Ratio::new(ratio.covered, ratio.total);
+    cx.visitor.stated(Totals {
+        lines: sane(lines),
+        branches: sane(branches),
+        functions: sane(functions),
+    });
     cx.visitor.end_file();
 }

@@ -163,7 +163,9 @@ fn emit<V: Visitor + ?Sized>(file: &File, cx: &mut Context<'_, V>) {
     for branch in &file.branches {
         let field = |at: usize| branch.get(at).copied().unwrap_or_default();
         let column = u32::try_from(field(1).or_zero()).unwrap_or(u32::MAX);
-        let Some(line) = field(0).line() else { continue };
+        let Some(line) = field(0).line() else {
+            continue;
+        };
         for (arm, count) in [(0, field(4)), (1, field(5))] {
             cx.visitor.branch(BranchFact {
                 line,
@@ -212,7 +214,11 @@ fn function<V: Visitor + ?Sized>(function: &FunctionRecord, cx: &mut Context<'_,
         return;
     };
     let region = function.regions.first();
-    let line = |at: usize| region.and_then(|region| region.get(at)).and_then(|line| line.line());
+    let line = |at: usize| {
+        region
+            .and_then(|region| region.get(at))
+            .and_then(|line| line.line())
+    };
     cx.visitor.begin_file(path, Join::Max);
     cx.visitor.function(FunctionFact {
         name: &function.name,

@@ -209,7 +209,10 @@ impl<'de> serde::de::Visitor<'de> for BranchesVisitor {
         let mut branches = Vec::new();
         while let Some((condition, arms)) = map.next_entry::<String, BTreeMap<String, Num>>()? {
             // `[:if, 0, 3, 6, 13, 10]`: the kind, a number, then the place.
-            let line = condition.split(',').nth(2).and_then(|line| parse_line(line.as_bytes()));
+            let line = condition
+                .split(',')
+                .nth(2)
+                .and_then(|line| parse_line(line.as_bytes()));
             let Some(line) = line else { continue };
             branches.extend(arms.into_iter().map(|(arm, taken)| BranchRecord {
                 line,

@@ -27,7 +27,8 @@ impl<V: Visitor + ?Sized> Handler<V> for Sonar {
         match tag.name() {
             "file" => {
                 self.end_file(cx);
-                cx.visitor.begin_file(tag.get("path").unwrap_or_default(), Join::Max);
+                cx.visitor
+                    .begin_file(tag.get("path").unwrap_or_default(), Join::Max);
                 self.in_file = true;
             }
             "lineToCover" if self.in_file => {

@@ -21,7 +21,15 @@ pub(super) fn parse_istanbul<R: Read, V: Visitor + ?Sized>(
         if path != "total" {
             let [lines, branches, functions] =
                 [&sums.lines, &sums.branches, &sums.functions].map(Sum::ratio);
-            emit(&path, Totals { lines, branches, functions }, cx);
+            emit(
+                &path,
+                Totals {
+                    lines,
+                    branches,
+                    functions,
+                },
+                cx,
+            );
         }
     };
     match walk(reader, map_of(each))? {
@@ -84,7 +92,8 @@ impl<V: Visitor + ?Sized> Fields for Root<'_, '_, V> {
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
             "files" => map.next_value_seed(list_of(|file: GcovrFile| {
-                let ratio = |covered: Num, total: Num| Ratio::new(covered.or_zero(), total.or_zero());
+                let ratio =
+                    |covered: Num, total: Num| Ratio::new(covered.or_zero(), total.or_zero());
                 let totals = Totals {
                     lines: ratio(file.line_covered, file.line_total),
                     branches: ratio(file.branch_covered, file.branch_total),

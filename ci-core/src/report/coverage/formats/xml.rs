@@ -99,7 +99,10 @@ pub(super) fn line_number<V: Visitor + ?Sized>(
             line: tag.at().line(),
         };
         cx.diagnose(place, DiagnosticKind::Value, || {
-            format!("`{}` is no line number", text.chars().take(60).collect::<String>())
+            format!(
+                "`{}` is no line number",
+                text.chars().take(60).collect::<String>()
+            )
         });
     }
     number
@@ -135,7 +138,9 @@ impl LineRun {
     ) {
         match &mut self.0 {
             Some(last) if last.number == line.number => {
-                last.hits = Count::new(last.hits).join(Count::new(line.hits), join).get();
+                last.hits = Count::new(last.hits)
+                    .join(Count::new(line.hits), join)
+                    .get();
                 last.covered = last.covered.saturating_add(line.covered);
                 last.total = last.total.saturating_add(line.total);
             }
@@ -151,7 +156,8 @@ impl LineRun {
         if let Some(line) = self.0.take() {
             cx.visitor.line(line.number, line.hits);
             if line.total > 0 {
-                cx.visitor.branch_count(line.number, line.covered, line.total);
+                cx.visitor
+                    .branch_count(line.number, line.covered, line.total);
             }
         }
     }

@@ -79,7 +79,10 @@ fn path_of(text: &str) -> Option<String> {
     if text == "/dev/null" {
         return None;
     }
-    let path = match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+    let path = match text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+    {
         Some(quoted) => unquote(quoted),
         None => text.to_owned(),
     };
@@ -169,7 +172,13 @@ mod tests {
 
     #[test]
     fn text_that_is_no_diff_changes_nothing() {
-        for text in ["", "@@ -x +y @@", "+++ b/a\n+x", "@@ -1 +1 @@\n+x", "\u{0}\n@@"] {
+        for text in [
+            "",
+            "@@ -x +y @@",
+            "+++ b/a\n+x",
+            "@@ -1 +1 @@\n+x",
+            "\u{0}\n@@",
+        ] {
             assert!(parse_diff(text).is_empty(), "{text:?}");
         }
     }

@@ -124,7 +124,10 @@ fn changed_result(threshold: f64, coverage: &Coverage, changed: &ChangedLines) -
         for range in ranges {
             let lines = file.lines();
             let from = lines.partition_point(|line| line.number() < *range.start());
-            for line in lines[from..].iter().take_while(|line| line.number() <= *range.end()) {
+            for line in lines[from..]
+                .iter()
+                .take_while(|line| line.number() <= *range.end())
+            {
                 let Some(hits) = line.hits() else { continue };
                 sum = sum.with(hits > 0);
                 if hits == 0 {
@@ -151,10 +154,25 @@ mod tests {
     fn a_threshold_is_reached_exactly_or_not_at_all() {
         let coverage = coverage();
         assert!(Gates::new().lines(75.0).check(&coverage, None).passed());
-        assert!(!Gates::new().lines(75.000_001).check(&coverage, None).passed());
-        assert!(Gates::new().functions(100.0).check(&coverage, None).passed());
+        assert!(
+            !Gates::new()
+                .lines(75.000_001)
+                .check(&coverage, None)
+                .passed()
+        );
+        assert!(
+            Gates::new()
+                .functions(100.0)
+                .check(&coverage, None)
+                .passed()
+        );
         assert!(!Gates::new().branches(50.1).check(&coverage, None).passed());
-        assert!(Gates::new().lines(100.0).check(&Coverage::new(), None).passed());
+        assert!(
+            Gates::new()
+                .lines(100.0)
+                .check(&Coverage::new(), None)
+                .passed()
+        );
         assert!(!Gates::new().lines(f64::NAN).check(&coverage, None).passed());
     }
 
@@ -171,11 +189,23 @@ mod tests {
     fn changed_lines_are_judged_alone() {
         let diff = "+++ b/a.rs\n@@ -1,0 +2,2 @@\n+x\n+y\n+++ b/README\n@@ -1 +1 @@\n+z\n";
         let changed = parse_diff(diff);
-        let verdict = Gates::new().changed_lines(60.0).check(&coverage(), Some(&changed));
+        let verdict = Gates::new()
+            .changed_lines(60.0)
+            .check(&coverage(), Some(&changed));
         assert!(!verdict.passed());
         assert_eq!(verdict.results()[0].ratio(), Some(Ratio::new(1, 2)));
         assert_eq!(verdict.results()[0].missed(), [("a.rs".to_owned(), 3)]);
-        assert!(Gates::new().changed_lines(50.0).check(&coverage(), Some(&changed)).passed());
-        assert!(!Gates::new().changed_lines(0.0).check(&coverage(), None).passed());
+        assert!(
+            Gates::new()
+                .changed_lines(50.0)
+                .check(&coverage(), Some(&changed))
+                .passed()
+        );
+        assert!(
+            !Gates::new()
+                .changed_lines(0.0)
+                .check(&coverage(), None)
+                .passed()
+        );
     }
 }

@@ -122,10 +122,16 @@ impl fmt::Display for GateResult {
         }
         let (noun, threshold) = (self.gate.noun(), self.threshold);
         let Some(ratio) = self.actual else {
-            return write!(f, "which are the {noun} is not known, {threshold} % are asked for");
+            return write!(
+                f,
+                "which are the {noun} is not known, {threshold} % are asked for"
+            );
         };
         if ratio.total == 0 {
-            return write!(f, "there are no {noun} to cover, {threshold} % are asked for");
+            return write!(
+                f,
+                "there are no {noun} to cover, {threshold} % are asked for"
+            );
         }
         let verdict = if self.passed { "at least" } else { "less than" };
         let Ratio { covered, total } = ratio;
@@ -163,6 +169,8 @@ impl Verdict {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.results.iter().try_for_each(|result| writeln!(f, "{result}"))
+        self.results
+            .iter()
+            .try_for_each(|result| writeln!(f, "{result}"))
     }
 }

@@ -51,7 +51,11 @@ pub fn write_cobertura(coverage: &Coverage, out: &mut dyn Write) -> io::Result<(
 fn package(name: &str, files: &[(&str, &FileCoverage)], out: &mut dyn Write) -> io::Result<()> {
     let totals = files.iter().map(|(_, file)| file.totals());
     let totals = totals.fold(Totals::default(), Totals::plus);
-    write!(out, r#"    <package name="{}" "#, Escaped(&name.replace('/', ".")))?;
+    write!(
+        out,
+        r#"    <package name="{}" "#,
+        Escaped(&name.replace('/', "."))
+    )?;
     writeln!(out, "{}>\n      <classes>", Rates(totals))?;
     for (path, file) in files {
         class(path, file, out)?;
@@ -62,17 +66,25 @@ fn package(name: &str, files: &[(&str, &FileCoverage)], out: &mut dyn Write) -> 
 fn class(path: &str, file: &FileCoverage, out: &mut dyn Write) -> io::Result<()> {
     let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
     let (name, path, rates) = (Escaped(name), Escaped(path), Rates(file.totals()));
-    writeln!(out, r#"        <class name="{name}" filename="{path}" {rates}>"#)?;
+    writeln!(
+        out,
+        r#"        <class name="{name}" filename="{path}" {rates}>"#
+    )?;
     writeln!(out, "          <methods>")?;
     for function in file.functions() {
-        let Some(hits) = function.hits() else { continue };
+        let Some(hits) = function.hits() else {
+            continue;
+        };
         let (name, rate) = (Escaped(function.name()), u8::from(hits > 0));
         write!(
             out,
             r#"            <method name="{name}" signature="" line-rate="{rate}" branch-rate="1" complexity="0">"#
         )?;
         if let Some(start) = function.start() {
-            write!(out, r#"<lines><line number="{start}" hits="{hits}"/></lines>"#)?;
+            write!(
+                out,
+                r#"<lines><line number="{start}" hits="{hits}"/></lines>"#
+            )?;
         }
         writeln!(out, "</method>")?;
     }
@@ -92,7 +104,10 @@ fn class(path: &str, file: &FileCoverage, out: &mut dyn Write) -> io::Result<()>
                     r#"            <line number="{number}" hits="{hits}" branch="true" condition-coverage="{percent}% ({covered}/{total})"/>"#
                 )?;
             }
-            _ => writeln!(out, r#"            <line number="{number}" hits="{hits}" branch="false"/>"#)?,
+            _ => writeln!(
+                out,
+                r#"            <line number="{number}" hits="{hits}" branch="false"/>"#
+            )?,
         }
     }
     writeln!(out, "          </lines>\n        </class>")
@@ -118,7 +133,10 @@ struct Rates(Totals);
 impl fmt::Display for Rates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (lines, branches) = (Rate(self.0.lines), Rate(self.0.branches));
-        write!(f, r#"line-rate="{lines}" branch-rate="{branches}" complexity="0""#)
+        write!(
+            f,
+            r#"line-rate="{lines}" branch-rate="{branches}" complexity="0""#
+        )
     }
 }
 

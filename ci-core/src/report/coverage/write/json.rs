@@ -32,7 +32,6 @@ pub fn write_json(coverage: &Coverage, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)
 }
 
-
 fn summary(coverage: &Coverage) -> Summary<'_> {
     let totals = coverage.totals();
     let files = coverage.files().map(|(path, file)| {

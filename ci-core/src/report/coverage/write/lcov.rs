@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::super::model::{Branch, BranchKind, Coverage, FileCoverage};
+use super::super::totals::Ratio;
 
 /// Writes `coverage` as an LCOV tracefile.
 ///
@@ -23,7 +24,11 @@ pub fn write_lcov(coverage: &Coverage, out: &mut dyn Write) -> io::Result<()> {
         }
         let totals = file.totals();
         if file.lines().iter().any(|line| line.hits().is_some()) {
-            writeln!(out, "LF:{}\nLH:{}", totals.lines.total, totals.lines.covered)?;
+            writeln!(
+                out,
+                "LF:{}\nLH:{}",
+                totals.lines.total, totals.lines.covered
+            )?;
         }
         writeln!(out, "end_of_record")?;
     }
@@ -33,7 +38,9 @@ pub fn write_lcov(coverage: &Coverage, out: &mut dyn Write) -> io::Result<()> {
 fn functions(file: &FileCoverage, out: &mut dyn Write) -> io::Result<()> {
     let (mut found, mut hit) = (0_usize, 0_usize);
     for function in file.functions() {
-        let Some(hits) = function.hits() else { continue };
+        let Some(hits) = function.hits() else {
+            continue;
+        };
         let name = one_line(function.name());
         // A record needs a line, even where the report gave none.
         let start = function.start().unwrap_or(1);
@@ -58,16 +65,18 @@ fn branches(file: &FileCoverage, out: &mut dyn Write) -> io::Result<()> {
         let end = named.partition_point(|branch| branch.line() <= line);
         let (mine, rest) = named.split_at(end);
         named = rest;
-        mine.iter().try_for_each(|branch| write_branch(branch, out))?;
-        // Counts that go beyond the branches with names: the others, in a block of their own.
-        let listed = mine.iter().filter(|it| it.kind() != BranchKind::Unreachable);
-        let (taken, total) = listed.fold((0, 0), |(taken, total), branch| {
-            (taken + u64::from(branch.is_taken()), total + 1)
-        });
-        let block = mine.iter().map(Branch::block).max().map_or(0, |block| block.saturating_add(1));
-        for arm in 0..ratio.total.saturating_sub(total) {
-            let is_taken = u8::from(arm < ratio.covered.saturating_sub(taken));
-            writeln!(out, "BRDA:{line},{block},{arm},{is_taken}")?;
+        let listed = mine
+            .iter()
+            .filter(|it| it.kind() != BranchKind::Unreachable);
+        let listed = listed.fold(Ratio::default(), |sum, it| sum.with(it.is_taken()));
+        if listed == ratio {
+            mine.iter()
+                .try_for_each(|branch| write_branch(branch, out))?;
+        } else {
+            // Only counted, or counted higher than by the names: the count is what is said.
+            for arm in 0..ratio.total {
+                writeln!(out, "BRDA:{line},0,{arm},{}", u8::from(arm < ratio.covered))?;
+            }
         }
         found += ratio.total;
         hit += ratio.covered;

@@ -61,7 +61,10 @@ pub fn write_markdown(
     options: SummaryOptions,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    writeln!(out, "| Coverage | | Covered | Total |\n|---|---:|---:|---:|")?;
+    writeln!(
+        out,
+        "| Coverage | | Covered | Total |\n|---|---:|---:|---:|"
+    )?;
     for (name, Ratio { covered, total }, percent) in rows(coverage.totals()) {
         writeln!(out, "| {name} | {percent} | {covered} | {total} |")?;
     }
@@ -69,7 +72,10 @@ pub fn write_markdown(
     if least.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n| Least covered | Lines | Missed lines |\n|---|---:|---|")?;
+    writeln!(
+        out,
+        "\n| Least covered | Lines | Missed lines |\n|---|---:|---|"
+    )?;
     for (path, file, ratio) in least {
         let (path, percent, missed) = (code(path), percent(ratio), missed(file));
         writeln!(out, "| {path} | {percent} | {missed} |")?;
@@ -97,14 +103,18 @@ fn percent(ratio: Ratio) -> String {
 /// The files with the smallest share of covered lines, then with the most missed ones, then by path.
 /// Files that are wholly covered are not among them.
 fn least_covered(coverage: &Coverage, count: usize) -> Vec<(&str, &FileCoverage, Ratio)> {
-    let files = coverage.files().map(|(path, file)| (path, file, file.totals().lines));
+    let files = coverage
+        .files()
+        .map(|(path, file)| (path, file, file.totals().lines));
     let mut files: Vec<_> = files.filter(|(_, _, ratio)| ratio.missed() > 0).collect();
     files.sort_by(|(path, _, a), (other, _, b)| {
         // a/b < c/d without rounding.
         let left = u128::from(a.covered) * u128::from(b.total);
         let right = u128::from(b.covered) * u128::from(a.total);
         let by_share = left.cmp(&right);
-        by_share.then(b.missed().cmp(&a.missed())).then(path.cmp(other))
+        by_share
+            .then(b.missed().cmp(&a.missed()))
+            .then(path.cmp(other))
     });
     files.truncate(count);
     files
@@ -127,7 +137,11 @@ fn missed(file: &FileCoverage) -> String {
         }
     }
     let ranges = ranges.into_iter().map(|(start, end)| {
-        if start == end { start.to_string() } else { format!("{start}-{end}") }
+        if start == end {
+            start.to_string()
+        } else {
+            format!("{start}-{end}")
+        }
     });
     let ranges: Vec<_> = ranges.chain(more.then(|| "…".to_owned())).collect();
     ranges.join(", ")
@@ -137,5 +151,9 @@ fn missed(file: &FileCoverage) -> String {
 fn code(path: &str) -> String {
     let path = path.replace(['\n', '\r'], " ").replace('|', "\\|");
     // Code that holds a backtick stands between two of them.
-    if path.contains('`') { format!("`` {path} ``") } else { format!("`{path}`") }
+    if path.contains('`') {
+        format!("`` {path} ``")
+    } else {
+        format!("`{path}`")
+    }
 }
