@@ -17,6 +17,8 @@ pub struct Collector {
     names: HashMap<Box<str>, usize>,
     files: Vec<Draft>,
     current: Option<usize>,
+    /// What is said about the current file, until it ends: the next file takes over its room.
+    said: FileCoverage,
     roots: Vec<Box<str>>,
     diagnostics: Vec<Diagnostic>,
 }
@@ -49,7 +51,8 @@ impl Collector {
     }
 
     /// What the reports said, and what was wrong in them.
-    pub fn finish(self) -> (Coverage, Vec<Diagnostic>) {
+    pub fn finish(mut self) -> (Coverage, Vec<Diagnostic>) {
+        self.end_file();
         let mut files = BTreeMap::new();
         let mut drafts: Vec<Option<Draft>> = self.files.into_iter().map(Some).collect();
         for (path, at) in self.names {
@@ -63,8 +66,16 @@ impl Collector {
     }
 
     fn file(&mut self) -> Option<&mut FileCoverage> {
-        let current = self.current?;
-        self.files.get_mut(current).map(|draft| &mut draft.file)
+        self.current.map(|_| &mut self.said)
+    }
+}
+
+/// Moves everything, into as much room as it takes where there was nothing before.
+fn take_in<T>(into: &mut Vec<T>, from: &mut Vec<T>) {
+    if into.is_empty() {
+        *into = from.drain(..).collect();
+    } else {
+        into.append(from);
     }
 }
 
@@ -74,19 +85,18 @@ impl Visitor for Collector {
     }
 
     fn begin_file(&mut self, path: &str, join: Join) {
-        let at = match self.names.get(path) {
-            Some(at) => *at,
-            None => {
-                self.files.push(Draft {
-                    file: FileCoverage::default(),
-                    join,
-                    ordered: 0,
-                });
-                self.names.insert(path.into(), self.files.len() - 1);
-                self.files.len() - 1
-            }
-        };
-        self.current = Some(at);
+        self.end_file();
+        if let Some(at) = self.names.get(path) {
+            self.current = Some(*at);
+            return;
+        }
+        self.current = Some(self.files.len());
+        self.names.insert(path.into(), self.files.len());
+        self.files.push(Draft {
+            file: FileCoverage::default(),
+            join,
+            ordered: 0,
+        });
     }
 
     #[inline]
@@ -173,6 +183,12 @@ impl Visitor for Collector {
         let Some(draft) = self.current.take().and_then(|at| self.files.get_mut(at)) else {
             return;
         };
+        let (file, said) = (&mut draft.file, &mut self.said);
+        take_in(&mut file.lines, &mut said.lines);
+        take_in(&mut file.branches, &mut said.branches);
+        take_in(&mut file.branch_counts, &mut said.branch_counts);
+        take_in(&mut file.functions, &mut said.functions);
+        file.stated = file.stated.larger(std::mem::take(&mut said.stated));
         // Ordering only what has doubled keeps a file that comes a million times from being ordered
         // a million times.
         if draft.facts() > PILE.max(draft.ordered.saturating_mul(2)) {

@@ -13,11 +13,11 @@
 //! Every machine computes the same split out of the same names, in whatever order it lists them, and
 //! takes its own shard.
 
-mod split;
+mod share;
 mod timings;
 
 #[cfg(test)]
 mod tests;
 
-pub use split::{Explanation, Split, by_filesize, by_name, by_timings};
+pub use share::{Explanation, Split, by_filesize, by_name, by_timings};
 pub use timings::{Match, Timings};

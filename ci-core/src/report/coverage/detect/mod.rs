@@ -1,7 +1,7 @@
 //! Which format a report is in.
 
-mod detect;
+mod format;
 mod keys;
 
-pub use detect::Format;
-pub(super) use detect::detect;
+pub use format::Format;
+pub(super) use format::detect;

@@ -1,4 +1,4 @@
-//! Clover XML, as OpenClover, PHPUnit and Istanbul write it.
+//! Clover XML, as `OpenClover`, `PHPUnit` and Istanbul write it.
 //!
 //! A line can come as a method and as a statement; the larger count is its own. A condition has two
 //! branches, the true and the false one. What stands in a `testproject` is the code of the tests,

@@ -42,7 +42,8 @@ impl<V: Visitor + ?Sized> Fields for Root<'_, '_, V> {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct File {
-    file: String,
+    #[serde(rename = "file")]
+    path: String,
     lines: Vec<LineRecord>,
     functions: Vec<FunctionRecord>,
 }
@@ -76,7 +77,7 @@ struct FunctionRecord {
 }
 
 fn emit<V: Visitor + ?Sized>(file: &File, cx: &mut Context<'_, V>) {
-    cx.visitor.begin_file(&file.file, Join::Sum);
+    cx.visitor.begin_file(&file.path, Join::Sum);
     let mut seen = std::collections::HashMap::new();
     for record in &file.lines {
         let Some(line) = record.line_number.line() else {

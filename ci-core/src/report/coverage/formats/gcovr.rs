@@ -41,8 +41,8 @@ impl<V: Visitor + ?Sized> Fields for Root<'_, '_, V> {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct File {
-    #[serde(alias = "filename")]
-    file: String,
+    #[serde(rename = "file", alias = "filename")]
+    path: String,
     lines: Vec<LineRecord>,
     functions: Vec<FunctionRecord>,
 }
@@ -71,7 +71,7 @@ struct FunctionRecord {
 }
 
 fn emit<V: Visitor + ?Sized>(file: &File, cx: &mut Context<'_, V>) {
-    cx.visitor.begin_file(&file.file, Join::Sum);
+    cx.visitor.begin_file(&file.path, Join::Sum);
     let mut last = (0, 0);
     for record in &file.lines {
         let Some(line) = record.line_number.line() else {

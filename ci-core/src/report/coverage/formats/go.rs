@@ -93,18 +93,14 @@ fn point(text: &[u8]) -> Option<(u32, u32)> {
 impl Blocks {
     /// The blocks of the file `path`, which is mostly the one that came last.
     fn of(&mut self, path: &[u8]) -> &mut BTreeMap<Span, u64> {
-        let is_current = self.files.get(self.current);
-        if !is_current.is_some_and(|(name, _)| name.as_bytes() == path) {
-            let path = text(path);
-            self.current = match self.names.get(&*path) {
-                Some(at) => *at,
-                None => {
-                    let path: Box<str> = path.into();
-                    self.files.push((path.clone(), BTreeMap::new()));
-                    self.names.insert(path, self.files.len() - 1);
-                    self.files.len() - 1
-                }
-            };
+        let current = self.files.get(self.current);
+        if current.is_none_or(|(name, _)| name.as_bytes() != path) {
+            let path: Box<str> = text(path).into();
+            let next = self.files.len();
+            self.current = *self.names.entry(path.clone()).or_insert(next);
+            if self.current == next {
+                self.files.push((path, BTreeMap::new()));
+            }
         }
         &mut self.files[self.current].1
     }

@@ -1,4 +1,4 @@
-//! JaCoCo XML.
+//! `JaCoCo` XML.
 //!
 //! A path is that of the package and the name of the source file; the directory of the sources is not
 //! in the report. Lines say how many instructions ran, not how often, so a line that ran has 1 hit.

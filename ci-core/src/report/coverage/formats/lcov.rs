@@ -112,13 +112,10 @@ fn data<V: Visitor + ?Sized>(rest: &[u8], place: Place, cx: &mut Context<'_, V>)
     let Some((number, count)) = split_once(rest, b',') else {
         return cx.bad_record(rest, place);
     };
-    let count = match parse_digits(count) {
-        Some(count) => Some(count),
-        None => {
-            let count = split_once(count, b',').map_or(count, |(count, _)| count);
-            cx.count(count, place)
-        }
-    };
+    let count = parse_digits(count).or_else(|| {
+        let count = split_once(count, b',').map_or(count, |(count, _)| count);
+        cx.count(count, place)
+    });
     if let (Some(number), Some(count)) = (cx.line_number(number, place), count) {
         cx.visitor.line(number, Some(count));
     }

@@ -1,4 +1,4 @@
-//! OpenCover XML: the sequence and branch points of each method of each module.
+//! `OpenCover` XML: the sequence and branch points of each method of each module.
 //!
 //! A point covers all lines that it spans. The same point can come several times, as can a whole
 //! module; the largest count is that of the line.

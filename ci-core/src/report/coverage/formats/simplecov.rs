@@ -1,6 +1,6 @@
-//! SimpleCov's `.resultset.json`, with a set of files a suite, and its `coverage.json`.
+//! `SimpleCov`'s `.resultset.json`, with a set of files a suite, and its `coverage.json`.
 //!
-//! Suites are joined as SimpleCov joins them: a line that one suite calls no code and no suite ran is
+//! Suites are joined as `SimpleCov` joins them: a line that one suite calls no code and no suite ran is
 //! no code, as it was counted for a file that was only looked at.
 
 use std::collections::BTreeMap;

@@ -32,9 +32,8 @@ pub(super) fn parse_istanbul<R: Read, V: Visitor + ?Sized>(
             );
         }
     };
-    match walk(reader, map_of(each))? {
-        Some(damage) => damage.report(cx),
-        None => {}
+    if let Some(damage) = walk(reader, map_of(each))? {
+        damage.report(cx);
     }
     Ok(())
 }

@@ -43,7 +43,9 @@ fn coverage() -> impl Strategy<Value = Coverage> {
         collector.root("/src");
         for (path, facts) in files {
             collector.begin_file(&path, Join::Sum);
-            facts.iter().for_each(|fact| tell(fact, &mut collector));
+            for fact in &facts {
+                tell(fact, &mut collector);
+            }
             collector.end_file();
         }
         collector.finish().0

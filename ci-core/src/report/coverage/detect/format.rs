@@ -27,7 +27,7 @@ pub enum Format {
     Istanbul,
     /// Istanbul's `coverage-summary.json`: sums only.
     IstanbulSummary,
-    /// SimpleCov's `.resultset.json` and `coverage.json`.
+    /// `SimpleCov`'s `.resultset.json` and `coverage.json`.
     SimpleCov,
     /// The JSON of `llvm-cov export`.
     LlvmCov,
@@ -35,11 +35,11 @@ pub enum Format {
     Codecov,
     /// Cobertura XML.
     Cobertura,
-    /// JaCoCo XML.
+    /// `JaCoCo` XML.
     Jacoco,
     /// Clover XML.
     Clover,
-    /// OpenCover XML.
+    /// `OpenCover` XML.
     OpenCover,
     /// The generic coverage XML of Sonar.
     Sonar,
