@@ -29,7 +29,12 @@ impl Diagnostic {
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
         let message = message.into();
-        Self { offset, line, kind, message }
+        Self {
+            offset,
+            line,
+            kind,
+            message,
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 //!
 //! | Module | What it is |
 //! |---|---|
+//! | [`tests`] | test results: JUnit in all its dialects and the formats beside it |
 //! | [`input`] | bytes to text: gzip, encodings |
 //! | [`coverage`] | coverage in all formats: read, merged, judged, written |
 //! | [`split`] | tests shared out over machines |
@@ -14,10 +15,9 @@
 
 pub mod coverage;
 mod diagnostic;
-mod encoding;
-mod gzip;
 pub mod input;
 pub mod split;
+pub mod tests;
 pub mod xml;
 
 pub use diagnostic::{Diagnostic, DiagnosticKind};

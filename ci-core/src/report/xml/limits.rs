@@ -16,7 +16,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { attributes: 256, value: 256 << 10, tag: 1 << 20 }
+        Self {
+            attributes: 256,
+            value: 256 << 10,
+            tag: 1 << 20,
+        }
     }
 }
 

@@ -15,7 +15,11 @@ pub struct Mark<'a> {
 
 impl<'a> Mark<'a> {
     pub(super) fn new(offset: u64, line: u64, since: &'a [u8]) -> Self {
-        Self { offset, line, since }
+        Self {
+            offset,
+            line,
+            since,
+        }
     }
 
     /// Bytes before the place.

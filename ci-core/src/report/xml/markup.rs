@@ -47,11 +47,16 @@ pub(super) fn classify(text: &[u8]) -> Option<Markup> {
 }
 
 fn declaration(text: &[u8]) -> Option<Markup> {
-    for (prefix, markup) in
-        [(CDATA, Markup::CData), (COMMENT, Markup::Comment), (DOCTYPE, Markup::Doctype)]
-    {
+    for (prefix, markup) in [
+        (CDATA, Markup::CData),
+        (COMMENT, Markup::Comment),
+        (DOCTYPE, Markup::Doctype),
+    ] {
         let length = prefix.len().min(text.len());
-        let same = text.iter().zip(prefix).all(|(a, b)| a.eq_ignore_ascii_case(b));
+        let same = text
+            .iter()
+            .zip(prefix)
+            .all(|(a, b)| a.eq_ignore_ascii_case(b));
         if same {
             return (length == prefix.len()).then_some(markup);
         }

@@ -9,6 +9,8 @@ use super::limits::NAME;
 #[derive(Debug, Clone)]
 pub(super) struct Span {
     pub(super) name: Range<usize>,
+    /// The name has a prefix.
+    pub(super) prefixed: bool,
     pub(super) value: Range<usize>,
     /// Whether the value has references; once they are resolved, whether it lies in the decoded text.
     pub(super) decoded: bool,
@@ -16,7 +18,10 @@ pub(super) struct Span {
 
 /// What was odd about a tag.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a finding of its own")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a finding of its own"
+)]
 pub(super) struct Findings {
     pub(super) duplicate: bool,
     pub(super) less_than: bool,
@@ -42,11 +47,27 @@ enum At {
     Element,
     Between,
     Slash,
-    Name { start: usize },
-    Named { name: (usize, usize) },
-    Equals { name: (usize, usize) },
-    Quoted { name: (usize, usize), start: usize, quote: u8, references: bool },
-    Bare { name: (usize, usize), start: usize, references: bool, slash: bool },
+    Name {
+        start: usize,
+    },
+    Named {
+        name: (usize, usize),
+    },
+    Equals {
+        name: (usize, usize),
+    },
+    Quoted {
+        name: (usize, usize),
+        start: usize,
+        quote: u8,
+        references: bool,
+    },
+    Bare {
+        name: (usize, usize),
+        start: usize,
+        references: bool,
+        slash: bool,
+    },
 }
 
 /// The scan of one start tag.
@@ -105,20 +126,38 @@ impl Scan {
     /// Scans on in `tag`, which begins with the `<` and has at least what it had before.
     pub(super) fn run(&mut self, tag: &str) -> Step {
         let bytes = tag.as_bytes();
-        while let Some(&byte) = bytes.get(self.position) {
+        loop {
+            if matches!(self.at, At::Between) {
+                self.plain(tag);
+            }
+            let Some(&byte) = bytes.get(self.position) else {
+                return Step::More;
+            };
             match self.at {
                 At::Between => match byte {
                     b' ' | b'\n' | b'\t' | b'\r' => self.position += 1,
-                    b'>' => return Step::Done { end: self.position + 1, empty: false },
+                    b'>' => {
+                        return Step::Done {
+                            end: self.position + 1,
+                            empty: false,
+                        };
+                    }
                     b'/' => {
                         self.at = At::Slash;
                         self.position += 1;
                     }
                     b'<' => {
                         self.findings.unclosed = true;
-                        return Step::Done { end: self.position, empty: false };
+                        return Step::Done {
+                            end: self.position,
+                            empty: false,
+                        };
                     }
-                    _ => self.at = At::Name { start: self.position },
+                    _ => {
+                        self.at = At::Name {
+                            start: self.position,
+                        }
+                    }
                 },
                 At::Element => {
                     self.skip(bytes, ends_element);
@@ -130,7 +169,10 @@ impl Scan {
                 }
                 At::Slash => {
                     if byte == b'>' {
-                        return Step::Done { end: self.position + 1, empty: true };
+                        return Step::Done {
+                            end: self.position + 1,
+                            empty: true,
+                        };
                     }
                     self.findings.stray = true;
                     self.at = At::Between;
@@ -144,17 +186,60 @@ impl Scan {
                 }
                 At::Named { name } => self.after_name(tag, name, byte),
                 At::Equals { name } => self.after_equals(tag, name, byte),
-                At::Quoted { name, start, quote, references } => {
+                At::Quoted {
+                    name,
+                    start,
+                    quote,
+                    references,
+                } => {
                     self.quoted(tag, name, start, quote, references);
                 }
-                At::Bare { name, start, references, slash } => {
+                At::Bare {
+                    name,
+                    start,
+                    references,
+                    slash,
+                } => {
                     if let Some(step) = self.bare(tag, name, start, references, slash, byte) {
                         return step;
                     }
                 }
             }
         }
-        Step::More
+    }
+
+    /// Scans attributes that are as nearly all are: a name, `=`, and a value in quotes without
+    /// references, all of it there. Stops before anything else, behind blanks.
+    fn plain(&mut self, tag: &str) {
+        let bytes = tag.as_bytes();
+        loop {
+            let mut at = self.position;
+            while let Some(b' ' | b'\n' | b'\t' | b'\r') = bytes.get(at) {
+                at += 1;
+            }
+            let start = at;
+            self.position = start;
+            while let Some(&byte) = bytes.get(at)
+                && !ends_name(byte)
+            {
+                at += 1;
+            }
+            let Some(&[b'=', quote @ (b'"' | b'\'')]) = bytes.get(at..at + 2) else {
+                break;
+            };
+            let value = at + 2;
+            let Some(rest) = bytes.get(value..) else {
+                break;
+            };
+            let Some(length) = memchr::memchr3(quote, b'&', b'<', rest) else {
+                break;
+            };
+            if rest.get(length) != Some(&quote) || at == start || at - start > NAME {
+                break;
+            }
+            self.position = value + length + 1;
+            self.push(tag, (start, at), value..value + length, false);
+        }
     }
 
     fn skip(&mut self, bytes: &[u8], until: fn(u8) -> bool) {
@@ -185,7 +270,12 @@ impl Scan {
             b'"' | b'\'' => {
                 self.position += 1;
                 let start = self.position;
-                self.at = At::Quoted { name, start, quote: byte, references: false };
+                self.at = At::Quoted {
+                    name,
+                    start,
+                    quote: byte,
+                    references: false,
+                };
             }
             b'>' | b'<' => {
                 self.findings.not_quoted = true;
@@ -196,7 +286,12 @@ impl Scan {
             _ => {
                 self.findings.not_quoted = true;
                 let start = self.position;
-                self.at = At::Bare { name, start, references: false, slash: false };
+                self.at = At::Bare {
+                    name,
+                    start,
+                    references: false,
+                    slash: false,
+                };
             }
         }
     }
@@ -231,7 +326,12 @@ impl Scan {
             references |= byte == b'&';
             self.findings.less_than |= byte == b'<';
         }
-        self.at = At::Quoted { name, start, quote, references };
+        self.at = At::Quoted {
+            name,
+            start,
+            quote,
+            references,
+        };
     }
 
     fn bare(
@@ -246,7 +346,10 @@ impl Scan {
         match byte {
             b'>' if slash => {
                 self.push(tag, name, start..self.position - 1, references);
-                return Some(Step::Done { end: self.position + 1, empty: true });
+                return Some(Step::Done {
+                    end: self.position + 1,
+                    empty: true,
+                });
             }
             b'>' | b'<' | b' ' | b'\n' | b'\t' | b'\r' => {
                 self.push(tag, name, start..self.position, references);
@@ -254,7 +357,12 @@ impl Scan {
             }
             _ => {
                 let references = references || byte == b'&';
-                self.at = At::Bare { name, start, references, slash: byte == b'/' };
+                self.at = At::Bare {
+                    name,
+                    start,
+                    references,
+                    slash: byte == b'/',
+                };
                 self.position += 1;
             }
         }
@@ -276,7 +384,10 @@ impl Scan {
         let text = tag.get(name.clone()).unwrap_or_default();
         let bit = sort(text);
         if self.seen & bit != 0
-            && self.spans.iter().any(|span| tag.get(span.name.clone()) == Some(text))
+            && self
+                .spans
+                .iter()
+                .any(|span| tag.get(span.name.clone()) == Some(text))
         {
             self.findings.duplicate = true;
             return;
@@ -286,7 +397,13 @@ impl Scan {
         self.findings.long_value |= end < value.end;
         self.weight += name.len() + (end - value.start);
         self.kept = end.max(name.end);
-        self.spans.push(Span { name, value: value.start..end, decoded: references });
+        let prefixed = text.bytes().any(|byte| byte == b':');
+        self.spans.push(Span {
+            name,
+            prefixed,
+            value: value.start..end,
+            decoded: references,
+        });
     }
 
     /// Drops from a tag that was scanned to its end what no later step looks at, so that a tag of any
@@ -337,7 +454,10 @@ fn ends_element(byte: u8) -> bool {
 }
 
 fn ends_name(byte: u8) -> bool {
-    matches!(byte, b'=' | b' ' | b'>' | b'/' | b'<' | b'\n' | b'\t' | b'\r')
+    matches!(
+        byte,
+        b'=' | b' ' | b'>' | b'/' | b'<' | b'\n' | b'\t' | b'\r'
+    )
 }
 
 /// One of 64 bits for a name, by its length and its ends.
@@ -350,5 +470,9 @@ fn sort(name: &str) -> u64 {
 
 /// The end of what is kept of `start..end`: at most `most` bytes, and no half of a character.
 fn boundary(text: &str, start: usize, end: usize, most: usize) -> usize {
-    if end - start <= most { end } else { text.floor_char_boundary(start + most).max(start) }
+    if end - start <= most {
+        end
+    } else {
+        text.floor_char_boundary(start + most).max(start)
+    }
 }

@@ -18,6 +18,9 @@ pub trait Sink {
     /// to see.
     fn end(&mut self, name: &str, at: Mark<'_>);
 
+    /// A document begins that says so by an XML declaration or a document type.
+    fn document(&mut self) {}
+
     /// Something that is wrong with the text.
     fn diagnostic(&mut self, diagnostic: Diagnostic);
 }
@@ -44,7 +47,10 @@ pub enum Event<'a> {
 pub fn tokenize(bytes: &[u8], each: impl FnMut(Event<'_>)) -> Vec<Diagnostic> {
     let mut whole = Whole {
         tokenizer: Tokenizer::new(),
-        sink: Calls { each, diagnostics: Vec::new() },
+        sink: Calls {
+            each,
+            diagnostics: Vec::new(),
+        },
     };
     let mut input = Input::new();
     input.feed(bytes, &mut whole);

@@ -41,7 +41,10 @@ impl<'a> Tag<'a> {
 
     /// The attributes in the order of the text, without declarations of namespaces.
     pub fn attributes(&self) -> Attributes<'a> {
-        Attributes { tag: *self, next: 0 }
+        Attributes {
+            tag: *self,
+            next: 0,
+        }
     }
 
     /// The value of an attribute: that of exactly this name, else of this name after a prefix.
@@ -68,13 +71,18 @@ impl<'a> Tag<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attribute<'a> {
     name: &'a str,
+    prefixed: bool,
     value: &'a str,
 }
 
 impl<'a> Attribute<'a> {
     /// The name without its prefix.
     pub fn name(&self) -> &'a str {
-        local(self.name)
+        if self.prefixed {
+            local(self.name)
+        } else {
+            self.name
+        }
     }
 
     /// The name with its prefix.
@@ -103,17 +111,23 @@ impl<'a> Iterator for Attributes<'a> {
             let span = self.tag.spans.get(self.next)?;
             self.next += 1;
             let name = self.tag.text(&span.name, false);
-            if name == "xmlns" || name.starts_with("xmlns:") {
+            let prefixed = span.prefixed;
+            if name == "xmlns" || (prefixed && name.starts_with("xmlns:")) {
                 continue;
             }
-            return Some(Attribute { name, value: self.tag.text(&span.value, span.decoded) });
+            return Some(Attribute {
+                name,
+                prefixed,
+                value: self.tag.text(&span.value, span.decoded),
+            });
         }
     }
 }
 
 /// A name without its prefix.
 pub(super) fn local(name: &str) -> &str {
-    match memchr::memrchr(b':', name.as_bytes()) {
+    // Names are short.
+    match name.bytes().rposition(|byte| byte == b':') {
         Some(at) if at + 1 < name.len() => name.get(at + 1..).unwrap_or(name),
         _ => name,
     }

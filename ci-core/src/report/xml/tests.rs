@@ -1,5 +1,7 @@
 //! The tokenizer against what it should give, against itself cut up, and against another parser.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -18,7 +20,8 @@ impl Trace {
         if let Some((cdata, text)) = self.text.take()
             && !text.is_empty()
         {
-            self.events.push(format!("{}{text}", if cdata { "c:" } else { "t:" }));
+            self.events
+                .push(format!("{}{text}", if cdata { "c:" } else { "t:" }));
         }
     }
 }
@@ -28,10 +31,10 @@ impl Sink for Trace {
         self.flush();
         let mut event = format!("<{}", tag.name());
         for attribute in tag.attributes() {
-            event += &format!(" {}={:?}", attribute.name(), attribute.value());
+            let _ = write!(event, " {}={:?}", attribute.name(), attribute.value());
         }
         event += if tag.is_empty() { "/>" } else { ">" };
-        event += &format!("@{}:{}", tag.at().offset(), tag.at().line());
+        let _ = write!(event, "@{}:{}", tag.at().offset(), tag.at().line());
         self.events.push(event);
     }
 
@@ -50,11 +53,18 @@ impl Sink for Trace {
 
     fn end(&mut self, name: &str, at: Mark<'_>) {
         self.flush();
-        self.events.push(format!("</{name}>@{}:{}", at.offset(), at.line()));
+        self.events
+            .push(format!("</{name}>@{}:{}", at.offset(), at.line()));
+    }
+
+    fn document(&mut self) {
+        self.flush();
+        self.events.push("document".to_owned());
     }
 
     fn diagnostic(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push((diagnostic.offset, diagnostic.line, diagnostic.kind));
+        self.diagnostics
+            .push((diagnostic.offset, diagnostic.line, diagnostic.kind));
     }
 }
 
@@ -93,15 +103,22 @@ fn well_formed_documents() {
     check("", &[], &[]);
     check(
         "<?xml version='1.0'?>\n<a x=\"1\" y = '2'>t<b/></a >",
-        &["t:\n", "<a x=\"1\" y=\"2\">@22:2", "t:t", "<b/>@40:2", "</a>@44:2"],
+        &[
+            "document",
+            "t:\n",
+            "<a x=\"1\" y=\"2\">@22:2",
+            "t:t",
+            "<b/>@40:2",
+            "</a>@44:2",
+        ],
         &[],
     );
+    check("<n:a xmlns:n='u' n:k='v'/>", &["<a k=\"v\"/>@0:1"], &[]);
     check(
-        "<n:a xmlns:n='u' n:k='v'/>",
-        &["<a k=\"v\"/>@0:1"],
+        "<a>&lt;&#65;&amp;</a>",
+        &["<a>@0:1", "t:<A&", "</a>@17:1"],
         &[],
     );
-    check("<a>&lt;&#65;&amp;</a>", &["<a>@0:1", "t:<A&", "</a>@17:1"], &[]);
     check("<a k='&lt;&#10;'/>", &["<a k=\"<\\n\"/>@0:1"], &[]);
     check("<a k='>' j='/>'/>", &["<a k=\">\" j=\"/>\"/>@0:1"], &[]);
     check("a\r\nb\rc\n", &["t:a\nb\nc\n"], &[]);
@@ -113,7 +130,11 @@ fn cdata_comments_and_instructions() {
     check("<![CDATA[a]]]]><![CDATA[>]]>", &["c:a]]>"], &[]);
     check("<![CDATA[\r\n]]>", &["c:\n"], &[]);
     check("<!-- <a> - -- ---><b/>", &["<b/>@18:1"], &[]);
-    check("<!-- -é -😀 --><?é ?é?><!DOCTYPE é '😀'><b/>", &["<b/>@48:1"], &[]);
+    check(
+        "<!-- -é -😀 --><?é ?é?><!DOCTYPE é '😀'><b/>",
+        &["document", "<b/>@48:1"],
+        &[],
+    );
     check("<!----><b/>", &["<b/>@7:1"], &[]);
     check("<?a ? b ?><b/><??><c/>", &["<b/>@10:1", "<c/>@18:1"], &[]);
 }
@@ -121,25 +142,41 @@ fn cdata_comments_and_instructions() {
 #[test]
 fn document_types_are_skipped_and_their_entities_never_expanded() {
     let text = "<!DOCTYPE a [<!-- don't ] > --><!ENTITY l 'x]>'>]><a>&l;</a>";
-    check(text, &["<a>@50:1", "t:&l;", "</a>@56:1"], &[Reference]);
-    check("<!doctype html><b/>", &["<b/>@15:1"], &[]);
+    check(
+        text,
+        &["document", "<a>@50:1", "t:&l;", "</a>@56:1"],
+        &[Reference],
+    );
+    check("<!doctype html><b/>", &["document", "<b/>@15:1"], &[]);
     check("<!ELEMENT a><b/>", &["<b/>@12:1"], &[Malformed]);
 }
 
 #[test]
 fn damage_is_said_and_read() {
     check("a < b & c", &["t:a < b & c"], &[Malformed, Reference]);
-    check("<a k=v/><b k=/x y/>", &["<a k=\"v\"/>@0:1", "<b k=\"/x\" y=\"\"/>@8:1"], &[
-        Malformed, Malformed, Malformed,
-    ]);
+    check(
+        "<a k=v/><b k=/x y/>",
+        &["<a k=\"v\"/>@0:1", "<b k=\"/x\" y=\"\"/>@8:1"],
+        &[Malformed, Malformed, Malformed],
+    );
     check("<a k='<b>'/>", &["<a k=\"<b>\"/>@0:1"], &[Malformed]);
     check("<a k='1' k='2'/>", &["<a k=\"1\"/>@0:1"], &[Malformed]);
-    check("<a k='1'<b/>", &["<a k=\"1\">@0:1", "<b/>@8:1"], &[Malformed]);
+    check(
+        "<a k='1'<b/>",
+        &["<a k=\"1\">@0:1", "<b/>@8:1"],
+        &[Malformed],
+    );
     check("<a k='1'j='2'/>", &["<a k=\"1\" j=\"2\"/>@0:1"], &[]);
-    check("<a k='&nbsp;&x'/>", &["<a k=\"\\u{a0}&x\"/>@0:1"], &[Reference]);
-    check("&#0;&#x1b;&;&#;", &["t:\u{fffd}\u{1b}&;&#;"], &[
-        Reference, Reference, Reference, Reference,
-    ]);
+    check(
+        "<a k='&nbsp;&x'/>",
+        &["<a k=\"\\u{a0}&x\"/>@0:1"],
+        &[Reference],
+    );
+    check(
+        "&#0;&#x1b;&;&#;",
+        &["t:\u{fffd}\u{1b}&;&#;"],
+        &[Reference, Reference, Reference, Reference],
+    );
     check("\n\u{1b}[31m\0", &["t:\n\u{1b}[31m\0"], &[ControlCharacter]);
     check("<<a/>", &["t:<", "<a/>@1:1"], &[Malformed]);
     check("<!-<a>x", &["t:x"], &[Malformed]);
@@ -149,9 +186,13 @@ fn damage_is_said_and_read() {
 
 #[test]
 fn a_text_that_ends_early_is_truncated() {
-    for text in ["<", "<a", "<a k='", "</", "</a", "<!", "<!-", "<!-- ", "<?x", "<!DOCTYPE a ["] {
+    for text in [
+        "<", "<a", "<a k='", "</", "</a", "<!", "<!-", "<!-- ", "<?x",
+    ] {
         check(text, &[], &[Truncated]);
     }
+    check("<a k='1' j='2", &["<a k=\"1\">@0:1"], &[Truncated]);
+    check("<!DOCTYPE a [", &["document"], &[Truncated]);
     check("<![CDATA[ab]]", &["c:ab]]"], &[Truncated]);
     check("x&am", &["t:x&am"], &[Reference]);
 }
@@ -160,21 +201,42 @@ fn a_text_that_ends_early_is_truncated() {
 fn several_documents_are_one_text() {
     check(
         "\u{feff}<?xml?><a/>\n<?xml?><!DOCTYPE b><b/>",
-        &["t:\u{feff}", "<a/>@10:1", "t:\n", "<b/>@34:2"],
+        &[
+            "t:\u{feff}",
+            "document",
+            "<a/>@10:1",
+            "t:\n",
+            "document",
+            "document",
+            "<b/>@34:2",
+        ],
         &[],
     );
 }
 
 fn small() -> Limits {
-    Limits { attributes: 3, value: 10, tag: 40 }
+    Limits {
+        attributes: 3,
+        value: 10,
+        tag: 40,
+    }
 }
 
 #[test]
 fn long_tags_are_cut_wherever_the_text_is() {
     let value = format!("<a k='{}é' l='x'/>", "12345678é");
     let many = "<a b='1' c='2' d='3' e='4' f='5'>";
-    let heavy = format!("<a {0}='{1}' c{0}='2' d='3'/>", "b".repeat(2000), "1".repeat(30));
-    let open = format!("<{} {}='{}", "n".repeat(3000), "k".repeat(3000), "v".repeat(3000));
+    let heavy = format!(
+        "<a {0}='{1}' c{0}='2' d='3'/>",
+        "b".repeat(2000),
+        "1".repeat(30)
+    );
+    let open = format!(
+        "<{} {}='{}",
+        "n".repeat(3000),
+        "k".repeat(3000),
+        "v".repeat(3000)
+    );
     for text in [value.as_str(), many, &heavy, &open] {
         let whole = trace(text, &[], small());
         let cuts: Vec<usize> = (0..text.len()).collect();
@@ -182,9 +244,15 @@ fn long_tags_are_cut_wherever_the_text_is() {
         assert_eq!(whole.events, bytes.events);
         assert_eq!(whole.diagnostics, bytes.diagnostics);
     }
-    assert_eq!(trace(&value, &[], small()).events, ["<a k=\"12345678é\" l=\"x\"/>@0:1"]);
+    assert_eq!(
+        trace(&value, &[], small()).events,
+        ["<a k=\"12345678é\" l=\"x\"/>@0:1"]
+    );
     assert_eq!(trace(&value, &[], small()).diagnostics, [(0, 1, Limit)]);
-    assert_eq!(trace(many, &[], small()).events, ["<a b=\"1\" c=\"2\" d=\"3\">@0:1"]);
+    assert_eq!(
+        trace(many, &[], small()).events,
+        ["<a b=\"1\" c=\"2\" d=\"3\">@0:1"]
+    );
 }
 
 #[test]
@@ -196,7 +264,11 @@ fn a_giant_tag_in_pieces_needs_no_more_memory_than_the_limits() {
     for _ in 0..64 {
         tokenizer.feed(&piece, &mut trace);
     }
-    assert!(tokenizer.held() <= (1 << 20), "{} bytes are held", tokenizer.held());
+    assert!(
+        tokenizer.held() <= (1 << 20),
+        "{} bytes are held",
+        tokenizer.held()
+    );
     tokenizer.feed("'/>", &mut trace);
     assert_eq!(trace.events.len(), 1);
     assert!(trace.diagnostics.iter().any(|(_, _, kind)| *kind == Limit));
@@ -219,10 +291,51 @@ fn lines_are_those_of_the_places() {
 /// Bits of XML, sound and broken.
 fn soup() -> impl Strategy<Value = String> {
     let bits = prop::sample::select(vec![
-        "<", ">", "/", "</", "/>", "=", "'", "\"", "&", ";", "&lt;", "&#10;", "&#x1b;", "&nbsp;",
-        "&bogus;", "a", "bc", "é", "😀", " ", "\n", "\r", "\r\n", "<a", "<b k='v'", " k=\"1\"", " x=y",
-        "<!--", "-->", "-", "<![CDATA[", "]]>", "]", "<?", "?>", "?", "<!DOCTYPE", "[", "<!", "\u{1b}",
-        "<testcase name=\"n\" time='1'>", "</testcase>", "#", "&#", "0123456789012345678901234567890123",
+        "<",
+        ">",
+        "/",
+        "</",
+        "/>",
+        "=",
+        "'",
+        "\"",
+        "&",
+        ";",
+        "&lt;",
+        "&#10;",
+        "&#x1b;",
+        "&nbsp;",
+        "&bogus;",
+        "a",
+        "bc",
+        "é",
+        "😀",
+        " ",
+        "\n",
+        "\r",
+        "\r\n",
+        "<a",
+        "<b k='v'",
+        " k=\"1\"",
+        " x=y",
+        "<!--",
+        "-->",
+        "-",
+        "<![CDATA[",
+        "]]>",
+        "]",
+        "<?",
+        "?>",
+        "?",
+        "<!DOCTYPE",
+        "[",
+        "<!",
+        "\u{1b}",
+        "<testcase name=\"n\" time='1'>",
+        "</testcase>",
+        "#",
+        "&#",
+        "0123456789012345678901234567890123",
     ]);
     prop::collection::vec(bits, 0..40).prop_map(|bits| bits.concat())
 }
@@ -247,7 +360,7 @@ fn element(depth: u32) -> BoxedStrategy<String> {
         .prop_map(|(name, attributes, content, short)| {
             let mut tag = format!("<{name}");
             for (key, value) in attributes {
-                tag += &format!(" {key}=\"{value}\"");
+                let _ = write!(tag, " {key}=\"{value}\"");
             }
             if short {
                 tag + "/>"
@@ -269,7 +382,11 @@ fn oracle(text: &str) -> Vec<String> {
             let attribute = attribute.unwrap();
             let value = attribute.normalized_value(XmlVersion::Explicit1_0).unwrap();
             let name = attribute.key.local_name();
-            event += &format!(" {}={value:?}", String::from_utf8_lossy(name.as_ref()));
+            let _ = write!(
+                event,
+                " {}={value:?}",
+                String::from_utf8_lossy(name.as_ref())
+            );
         }
         event + end
     }

@@ -46,6 +46,8 @@ enum Mode {
     },
     Instruction {
         mark: bool,
+        /// How much of `xml` and what ends it has been seen at the beginning.
+        declaration: u8,
     },
     Doctype(Doctype),
     Declaration,
@@ -66,7 +68,10 @@ impl<'a> Piece<'a> {
 
     /// The rest as bytes, for scans that may stop within a character.
     fn bytes(&self) -> &'a [u8] {
-        self.text.as_bytes().get(self.position..).unwrap_or_default()
+        self.text
+            .as_bytes()
+            .get(self.position..)
+            .unwrap_or_default()
     }
 
     fn slice(&self, start: usize, end: usize) -> &'a str {
@@ -106,7 +111,11 @@ impl Tokenizer {
         if self.control.is_none() {
             self.control = self.first_control(text);
         }
-        let mut piece = Piece { text, position: 0, counted: 0 };
+        let mut piece = Piece {
+            text,
+            position: 0,
+            counted: 0,
+        };
         while piece.position < text.len() {
             match self.mode {
                 Mode::Text => self.text(&mut piece, sink),
@@ -116,7 +125,9 @@ impl Tokenizer {
                 Mode::EndTag => self.end_tag(&mut piece, sink),
                 Mode::CData { brackets } => self.cdata(&mut piece, brackets, sink),
                 Mode::Comment { dashes } => self.comment(&mut piece, dashes),
-                Mode::Instruction { mark } => self.instruction(&mut piece, mark),
+                Mode::Instruction { mark, declaration } => {
+                    self.instruction(&mut piece, mark, declaration, sink);
+                }
                 Mode::Doctype(doctype) => self.doctype(&mut piece, doctype),
                 Mode::Declaration => self.declaration(&mut piece),
             }
@@ -135,8 +146,22 @@ impl Tokenizer {
                 sink.diagnostic(at.diagnostic(DiagnosticKind::Reference, BARE));
                 sink.text(&self.carry, false);
             }
-            Mode::Open | Mode::StartTag | Mode::EndTag | Mode::Declaration => {
+            Mode::Open | Mode::EndTag | Mode::Declaration => {
                 sink.diagnostic(truncated("the text ends within a tag"));
+            }
+            Mode::StartTag => {
+                sink.diagnostic(truncated("the text ends within a tag"));
+                // Its complete attributes say what it was about.
+                if !self.scan.spans.is_empty() {
+                    emit(
+                        &mut self.scan,
+                        &mut self.decoded,
+                        &self.carry,
+                        false,
+                        at,
+                        sink,
+                    );
+                }
             }
             Mode::CData { brackets } => {
                 sink.text(brackets_text(brackets), true);
@@ -174,7 +199,9 @@ impl Tokenizer {
     fn text<S: Sink>(&mut self, piece: &mut Piece<'_>, sink: &mut S) {
         let start = self.skip_line_feed(piece);
         let bytes = piece.text.as_bytes();
-        let Some(rest) = bytes.get(start..).filter(|rest| !rest.is_empty()) else { return };
+        let Some(rest) = bytes.get(start..).filter(|rest| !rest.is_empty()) else {
+            return;
+        };
         let Some(length) = memchr::memchr3(b'<', b'&', b'\r', rest) else {
             piece.position = bytes.len();
             sink.text(piece.slice(start, bytes.len()), false);
@@ -214,8 +241,14 @@ impl Tokenizer {
             Markup::EndTag => Mode::EndTag,
             Markup::CData => Mode::CData { brackets: 0 },
             Markup::Comment => Mode::Comment { dashes: 0 },
-            Markup::Instruction => Mode::Instruction { mark: false },
-            Markup::Doctype => Mode::Doctype(Doctype::default()),
+            Markup::Instruction => Mode::Instruction {
+                mark: false,
+                declaration: 0,
+            },
+            Markup::Doctype => {
+                sink.document();
+                Mode::Doctype(Doctype::default())
+            }
             Markup::Declaration => {
                 self.malformed(sink, "`<!` begins nothing that XML knows");
                 Mode::Declaration
@@ -229,12 +262,17 @@ impl Tokenizer {
     }
 
     fn malformed<S: Sink>(&self, sink: &mut S, message: &'static str) {
-        sink.diagnostic(self.carried().diagnostic(DiagnosticKind::Malformed, message));
+        sink.diagnostic(
+            self.carried()
+                .diagnostic(DiagnosticKind::Malformed, message),
+        );
     }
 
     /// After a `<` at the end of an earlier piece.
     fn open<S: Sink>(&mut self, piece: &mut Piece<'_>, sink: &mut S) {
-        let Some(next) = piece.rest().chars().next() else { return };
+        let Some(next) = piece.rest().chars().next() else {
+            return;
+        };
         self.carry.push(next);
         let Some(markup) = classify(self.carry.as_bytes()) else {
             piece.position += next.len_utf8();
@@ -284,7 +322,14 @@ impl Tokenizer {
             Step::Done { end, empty } => {
                 piece.position += end.saturating_sub(before);
                 let at = Mark::new(self.began.0, self.began.1, &[]);
-                emit(&mut self.scan, &mut self.decoded, &self.carry, empty, at, sink);
+                emit(
+                    &mut self.scan,
+                    &mut self.decoded,
+                    &self.carry,
+                    empty,
+                    at,
+                    sink,
+                );
                 self.carry.clear();
                 self.mode = Mode::Text;
             }
@@ -293,17 +338,14 @@ impl Tokenizer {
 
     fn whole_end_tag<S: Sink>(&mut self, piece: &mut Piece<'_>, sink: &mut S) {
         let inside = piece.slice(piece.position + 2, piece.text.len());
-        match memchr::memchr(b'>', inside.as_bytes()) {
-            Some(end) => {
-                let at = self.mark(piece, piece.position);
-                piece.position += 2 + end + 1;
-                sink.end(end_name(inside.get(..end).unwrap_or_default()), at);
-            }
-            None => {
-                self.note(piece, piece.position);
-                piece.position += 2;
-                self.mode = Mode::EndTag;
-            }
+        if let Some(end) = memchr::memchr(b'>', inside.as_bytes()) {
+            let at = self.mark(piece, piece.position);
+            piece.position += 2 + end + 1;
+            sink.end(end_name(inside.get(..end).unwrap_or_default()), at);
+        } else {
+            self.note(piece, piece.position);
+            piece.position += 2;
+            self.mode = Mode::EndTag;
         }
     }
 
@@ -328,7 +370,9 @@ impl Tokenizer {
     fn cdata<S: Sink>(&mut self, piece: &mut Piece<'_>, brackets: u8, sink: &mut S) {
         let start = self.skip_line_feed(piece);
         let bytes = piece.text.as_bytes();
-        let Some(&byte) = bytes.get(start) else { return };
+        let Some(&byte) = bytes.get(start) else {
+            return;
+        };
         if brackets > 0 {
             match byte {
                 b'>' if brackets == 2 => {
@@ -383,16 +427,47 @@ impl Tokenizer {
         };
     }
 
-    fn instruction(&mut self, piece: &mut Piece<'_>, mark: bool) {
+    fn instruction<S: Sink>(
+        &mut self,
+        piece: &mut Piece<'_>,
+        mark: bool,
+        declaration: u8,
+        sink: &mut S,
+    ) {
+        const XML: &[u8] = b"xml";
+        const OTHER: u8 = u8::MAX;
         let rest = piece.bytes();
         if mark && rest.first() == Some(&b'>') {
             piece.position += 1;
             self.mode = Mode::Text;
             return;
         }
+        if declaration != OTHER
+            && let Some(&byte) = rest.first()
+        {
+            let declaration = match XML.get(usize::from(declaration)) {
+                Some(expected) if *expected == byte => {
+                    piece.position += 1;
+                    declaration + 1
+                }
+                None if byte == b'?' || byte.is_ascii_whitespace() => {
+                    sink.document();
+                    OTHER
+                }
+                _ => OTHER,
+            };
+            self.mode = Mode::Instruction {
+                mark: false,
+                declaration,
+            };
+            return;
+        }
         let question = memchr::memchr(b'?', rest);
         piece.position += question.map_or(rest.len(), |at| at + 1);
-        self.mode = Mode::Instruction { mark: question.is_some() };
+        self.mode = Mode::Instruction {
+            mark: question.is_some(),
+            declaration,
+        };
     }
 
     fn doctype(&mut self, piece: &mut Piece<'_>, mut doctype: Doctype) {
@@ -449,7 +524,9 @@ impl Tokenizer {
 
     /// After an `&` in an earlier piece.
     fn reference<S: Sink>(&mut self, piece: &mut Piece<'_>, sink: &mut S) {
-        let Some(&byte) = piece.bytes().first() else { return };
+        let Some(&byte) = piece.bytes().first() else {
+            return;
+        };
         let at = Mark::new(self.began.0, self.began.1, &[]);
         let length = self.carry.len() - 1;
         if reference::is_inside(byte) && length < reference::LONGEST {
@@ -562,9 +639,15 @@ fn brackets_text(brackets: u8) -> &'static str {
 
 /// The local name in an end tag.
 fn end_name(inside: &str) -> &str {
-    let end = inside.bytes().position(|byte| byte.is_ascii_whitespace()).unwrap_or(inside.len());
+    let end = inside
+        .bytes()
+        .position(|byte| byte.is_ascii_whitespace())
+        .unwrap_or(inside.len());
     let name = inside.get(..end).unwrap_or_default();
-    local(name.get(..name.floor_char_boundary(super::limits::NAME)).unwrap_or(name))
+    local(
+        name.get(..name.floor_char_boundary(super::limits::NAME))
+            .unwrap_or(name),
+    )
 }
 
 /// Gives what a reference, `&` and `;` included, stands for, and what is wrong with it.
@@ -612,7 +695,14 @@ fn emit<S: Sink>(
         report(scan.findings, at, sink);
     }
     let name = raw.get(scan.name()).unwrap_or_default();
-    sink.start(&Tag { raw, decoded, name, spans: &scan.spans, empty, at });
+    sink.start(&Tag {
+        raw,
+        decoded,
+        name,
+        spans: &scan.spans,
+        empty,
+        at,
+    });
 }
 
 /// Says what was odd about a tag.
@@ -620,13 +710,37 @@ fn emit<S: Sink>(
 fn report<S: Sink>(findings: Findings, at: Mark<'_>, sink: &mut S) {
     use DiagnosticKind::{Limit, Malformed};
     for (found, kind, message) in [
-        (findings.duplicate, Malformed, "an attribute stands twice; the first is kept"),
-        (findings.less_than, Malformed, "`<` stands in the value of an attribute; it is kept"),
-        (findings.not_quoted, Malformed, "an attribute's value stands without quotes"),
-        (findings.stray, Malformed, "there is something in the tag that is no attribute"),
+        (
+            findings.duplicate,
+            Malformed,
+            "an attribute stands twice; the first is kept",
+        ),
+        (
+            findings.less_than,
+            Malformed,
+            "`<` stands in the value of an attribute; it is kept",
+        ),
+        (
+            findings.not_quoted,
+            Malformed,
+            "an attribute's value stands without quotes",
+        ),
+        (
+            findings.stray,
+            Malformed,
+            "there is something in the tag that is no attribute",
+        ),
         (findings.unclosed, Malformed, "the tag has no `>`"),
-        (findings.long_value, Limit, "an attribute's value is too long; its beginning is kept"),
-        (findings.too_many, Limit, "the tag has too many attributes; the first are kept"),
+        (
+            findings.long_value,
+            Limit,
+            "an attribute's value is too long; its beginning is kept",
+        ),
+        (
+            findings.too_many,
+            Limit,
+            "the tag has too many attributes; the first are kept",
+        ),
     ] {
         if found {
             sink.diagnostic(at.diagnostic(kind, message));
@@ -647,18 +761,17 @@ fn decode(value: &str, at: Mark<'_>, into: &mut String) -> Option<Diagnostic> {
             .take(reference::LONGEST + 1)
             .take_while(|byte| reference::is_inside(**byte))
             .count();
-        let whole = if inside.get(length) == Some(&b';')
-            && (1..=reference::LONGEST).contains(&length)
-        {
-            let whole = rest.get(..length + 2).unwrap_or_default();
-            let found = resolve(whole, at, |text| into.push_str(text));
-            wrong = wrong.or(found);
-            whole.len()
-        } else {
-            into.push('&');
-            wrong = wrong.or_else(|| Some(at.diagnostic(DiagnosticKind::Reference, BARE)));
-            1
-        };
+        let whole =
+            if inside.get(length) == Some(&b';') && (1..=reference::LONGEST).contains(&length) {
+                let whole = rest.get(..length + 2).unwrap_or_default();
+                let found = resolve(whole, at, |text| into.push_str(text));
+                wrong = wrong.or(found);
+                whole.len()
+            } else {
+                into.push('&');
+                wrong = wrong.or_else(|| Some(at.diagnostic(DiagnosticKind::Reference, BARE)));
+                1
+            };
         rest = rest.get(whole..).unwrap_or_default();
     }
     into.push_str(rest);

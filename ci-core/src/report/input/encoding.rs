@@ -2,8 +2,8 @@
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-use super::input::TextSink;
-use super::{Diagnostic, DiagnosticKind};
+use super::TextSink;
+use crate::report::{Diagnostic, DiagnosticKind};
 
 /// Bytes at the beginning in which a declaration of the encoding is looked for.
 const DECLARATION: usize = 1024;
@@ -119,7 +119,9 @@ impl Decoder {
 
     fn utf8(&mut self, mut bytes: &[u8], sink: &mut dyn TextSink) {
         while !self.held.is_empty() {
-            let Some((&next, rest)) = bytes.split_first() else { return };
+            let Some((&next, rest)) = bytes.split_first() else {
+                return;
+            };
             let mut held = std::mem::take(&mut self.held);
             held.push(next);
             match std::str::from_utf8(&held) {
@@ -178,13 +180,18 @@ impl Decoder {
             let mut buffer = std::mem::take(&mut self.buffer);
             buffer.clear();
             buffer.reserve(ROOM);
-            let State::Other(decoder) = &mut self.state else { return };
+            let State::Other(decoder) = &mut self.state else {
+                return;
+            };
             let (result, read, malformed) = decoder.decode_to_string(bytes, &mut buffer, last);
             bytes = bytes.get(read..).unwrap_or_default();
             if malformed {
                 let name = decoder.encoding().name();
                 let before = buffer.find('\u{fffd}').unwrap_or_default();
-                self.note(before, format!("bytes that are no {name} are replaced").into());
+                self.note(
+                    before,
+                    format!("bytes that are no {name} are replaced").into(),
+                );
             }
             self.give(&buffer, sink);
             self.buffer = buffer;
@@ -215,8 +222,12 @@ impl Decoder {
 
 /// What the first bytes say about the encoding: a mark, zeros as UTF-16 has them, a declaration.
 fn start(bytes: &[u8], end: bool) -> Start {
-    const MARKS: [(&[u8], &Encoding); 3] =
-        [(b"\xef\xbb\xbf", UTF_8), (b"\xff\xfe", UTF_16LE), (b"\xfe\xff", UTF_16BE)];
+    const OPENING: &[u8] = b"<?xml";
+    const MARKS: [(&[u8], &Encoding); 3] = [
+        (b"\xef\xbb\xbf", UTF_8),
+        (b"\xff\xfe", UTF_16LE),
+        (b"\xfe\xff", UTF_16BE),
+    ];
     for (mark, encoding) in MARKS {
         if bytes.starts_with(mark) {
             return Start::Known(encoding, mark.len());
@@ -231,23 +242,32 @@ fn start(bytes: &[u8], end: bool) -> Start {
         [_] if !end => return Start::More,
         _ => {}
     }
-    const OPENING: &[u8] = b"<?xml";
     let window = bytes.get(..DECLARATION).unwrap_or(bytes);
     let more = !end && bytes.len() < DECLARATION;
     let text = window.trim_ascii_start();
     if !text.starts_with(OPENING) {
         let undecided = more && OPENING.starts_with(text);
-        return if undecided { Start::More } else { Start::Known(UTF_8, 0) };
+        return if undecided {
+            Start::More
+        } else {
+            Start::Known(UTF_8, 0)
+        };
     }
     let Some(length) = memchr::memchr(b'>', text) else {
-        return if more { Start::More } else { Start::Known(UTF_8, 0) };
+        return if more {
+            Start::More
+        } else {
+            Start::Known(UTF_8, 0)
+        };
     };
     declared(text.get(..length).unwrap_or_default())
 }
 
 /// The encoding that a declaration names.
 fn declared(declaration: &[u8]) -> Start {
-    let Some(label) = label(declaration) else { return Start::Known(UTF_8, 0) };
+    let Some(label) = label(declaration) else {
+        return Start::Known(UTF_8, 0);
+    };
     match Encoding::for_label(label) {
         Some(encoding) if encoding == UTF_16LE || encoding == UTF_16BE => {
             Start::Mistaken("UTF-16 is declared, but the text is not in it".into())
@@ -263,7 +283,9 @@ fn declared(declaration: &[u8]) -> Start {
 /// The value of `encoding` in a declaration.
 fn label(declaration: &[u8]) -> Option<&[u8]> {
     let at = memchr::memmem::find(declaration, b"encoding")?;
-    let rest = declaration.get(at + b"encoding".len()..)?.trim_ascii_start();
+    let rest = declaration
+        .get(at + b"encoding".len()..)?
+        .trim_ascii_start();
     let rest = rest.strip_prefix(b"=")?.trim_ascii_start();
     let (quote, rest) = rest.split_first()?;
     let end = memchr::memchr(*quote, rest)?;

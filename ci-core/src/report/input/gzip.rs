@@ -42,7 +42,9 @@ pub(super) struct Gunzip {
 
 impl std::fmt::Debug for Gunzip {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gunzip").field("stage", &self.stage).finish_non_exhaustive()
+        f.debug_struct("Gunzip")
+            .field("stage", &self.stage)
+            .finish_non_exhaustive()
     }
 }
 
@@ -50,18 +52,35 @@ impl std::fmt::Debug for Gunzip {
 #[derive(Debug, Clone, Copy)]
 enum Stage {
     /// The fixed part of the header: how many bytes have been seen, and the flags.
-    Header { seen: u8, flags: u8 },
+    Header {
+        seen: u8,
+        flags: u8,
+    },
     /// The length of the extra field.
-    ExtraLength { flags: u8, seen: u8, length: u16 },
+    ExtraLength {
+        flags: u8,
+        seen: u8,
+        length: u16,
+    },
     /// Its bytes.
-    Extra { flags: u8, left: u16 },
+    Extra {
+        flags: u8,
+        left: u16,
+    },
     /// A text that ends with a zero.
-    Text { flags: u8 },
+    Text {
+        flags: u8,
+    },
     /// The checksum of the header.
-    HeaderCrc { seen: u8 },
+    HeaderCrc {
+        seen: u8,
+    },
     Deflate,
     /// Checksum and length of the content.
-    Trailer { seen: u8, bytes: [u8; 8] },
+    Trailer {
+        seen: u8,
+        bytes: [u8; 8],
+    },
 }
 
 const HCRC: u8 = 2;
@@ -72,11 +91,19 @@ const COMMENT: u8 = 16;
 /// What follows in a header whose flags are these.
 fn after_header(flags: u8) -> Stage {
     if flags & EXTRA != 0 {
-        Stage::ExtraLength { flags: flags & !EXTRA, seen: 0, length: 0 }
+        Stage::ExtraLength {
+            flags: flags & !EXTRA,
+            seen: 0,
+            length: 0,
+        }
     } else if flags & NAME != 0 {
-        Stage::Text { flags: flags & !NAME }
+        Stage::Text {
+            flags: flags & !NAME,
+        }
     } else if flags & COMMENT != 0 {
-        Stage::Text { flags: flags & !COMMENT }
+        Stage::Text {
+            flags: flags & !COMMENT,
+        }
     } else if flags & HCRC != 0 {
         Stage::HeaderCrc { seen: 0 }
     } else {
@@ -119,24 +146,28 @@ impl Gunzip {
             self.deflate(&[], give);
         }
         let whole = matches!(self.stage, Stage::Header { seen: 0, .. });
-        self.trouble.or_else(|| (!whole).then_some(Trouble::Truncated))
+        self.trouble
+            .or_else(|| (!whole).then_some(Trouble::Truncated))
     }
 
     /// One byte of a header or a trailer.
     fn frame(&mut self, byte: u8) {
         self.stage = match self.stage {
             Stage::Header { seen, flags } => return self.header(byte, seen, flags),
-            Stage::ExtraLength { flags, seen: 0, .. } => {
-                Stage::ExtraLength { flags, seen: 1, length: u16::from(byte) }
-            }
-            Stage::ExtraLength { flags, length, .. } => {
-                match length | (u16::from(byte) << 8) {
-                    0 => after_header(flags),
-                    left => Stage::Extra { flags, left },
-                }
-            }
+            Stage::ExtraLength { flags, seen: 0, .. } => Stage::ExtraLength {
+                flags,
+                seen: 1,
+                length: u16::from(byte),
+            },
+            Stage::ExtraLength { flags, length, .. } => match length | (u16::from(byte) << 8) {
+                0 => after_header(flags),
+                left => Stage::Extra { flags, left },
+            },
             Stage::Extra { flags, left: 1 } => after_header(flags),
-            Stage::Extra { flags, left } => Stage::Extra { flags, left: left - 1 },
+            Stage::Extra { flags, left } => Stage::Extra {
+                flags,
+                left: left - 1,
+            },
             Stage::Text { flags } if byte == 0 => after_header(flags),
             Stage::HeaderCrc { seen: 0 } => Stage::HeaderCrc { seen: 1 },
             Stage::HeaderCrc { .. } => Stage::Deflate,
@@ -163,7 +194,10 @@ impl Gunzip {
             return;
         }
         self.stage = if seen < 9 {
-            Stage::Header { seen: seen + 1, flags }
+            Stage::Header {
+                seen: seen + 1,
+                flags,
+            }
         } else {
             self.inflate.reset(false);
             self.crc.reset();
@@ -176,7 +210,10 @@ impl Gunzip {
             *slot = byte;
         }
         if seen < 7 {
-            self.stage = Stage::Trailer { seen: seen + 1, bytes };
+            self.stage = Stage::Trailer {
+                seen: seen + 1,
+                bytes,
+            };
             return;
         }
         let [a, b, c, d, ..] = bytes;
@@ -195,8 +232,9 @@ impl Gunzip {
     ) -> Option<&'b [u8]> {
         loop {
             let (taken, made) = (self.inflate.total_in(), self.inflate.total_out());
-            let result =
-                self.inflate.decompress(bytes, &mut self.output, FlushDecompress::None);
+            let result = self
+                .inflate
+                .decompress(bytes, &mut self.output, FlushDecompress::None);
             let taken = usize::try_from(self.inflate.total_in() - taken).unwrap_or(bytes.len());
             let made = usize::try_from(self.inflate.total_out() - made).unwrap_or_default();
             bytes = bytes.get(taken..).unwrap_or_default();
@@ -207,7 +245,10 @@ impl Gunzip {
             match result {
                 Err(_) => self.trouble = Some(Trouble::Damaged),
                 Ok(Status::StreamEnd) => {
-                    self.stage = Stage::Trailer { seen: 0, bytes: [0; 8] };
+                    self.stage = Stage::Trailer {
+                        seen: 0,
+                        bytes: [0; 8],
+                    };
                     return Some(bytes);
                 }
                 Ok(Status::Ok | Status::BufError) => {}

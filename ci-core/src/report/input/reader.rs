@@ -1,10 +1,10 @@
-//! The bytes of a report to its text: unpacked, decoded, in pieces of bounded size.
+//! The stages in a row, as one thing that is pushed bytes.
 
 use std::io;
 
 use super::encoding::Decoder;
 use super::gzip::{Gunzip, MAGIC, Trouble};
-use super::{Diagnostic, DiagnosticKind};
+use crate::report::{Diagnostic, DiagnosticKind};
 
 /// Bytes that are decoded at once.
 const BLOCK: usize = 64 << 10;
@@ -48,7 +48,10 @@ impl Default for Input {
 impl Input {
     /// An input of which nothing has been read.
     pub fn new() -> Self {
-        Self { packing: Packing::Unknown, decoder: Decoder::new() }
+        Self {
+            packing: Packing::Unknown,
+            decoder: Decoder::new(),
+        }
     }
 
     /// Reads on. The bytes may end anywhere.
@@ -98,23 +101,32 @@ impl Input {
         decoder.finish(sink);
         let (kind, message) = match trouble {
             None => return,
-            Some(Trouble::Damaged) => {
-                (DiagnosticKind::Compression, "the packed bytes are damaged; what was before is read")
+            Some(Trouble::Damaged) => (
+                DiagnosticKind::Compression,
+                "the packed bytes are damaged; what was before is read",
+            ),
+            Some(Trouble::Truncated) => {
+                (DiagnosticKind::Truncated, "the packed bytes end too early")
             }
-            Some(Trouble::Truncated) => (DiagnosticKind::Truncated, "the packed bytes end too early"),
-            Some(Trouble::Bomb) => {
-                (DiagnosticKind::Limit, "far too much comes out of the packed bytes; the rest is left")
-            }
-            Some(Trouble::Trailing) => {
-                (DiagnosticKind::Compression, "after the packed bytes there are others; they are left")
-            }
+            Some(Trouble::Bomb) => (
+                DiagnosticKind::Limit,
+                "far too much comes out of the packed bytes; the rest is left",
+            ),
+            Some(Trouble::Trailing) => (
+                DiagnosticKind::Compression,
+                "after the packed bytes there are others; they are left",
+            ),
         };
         let (offset, line) = decoder.position();
         sink.diagnostic(Diagnostic::new(offset, line, kind, message));
     }
 
     /// Reads all that a reader has, 64 KiB at a time. [`finish`](Self::finish) is left to the caller.
-    pub fn read_from(&mut self, reader: &mut dyn io::Read, sink: &mut dyn TextSink) -> io::Result<()> {
+    pub fn read_from(
+        &mut self,
+        reader: &mut dyn io::Read,
+        sink: &mut dyn TextSink,
+    ) -> io::Result<()> {
         let mut buffer = vec![0; BLOCK];
         loop {
             match reader.read(&mut buffer) {
@@ -126,6 +138,3 @@ impl Input {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

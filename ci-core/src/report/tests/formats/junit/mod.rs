@@ -1,0 +1,7 @@
+//! JUnit XML: no standard, but what several hundred producers made of one idea.
+
+mod reader;
+#[cfg(test)]
+mod tests;
+
+pub(in crate::report::tests) use reader::Junit;
