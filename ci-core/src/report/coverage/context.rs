@@ -7,11 +7,15 @@ use super::input::Place;
 use super::visit::Visitor;
 use crate::report::{Diagnostic, DiagnosticKind};
 
+/// How many lines a report may give as spans.
+const MAX_SPAN_LINES: u32 = 20_000_000;
+
 /// The visitor of a report, and how many diagnostics it may still get.
 #[derive(Debug)]
 pub(super) struct Context<'v, V: ?Sized> {
     pub(super) visitor: &'v mut V,
     diagnostics_left: usize,
+    span_lines_left: u32,
     /// Whether a part of the report was lost.
     pub(super) damaged: bool,
 }
@@ -21,6 +25,7 @@ impl<'v, V: Visitor + ?Sized> Context<'v, V> {
         Self {
             visitor,
             diagnostics_left: max_diagnostics,
+            span_lines_left: MAX_SPAN_LINES,
             damaged: false,
         }
     }
@@ -58,6 +63,20 @@ impl<'v, V: Visitor + ?Sized> Context<'v, V> {
             ..
         } = diagnostic;
         self.diagnose(Place { offset, line }, kind, || message.into_owned());
+    }
+
+    /// Whether `lines` more may be listed that a report only gives as spans, so that a few bytes do
+    /// not become gigabytes of lines.
+    pub(super) fn take_span(&mut self, lines: u32) -> bool {
+        let left = self.span_lines_left.checked_sub(lines);
+        if let Some(left) = left {
+            self.span_lines_left = left;
+        } else {
+            self.diagnose(Place::default(), DiagnosticKind::Limit, || {
+                "the report spans more lines than any program has; some were left out".to_owned()
+            });
+        }
+        left.is_some()
     }
 
     /// Reads a line number, or says that it is none.

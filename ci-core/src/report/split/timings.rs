@@ -29,8 +29,8 @@ pub enum Match {
     End,
 }
 
-/// How many of the last parts of a name are looked up.
-const MAX_ENDS: usize = 32;
+/// How many of the last parts of a name are looked up, and how many groups it may stand in.
+const MAX_PARTS: usize = 32;
 
 impl Timings {
     /// No times.
@@ -122,7 +122,10 @@ fn groups(name: &str) -> Vec<String> {
     let name = name.trim().trim_start_matches("./");
     let mut found = Vec::new();
     let mut end = name.len();
-    while let Some(at) = name[..end].rfind(is_separator) {
+    // A name with more parts is none of a test.
+    while found.len() < MAX_PARTS
+        && let Some(at) = name[..end].rfind(is_separator)
+    {
         end = at;
         let head = name[..end].trim_end_matches(is_separator);
         let is_directory = name[head.len()..].starts_with(['/', '\\']);
@@ -142,7 +145,7 @@ fn groups(name: &str) -> Vec<String> {
 /// The ends of a plain name, the longest first, of at least two parts.
 fn ends(plain: &str) -> impl Iterator<Item = &str> {
     let starts = plain.match_indices('/').map(|(at, _)| &plain[at + 1..]);
-    starts.filter(|end| end.contains('/')).take(MAX_ENDS)
+    starts.filter(|end| end.contains('/')).take(MAX_PARTS)
 }
 
 fn join<'a>(parts: impl Iterator<Item = &'a str>) -> String {

@@ -171,10 +171,11 @@ fn detect_json(text: &str) -> Option<Format> {
         keys.iter()
             .any(|key| key.depth == depth && key.name == name)
     };
-    if at(1, "gcovr/format_version") {
-        Some(Format::GcovrJson)
-    } else if at(1, "gcovr/summary_format_version") {
+    if at(1, "gcovr/summary_format_version") {
         Some(Format::GcovrSummary)
+    } else if keys.iter().any(|key| key.name.starts_with("gcovr/")) {
+        // The version may stand behind the files, whose lines have keys of `gcovr` too.
+        Some(Format::GcovrJson)
     } else if at(1, "gcc_version") || at(3, "line_number") || at(5, "line_number") {
         Some(Format::GcovJson)
     } else if at(1, "source_files") {

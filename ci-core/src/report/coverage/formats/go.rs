@@ -4,7 +4,7 @@
 //! A block that comes several times, as it does with `-coverpkg`, is one block. Its counts add up,
 //! except in the mode `set`, where they say no more than whether it ran.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::io::{self, Read};
 
 use super::super::context::{Context, text};
@@ -110,30 +110,40 @@ impl Blocks {
 /// conversion to lines does, and the blocks of a nested function lie within those of the outer one.
 fn emit<V: Visitor + ?Sized>(path: &str, blocks: &BTreeMap<Span, u64>, cx: &mut Context<'_, V>) {
     cx.visitor.begin_file(path, Join::Max);
-    let mut done = 0;
-    let mut open: Vec<(u32, u64)> = Vec::new();
+    // The blocks that have begun, the one that ran most on top. Those that have ended leave when they
+    // come to the top.
+    let mut open: BinaryHeap<(u64, u32)> = BinaryHeap::new();
     let mut starts = blocks.iter().peekable();
+    let mut line = 1;
     loop {
-        open.retain(|(end, _)| *end > done);
-        let next = if open.is_empty() {
+        drop_ended(&mut open, line);
+        if open.is_empty() {
             let Some((span, _)) = starts.peek() else {
                 break;
             };
-            span.0.max(done.saturating_add(1))
-        } else {
-            done.saturating_add(1)
+            line = span.0.max(line);
+        }
+        while let Some((span, hits)) = starts.next_if(|(span, _)| span.0 <= line) {
+            open.push((*hits, span.2));
+        }
+        drop_ended(&mut open, line);
+        let Some((hits, _)) = open.peek() else {
+            continue;
         };
-        while let Some((span, hits)) = starts.next_if(|(span, _)| span.0 <= next) {
-            open.push((span.2, *hits));
-        }
-        let most = open.iter().filter(|(end, _)| *end >= next);
-        if let Some(hits) = most.map(|(_, hits)| *hits).max() {
-            cx.visitor.line(next, Some(hits));
-        }
-        if next == u32::MAX {
+        if !cx.take_span(1) {
             break;
         }
-        done = next;
+        cx.visitor.line(line, Some(*hits));
+        let Some(next) = line.checked_add(1) else {
+            break;
+        };
+        line = next;
     }
     cx.visitor.end_file();
+}
+
+fn drop_ended(open: &mut BinaryHeap<(u64, u32)>, line: u32) {
+    while open.peek().is_some_and(|(_, end)| *end < line) {
+        open.pop();
+    }
 }

@@ -3,6 +3,7 @@
 //! The records are those of `geninfo(1)`, section FILES. Sums in the file (`LF`, `BRH` and so on)
 //! only count where what they sum up is not there: otherwise they are counted anew.
 
+use std::collections::HashMap;
 use std::io::{self, Read};
 
 use super::super::context::{Context, text};
@@ -18,13 +19,13 @@ use crate::report::DiagnosticKind;
 struct Section {
     /// Functions by the index that `FNL` gives them: those of LCOV 2.2.
     functions: Vec<Group>,
+    by_index: HashMap<u64, usize>,
     stated: Totals,
 }
 
 /// The names that one function has, and the calls of all of them.
 #[derive(Debug)]
 struct Group {
-    index: u64,
     start: u32,
     end: Option<u32>,
     name: Option<String>,
@@ -253,8 +254,8 @@ impl Section {
             None => (lines, None),
         };
         if let Some(start) = cx.line_number(start, place) {
+            self.by_index.insert(index, self.functions.len());
             self.functions.push(Group {
-                index,
                 start,
                 end,
                 name: None,
@@ -276,13 +277,8 @@ impl Section {
         let (Some(index), Some(count)) = (cx.count(index, place), cx.count(count, place)) else {
             return;
         };
-        // The names of a function follow it, so its group is the last one or close to it.
-        let Some(group) = self
-            .functions
-            .iter_mut()
-            .rev()
-            .find(|group| group.index == index)
-        else {
+        let group = self.by_index.get(&index).copied();
+        let Some(group) = group.and_then(|at| self.functions.get_mut(at)) else {
             return cx.bad_record(rest, place);
         };
         group.hits = group.hits.saturating_add(count);
@@ -296,6 +292,7 @@ impl Section {
 
 /// Ends the file: what was kept of it is complete.
 fn end<V: Visitor + ?Sized>(section: &mut Section, cx: &mut Context<'_, V>) {
+    section.by_index.clear();
     for group in section.functions.drain(..) {
         if let Some(name) = &group.name {
             cx.visitor.function(FunctionFact {

@@ -191,6 +191,7 @@ fn lines<V: Visitor + ?Sized>(segments: &[Segment], cx: &mut Context<'_, V>) {
         }
         if let Some(outer) = wrapped.filter(|outer| outer.has_count)
             && first.line.saturating_sub(previous) <= MAX_SPAN
+            && cx.take_span(first.line.saturating_sub(previous))
         {
             for line in previous + 1..first.line {
                 cx.visitor.line(line, Some(outer.count));

@@ -125,7 +125,10 @@ impl OpenCover {
         for point in &method.lines {
             let Some(path) = file_of(point) else { continue };
             cx.visitor.begin_file(path, Join::Max);
-            for line in point.start..=point.end {
+            let is_more = point.end > point.start;
+            let fits = !is_more || cx.take_span(point.end - point.start);
+            let end = if fits { point.end } else { point.start };
+            for line in point.start..=end {
                 cx.visitor.line(line, point.hits);
             }
             cx.visitor.end_file();
