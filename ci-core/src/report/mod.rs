@@ -9,10 +9,14 @@
 //! |---|---|
 //! | [`tests`] | test results: JUnit in all its dialects and the formats beside it |
 //! | [`input`] | bytes to text: gzip, encodings |
+//! | [`coverage`] | coverage in all formats: read, merged, judged, written |
+//! | [`split`] | tests shared out over machines |
 //! | [`xml`] | the tokenizer below every XML format |
 
+pub mod coverage;
 mod diagnostic;
 pub mod input;
+pub mod split;
 pub mod tests;
 pub mod xml;
 

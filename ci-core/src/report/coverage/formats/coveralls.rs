@@ -1,0 +1,70 @@
+//! The JSON that Coveralls takes, which `excoveralls` and Code Climate write too.
+//!
+//! `branches` is flat: line, block, branch and hits of each.
+
+use std::io::{self, Read};
+
+use serde::Deserialize;
+use serde::de::MapAccess;
+
+use super::super::context::Context;
+use super::super::count::Join;
+
+use super::super::model::BranchKind;
+use super::super::visit::{ArmFact, BranchFact, Visitor};
+use super::json::{Fields, Hits, Object, list_of, skip, walk};
+
+pub(super) fn parse<R: Read, V: Visitor + ?Sized>(
+    reader: R,
+    cx: &mut Context<'_, V>,
+) -> io::Result<()> {
+    let mut root = Root { cx: &mut *cx };
+    let damage = walk(reader, Object(&mut root))?;
+    if let Some(damage) = damage {
+        damage.report(cx);
+    }
+    Ok(())
+}
+
+struct Root<'a, 'v, V: ?Sized> {
+    cx: &'a mut Context<'v, V>,
+}
+
+impl<V: Visitor + ?Sized> Fields for Root<'_, '_, V> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "source_files" => map.next_value_seed(list_of(|file| emit(&file, self.cx))),
+            _ => skip(map),
+        }
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct File {
+    name: String,
+    coverage: Hits,
+    branches: Hits,
+}
+
+fn emit<V: Visitor + ?Sized>(file: &File, cx: &mut Context<'_, V>) {
+    cx.visitor.begin_file(&file.name, Join::Sum);
+    for (number, hits) in (1..).zip(&file.coverage.0) {
+        if let Some(hits) = hits.0 {
+            cx.visitor.line(number, Some(hits));
+        }
+    }
+    for branch in file.branches.0.chunks_exact(4) {
+        let small = |at: usize| u32::try_from(branch[at].or_zero()).ok();
+        if let (Some(line), Some(block), Some(arm)) = (branch[0].line(), small(1), small(2)) {
+            cx.visitor.branch(BranchFact {
+                line,
+                block,
+                arm: ArmFact::Number(arm),
+                taken: branch[3].0,
+                kind: BranchKind::Plain,
+            });
+        }
+    }
+    cx.visitor.end_file();
+}

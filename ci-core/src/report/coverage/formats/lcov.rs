@@ -1,0 +1,318 @@
+//! LCOV tracefiles, 1 and 2: a record a line.
+//!
+//! The records are those of `geninfo(1)`, section FILES. Sums in the file (`LF`, `BRH` and so on)
+//! only count where what they sum up is not there: otherwise they are counted anew.
+
+use std::collections::HashMap;
+use std::io::{self, Read};
+
+use super::super::context::{Context, text};
+use super::super::count::{Join, parse_digits};
+use super::super::input::{Lines, Place, rsplit_once, split_once};
+use super::super::model::BranchKind;
+use super::super::totals::{Ratio, Totals};
+use super::super::visit::{ArmFact, BranchFact, FunctionFact, Visitor};
+use crate::report::DiagnosticKind;
+
+/// What is kept of the current file until its end.
+#[derive(Debug, Default)]
+struct Section {
+    /// Functions by the index that `FNL` gives them: those of LCOV 2.2.
+    functions: Vec<Group>,
+    by_index: HashMap<u64, usize>,
+    stated: Totals,
+}
+
+/// The names that one function has, and the calls of all of them.
+#[derive(Debug)]
+struct Group {
+    start: u32,
+    end: Option<u32>,
+    name: Option<String>,
+    hits: u64,
+}
+
+pub(in super::super) fn parse<R: Read, V: Visitor + ?Sized>(
+    reader: R,
+    cx: &mut Context<'_, V>,
+) -> io::Result<()> {
+    let mut lines = Lines::new(reader);
+    let mut section = Section::default();
+    let mut open = false;
+    let mut last = Place::default();
+    while let Some(line) = lines.next()? {
+        let (record, place) = (line.text, line.place);
+        last = place;
+        if line.too_long {
+            cx.too_long(place);
+            continue;
+        }
+        match record {
+            [b'D', b'A', b':', rest @ ..] if open => data(rest, place, cx),
+            [b'B', b'R', b'D', b'A', b':', rest @ ..] if open => branch(rest, place, cx),
+            [b'S', b'F', b':', path @ ..] => {
+                if open {
+                    end(&mut section, cx);
+                }
+                cx.visitor.begin_file(&text(path), Join::Sum);
+                open = true;
+            }
+            _ if is_end(record) => {
+                if open {
+                    end(&mut section, cx);
+                }
+                open = false;
+            }
+            _ => other(record, open, place, &mut section, cx),
+        }
+    }
+    if open {
+        cx.diagnose(last, DiagnosticKind::Truncated, || {
+            "the last file has no `end_of_record`".to_owned()
+        });
+        end(&mut section, cx);
+    }
+    Ok(())
+}
+
+fn is_end(record: &[u8]) -> bool {
+    record.trim_ascii() == b"end_of_record"
+}
+
+/// The rarer records.
+fn other<V: Visitor + ?Sized>(
+    record: &[u8],
+    open: bool,
+    place: Place,
+    section: &mut Section,
+    cx: &mut Context<'_, V>,
+) {
+    if record.trim_ascii().is_empty() || record.starts_with(b"#") {
+        return;
+    }
+    let Some((key, rest)) = split_once(record, b':') else {
+        return cx.bad_record(record, place);
+    };
+    match key.trim_ascii_start() {
+        b"TN" | b"VER" | b"MCF" | b"MCH" | b"MCDC" => {}
+        key @ (b"LF" | b"LH" | b"BRF" | b"BRH" | b"FNF" | b"FNH") => section.sum(key, rest),
+        b"DA" | b"BRDA" | b"FN" | b"FNDA" | b"FNL" | b"FNA" if !open => cx.no_file(record, place),
+        b"DA" => data(rest, place, cx),
+        b"BRDA" => branch(rest, place, cx),
+        b"FN" => function(rest, place, cx),
+        b"FNDA" => calls(rest, place, cx),
+        b"FNL" => section.leader(rest, place, cx),
+        b"FNA" => section.alias(rest, place, cx),
+        _ => cx.bad_record(record, place),
+    }
+}
+
+/// `DA:line,count[,checksum]`
+#[inline]
+fn data<V: Visitor + ?Sized>(rest: &[u8], place: Place, cx: &mut Context<'_, V>) {
+    let Some((number, count)) = split_once(rest, b',') else {
+        return cx.bad_record(rest, place);
+    };
+    let count = parse_digits(count).or_else(|| {
+        let count = split_once(count, b',').map_or(count, |(count, _)| count);
+        cx.count(count, place)
+    });
+    if let (Some(number), Some(count)) = (cx.line_number(number, place), count) {
+        cx.visitor.line(number, Some(count));
+    }
+}
+
+/// `BRDA:line,[e|f|U]block,branch,taken`, where the branch may be any text, commas included.
+#[inline]
+fn branch<V: Visitor + ?Sized>(rest: &[u8], place: Place, cx: &mut Context<'_, V>) {
+    let fields = || {
+        let (line, rest) = split_once(rest, b',')?;
+        let (block, rest) = split_once(rest, b',')?;
+        let (arm, taken) = rsplit_once(rest, b',')?;
+        Some((line, block, arm, taken))
+    };
+    let Some((line, block, arm, taken)) = fields() else {
+        return cx.bad_record(rest, place);
+    };
+    let (kind, number) = match block {
+        [b'e', number @ ..] => (BranchKind::Exception, number),
+        [b'f', number @ ..] => (BranchKind::Fallthrough, number),
+        [b'U', number @ ..] => (BranchKind::Unreachable, number),
+        number => (BranchKind::Plain, number),
+    };
+    let Some(line) = cx.line_number(line, place) else {
+        return;
+    };
+    let taken = if taken == b"-" {
+        None
+    } else {
+        match cx.count(taken, place) {
+            Some(taken) => Some(taken),
+            None => return,
+        }
+    };
+    let named;
+    let (block, arm) = match (small(number), small(arm)) {
+        (Some(block), Some(arm)) => (block, ArmFact::Number(arm)),
+        (Some(block), None) => {
+            named = text(arm);
+            (block, ArmFact::Text(&named))
+        }
+        // A block without a number makes part of the name, so that it stays a branch of its own.
+        (None, _) => {
+            let end = number.len() + 1 + arm.len();
+            let from = line_rest(rest, number);
+            named = text(&rest[from..from + end]);
+            (0, ArmFact::Text(&named))
+        }
+    };
+    cx.visitor.branch(BranchFact {
+        line,
+        block,
+        arm,
+        taken,
+        kind,
+    });
+}
+
+/// Where the block, without its letter, begins in a `BRDA` record.
+#[cold]
+fn line_rest(rest: &[u8], number: &[u8]) -> usize {
+    let after_line = memchr::memchr(b',', rest).map_or(0, |at| at + 1);
+    let block_end = memchr::memchr(b',', &rest[after_line..]).map_or(0, |at| after_line + at);
+    block_end - number.len()
+}
+
+/// A number of 32 bits as it is written in the shortest way, so that `01` stays a name.
+fn small(text: &[u8]) -> Option<u32> {
+    if text.len() > 1 && text.first() == Some(&b'0') {
+        return None;
+    }
+    u32::try_from(parse_digits(text)?).ok()
+}
+
+/// `FN:start,[end,]name`. A name may hold commas, so a second number is the end of the function only
+/// when a name follows it.
+fn function<V: Visitor + ?Sized>(rest: &[u8], place: Place, cx: &mut Context<'_, V>) {
+    let Some((start, name)) = split_once(rest, b',') else {
+        return cx.bad_record(rest, place);
+    };
+    let Some(start) = cx.line_number(start, place) else {
+        return;
+    };
+    let (end, name) = match split_once(name, b',') {
+        Some((end, name)) if parse_digits(end).is_some() => (small(end), name),
+        _ => (None, name),
+    };
+    cx.visitor.function(FunctionFact {
+        name: &text(name),
+        start: Some(start),
+        end,
+        hits: Some(0),
+    });
+}
+
+/// `FNDA:count,name`
+fn calls<V: Visitor + ?Sized>(rest: &[u8], place: Place, cx: &mut Context<'_, V>) {
+    let Some((count, name)) = split_once(rest, b',') else {
+        return cx.bad_record(rest, place);
+    };
+    if let Some(count) = cx.count(count, place) {
+        cx.visitor.function(FunctionFact {
+            name: &text(name),
+            hits: Some(count),
+            ..FunctionFact::default()
+        });
+    }
+}
+
+impl Section {
+    /// `LF:found`, `LH:hit` and the like
+    fn sum(&mut self, key: &[u8], rest: &[u8]) {
+        let ratio = match key {
+            b"LF" | b"LH" => &mut self.stated.lines,
+            b"BRF" | b"BRH" => &mut self.stated.branches,
+            _ => &mut self.stated.functions,
+        };
+        let count = parse_digits(rest.trim_ascii()).unwrap_or(0);
+        match key.last() {
+            Some(b'F') => ratio.total = count,
+            _ => ratio.covered = count,
+        }
+    }
+
+    /// `FNL:index,start[,end]`
+    fn leader<V: Visitor + ?Sized>(&mut self, rest: &[u8], place: Place, cx: &mut Context<'_, V>) {
+        let Some((index, lines)) = split_once(rest, b',') else {
+            return cx.bad_record(rest, place);
+        };
+        let Some(index) = cx.count(index, place) else {
+            return;
+        };
+        let (start, end) = match split_once(lines, b',') {
+            Some((start, end)) => (start, small(end)),
+            None => (lines, None),
+        };
+        if let Some(start) = cx.line_number(start, place) {
+            self.by_index.insert(index, self.functions.len());
+            self.functions.push(Group {
+                start,
+                end,
+                name: None,
+                hits: 0,
+            });
+        }
+    }
+
+    /// `FNA:index,count,name`
+    fn alias<V: Visitor + ?Sized>(&mut self, rest: &[u8], place: Place, cx: &mut Context<'_, V>) {
+        let fields = || {
+            let (index, rest) = split_once(rest, b',')?;
+            let (count, name) = split_once(rest, b',')?;
+            Some((index, count, name))
+        };
+        let Some((index, count, name)) = fields() else {
+            return cx.bad_record(rest, place);
+        };
+        let (Some(index), Some(count)) = (cx.count(index, place), cx.count(count, place)) else {
+            return;
+        };
+        let group = self.by_index.get(&index).copied();
+        let Some(group) = group.and_then(|at| self.functions.get_mut(at)) else {
+            return cx.bad_record(rest, place);
+        };
+        group.hits = group.hits.saturating_add(count);
+        let name = text(name);
+        // The least of the names stands for all, whatever their order.
+        if group.name.as_deref().is_none_or(|known| *name < *known) {
+            group.name = Some(name.into_owned());
+        }
+    }
+}
+
+/// Ends the file: what was kept of it is complete.
+fn end<V: Visitor + ?Sized>(section: &mut Section, cx: &mut Context<'_, V>) {
+    section.by_index.clear();
+    for group in section.functions.drain(..) {
+        if let Some(name) = &group.name {
+            cx.visitor.function(FunctionFact {
+                name,
+                start: Some(group.start),
+                end: group.end,
+                hits: Some(group.hits),
+            });
+        }
+    }
+    let Totals {
+        lines,
+        branches,
+        functions,
+    } = std::mem::take(&mut section.stated);
+    let sane = |ratio: Ratio| Ratio::new(ratio.covered, ratio.total);
+    cx.visitor.stated(Totals {
+        lines: sane(lines),
+        branches: sane(branches),
+        functions: sane(functions),
+    });
+    cx.visitor.end_file();
+}

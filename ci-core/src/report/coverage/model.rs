@@ -1,0 +1,314 @@
+//! Coverage as data: files with the lines, branches and functions that ran or did not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::count::Count;
+use super::totals::{Ratio, Totals};
+
+/// The coverage of a set of files, keyed by path and in the order of their paths.
+///
+/// A million lines are 16 MB.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Coverage {
+    pub(super) files: BTreeMap<Box<str>, FileCoverage>,
+    pub(super) roots: BTreeSet<Box<str>>,
+}
+
+impl Coverage {
+    /// No file at all.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The files with their paths, as the report wrote them or as a
+    /// [`PathMap`](super::PathMap) made them.
+    pub fn files(&self) -> impl ExactSizeIterator<Item = (&str, &FileCoverage)> {
+        self.files.iter().map(|(path, file)| (&**path, file))
+    }
+
+    /// The file with the path `path`.
+    pub fn file(&self, path: &str) -> Option<&FileCoverage> {
+        self.files.get(path)
+    }
+
+    /// The directories against which relative paths stand, where the format has them (the
+    /// `<source>` elements of Cobertura).
+    pub fn roots(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.roots.iter().map(|root| &**root)
+    }
+
+    /// Whether there is no file.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Lines, branches and functions of all files.
+    pub fn totals(&self) -> Totals {
+        self.files
+            .values()
+            .map(FileCoverage::totals)
+            .fold(Totals::default(), Totals::plus)
+    }
+}
+
+/// The coverage of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FileCoverage {
+    /// By number, each once.
+    pub(super) lines: Vec<Line>,
+    /// By line, block and arm, each once.
+    pub(super) branches: Vec<Branch>,
+    /// By line, each once: branches without a name.
+    pub(super) branch_counts: Vec<BranchCount>,
+    /// By name, each once.
+    pub(super) functions: Vec<Function>,
+    pub(super) stated: Totals,
+}
+
+impl FileCoverage {
+    /// The lines that can run, by number.
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// The line with the number `number`, if it can run.
+    pub fn line(&self, number: u32) -> Option<Line> {
+        let at = self.lines.binary_search_by_key(&number, |line| line.number);
+        at.ok().map(|at| self.lines[at])
+    }
+
+    /// The branches that the report tells apart, by line. See [`branch_ratios`](Self::branch_ratios)
+    /// for those that it only counts.
+    pub fn branches(&self) -> &[Branch] {
+        &self.branches
+    }
+
+    /// The functions, by name.
+    pub fn functions(&self) -> &[Function] {
+        &self.functions
+    }
+
+    /// The innermost function that holds the line `number`. A function whose end the format does not
+    /// give reaches as far as the next one.
+    pub fn function_at(&self, number: u32) -> Option<&Function> {
+        let holds = |function: &&Function| {
+            function.start.is_some_and(|start| start <= number)
+                && function.end.is_none_or(|end| number <= end)
+        };
+        let candidates = self.functions.iter().filter(holds);
+        candidates.max_by_key(|function| function.start)
+    }
+
+    /// The lines that have branches, each with how many of them were taken, by line. Where the same
+    /// line has both branches with names and bare numbers, the larger account counts.
+    pub fn branch_ratios(&self) -> impl Iterator<Item = (u32, Ratio)> {
+        let mut named = NamedRatios(&self.branches).peekable();
+        let mut counted = self.branch_counts.iter().peekable();
+        std::iter::from_fn(move || {
+            let left = named.peek().map(|(line, _)| *line);
+            let right = counted.peek().map(|count| count.line);
+            let line = match (left, right) {
+                (None, None) => return None,
+                (Some(line), None) | (None, Some(line)) => line,
+                (Some(a), Some(b)) => a.min(b),
+            };
+            let left = named.next_if(|(at, _)| *at == line);
+            let right = counted.next_if(|count| count.line == line);
+            let left = left.map_or(Ratio::default(), |(_, ratio)| ratio);
+            let right = right.map_or(Ratio::default(), |count| count.ratio());
+            let covered = left.covered.max(right.covered);
+            Some((line, Ratio::new(covered, left.total.max(right.total))))
+        })
+    }
+
+    /// What the report itself states as sums, where it gives nothing finer.
+    pub fn stated(&self) -> &Totals {
+        &self.stated
+    }
+
+    /// Lines, branches and functions of the file: counted where the report lists them, otherwise
+    /// what it states.
+    ///
+    /// A line whose hits are unknown counts as neither covered nor missed.
+    pub fn totals(&self) -> Totals {
+        let known = self.lines.iter().filter_map(|line| line.hits.get());
+        let lines = known.fold(Ratio::default(), |sum, hits| sum.with(hits > 0));
+        let branches = self.branch_ratios().map(|(_, ratio)| ratio);
+        let branches = branches.fold(Ratio::default(), Ratio::plus);
+        let known = self.functions.iter().filter_map(|it| it.hits.get());
+        let functions = known.fold(Ratio::default(), |sum, hits| sum.with(hits > 0));
+        Totals {
+            lines: lines.or(self.stated.lines),
+            branches: branches.or(self.stated.branches),
+            functions: functions.or(self.stated.functions),
+        }
+    }
+
+    /// The numbers of the lines that can run and did not.
+    pub fn missed_lines(&self) -> impl Iterator<Item = u32> {
+        let missed = self.lines.iter().filter(|line| line.hits.get() == Some(0));
+        missed.map(|line| line.number)
+    }
+}
+
+/// The branches of each line, counted.
+struct NamedRatios<'a>(&'a [Branch]);
+
+impl Iterator for NamedRatios<'_> {
+    type Item = (u32, Ratio);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let line = self.0.first()?.line;
+        let end = self.0.partition_point(|branch| branch.line <= line);
+        let (mine, rest) = self.0.split_at(end);
+        self.0 = rest;
+        let counted = mine.iter().filter(|it| it.kind != BranchKind::Unreachable);
+        let ratio = counted.fold(Ratio::default(), |sum, branch| sum.with(branch.is_taken()));
+        Some((line, ratio))
+    }
+}
+
+/// A line that can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    pub(super) number: u32,
+    pub(super) hits: Count,
+}
+
+impl Line {
+    /// Its number, from 1.
+    pub fn number(self) -> u32 {
+        self.number
+    }
+
+    /// How often it ran; 1 stands for "it did" where the format only says so. `None` when the
+    /// report names the line and does not say.
+    pub fn hits(self) -> Option<u64> {
+        self.hits.get()
+    }
+}
+
+/// A way that the code can go on from a line, told apart from the others of the line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    pub(super) line: u32,
+    pub(super) block: u32,
+    pub(super) arm: Arm,
+    pub(super) taken: Count,
+    pub(super) kind: BranchKind,
+}
+
+impl Branch {
+    /// The line that it leaves.
+    pub fn line(&self) -> u32 {
+        self.line
+    }
+
+    /// The block of code that ends with it.
+    pub fn block(&self) -> u32 {
+        self.block
+    }
+
+    /// Which of the ways out of the block it is.
+    pub fn arm(&self) -> &Arm {
+        &self.arm
+    }
+
+    /// How often it was taken. `None` when the line itself never ran, or the report does not say.
+    pub fn taken(&self) -> Option<u64> {
+        self.taken.get()
+    }
+
+    /// Whether it was taken at least once.
+    pub fn is_taken(&self) -> bool {
+        self.taken.get().is_some_and(|taken| taken > 0)
+    }
+
+    /// What kind it is.
+    pub fn kind(&self) -> BranchKind {
+        self.kind
+    }
+
+    /// What makes it the same branch as another one.
+    pub(super) fn key(&self) -> (u32, u32, &Arm) {
+        (self.line, self.block, &self.arm)
+    }
+}
+
+/// Which of the ways out of a block a branch is: a number, or the words of the report.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Arm {
+    /// The number of the way.
+    Number(u32),
+    /// What the report calls it, such as `jump to line 7`.
+    Text(Box<str>),
+}
+
+impl std::fmt::Display for Arm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// What kind of branch it is, as far as the format says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
+pub enum BranchKind {
+    /// A branch like any other.
+    #[default]
+    Plain,
+    /// The way on to the next instruction.
+    Fallthrough,
+    /// The way of an exception.
+    Exception,
+    /// Known never to run; it counts nowhere.
+    Unreachable,
+}
+
+/// How many branches a line has, where the format does not tell them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BranchCount {
+    pub(super) line: u32,
+    pub(super) covered: u32,
+    pub(super) total: u32,
+}
+
+impl BranchCount {
+    fn ratio(self) -> Ratio {
+        Ratio::new(u64::from(self.covered), u64::from(self.total))
+    }
+}
+
+/// A function, known by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Function {
+    pub(super) name: Box<str>,
+    pub(super) start: Option<u32>,
+    pub(super) end: Option<u32>,
+    pub(super) hits: Count,
+}
+
+impl Function {
+    /// Its name, as the report writes it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its first line, where the report says it.
+    pub fn start(&self) -> Option<u32> {
+        self.start
+    }
+
+    /// Its last line, where the report says it.
+    pub fn end(&self) -> Option<u32> {
+        self.end
+    }
+
+    /// How often it was called; 1 stands for "it was" where the format only says so.
+    pub fn hits(&self) -> Option<u64> {
+        self.hits.get()
+    }
+}
