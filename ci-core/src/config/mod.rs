@@ -4,5 +4,7 @@
 //! where. A front-end produces a [`WorkflowSpec`](crate::workflow::WorkflowSpec) and a list of what
 //! cannot be the same as at the vendor's; it never runs anything.
 
+#[cfg(feature = "gitlab")]
+pub mod gitlab;
 pub mod problem;
 pub mod yaml;
