@@ -12,14 +12,19 @@ const WANTED: usize = 95;
 /// The corpus beside the project, or further out.
 fn corpus() -> Option<PathBuf> {
     let outer = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-    outer.map(|dir| dir.join("shared/corpus/configs")).find(|dir| dir.is_dir())
+    outer
+        .map(|dir| dir.join("shared/corpus/configs"))
+        .find(|dir| dir.is_dir())
 }
 
 /// A project's files: its configuration, and the directory of its local includes.
 fn project(path: &Path) -> MemoryFiles {
     let text = std::fs::read_to_string(path).unwrap();
     let includes = Directory::new(path.with_extension("d"));
-    let others = includes.paths().iter().map(|path| (path.clone(), includes.read(path).unwrap()));
+    let others = includes
+        .paths()
+        .iter()
+        .map(|path| (path.clone(), includes.read(path).unwrap()));
     let mut files: Vec<(String, String)> = others.collect();
     files.push((".gitlab-ci.yml".to_owned(), text));
     files.into_iter().collect()
@@ -62,7 +67,10 @@ fn real_configurations_compile() {
                 Err(error) => problems.push(format!("{name}: {what}: {error}")),
             }
         }
-        assert!(began.elapsed() < Duration::from_secs(5), "{name} takes long");
+        assert!(
+            began.elapsed() < Duration::from_secs(5),
+            "{name} takes long"
+        );
         if problems.is_empty() {
             good += 1;
         } else {
@@ -71,5 +79,9 @@ fn real_configurations_compile() {
     }
     println!("{good} of {} configurations compile", paths.len());
     println!("{}", failures.join("\n"));
-    assert!(good * 100 >= paths.len() * WANTED, "{}", failures.join("\n"));
+    assert!(
+        good * 100 >= paths.len() * WANTED,
+        "{}",
+        failures.join("\n")
+    );
 }

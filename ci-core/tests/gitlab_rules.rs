@@ -24,7 +24,9 @@ fn variable(name: &str) -> Option<String> {
 /// The corpus beside the project, or further out.
 fn corpus() -> Option<PathBuf> {
     let outer = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-    outer.map(|dir| dir.join("shared/corpus/configs")).find(|dir| dir.is_dir())
+    outer
+        .map(|dir| dir.join("shared/corpus/configs"))
+        .find(|dir| dir.is_dir())
 }
 
 fn written(value: &Value) -> String {
@@ -45,7 +47,10 @@ fn every_row_of_the_table_has_its_verdict() {
     };
     let mut wrong = Vec::new();
     let mut rows = 0;
-    for row in table.lines().filter(|row| row.contains('\t') && !row.starts_with('#')) {
+    for row in table
+        .lines()
+        .filter(|row| row.contains('\t') && !row.starts_with('#'))
+    {
         let columns: Vec<&str> = row.split('\t').collect();
         let [text, value, included] = columns[..] else {
             panic!("a row with {} columns: {row}", columns.len());

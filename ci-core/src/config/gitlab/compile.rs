@@ -1,5 +1,6 @@
 //! Compiles a project: its file, merged; the jobs of the pipeline; the workflow.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::fidelity::Row;
@@ -146,31 +147,44 @@ impl Compiled {
 }
 
 fn compile(files: &dyn Files, options: &Options, state: &mut State) -> Option<Compiled> {
-    let mut visible = Variables::default();
-    visible.extend_texts(&predefined::of_pipeline(&options.facts));
+    let predefined = Arc::new(predefined::of_pipeline(&options.facts));
+    let mut visible = Variables::above(&predefined);
     visible.extend_texts(&options.facts.variables);
     visible.extend_texts(&options.facts.run.variables);
     let root = include::load(files, options, &visible, state)?;
     let root = merge::extend(&root, state);
     let root = reference::resolve(&root, state);
-    check::globals(&root, &mut state.problems);
+    check::globals(&root, state);
     let stages = jobs::stages(&root, state);
     let jobs = jobs::collect(&root, &stages, state);
     let is_job = |(name, _): &(&Arc<str>, _)| merge::is_job(name) && !name.starts_with('.');
     if !root.iter().any(|entry| is_job(&entry)) && !state.stubbed {
         let message = "jobs config should contain at least one visible job";
-        state.problems.push(Problem::of_file(&options.file, message));
+        state
+            .problems
+            .push(Problem::of_file(&options.file, message));
     }
     for job in &jobs {
         explain::job(job, state);
     }
     explain::file(&root, state);
-    let pipeline = pipeline::of(&root, &jobs, &stages, files, options, state);
-    let name = root.get("workflow").and_then(|workflow| workflow.get("name"));
+    let pipeline = {
+        let project = pipeline::Source {
+            root: &root,
+            jobs: &jobs,
+            stages: &stages,
+            files,
+            options,
+        };
+        pipeline::of(&project, &predefined, state)
+    };
+    let name = root
+        .get("workflow")
+        .and_then(|workflow| workflow.get("name"));
     let name = name.and_then(Node::as_str).map(|name| visible.expand(name));
     Some(Compiled {
         merged: Node::map(shown(&root), &Mark::new(&*options.file, 1, 1)),
-        workflow: workflow(&pipeline, &stages, options),
+        workflow: workflow(&pipeline, &stages, &predefined, options),
         jobs: listed(&pipeline, &stages),
         skipped: skipped(&pipeline),
         stopped: pipeline.stopped.clone(),
@@ -184,20 +198,26 @@ fn compile(files: &dyn Files, options: &Options, state: &mut State) -> Option<Co
 fn workflow(
     pipeline: &Pipeline<'_>,
     stages: &[Arc<str>],
+    predefined: &BTreeMap<String, String>,
     options: &Options,
 ) -> Result<WorkflowSpec, ConfigError> {
     if pipeline.stopped.is_some() {
-        return Ok(WorkflowSpec { name: "pipeline".into(), ..WorkflowSpec::default() });
+        return Ok(WorkflowSpec {
+            name: "pipeline".into(),
+            ..WorkflowSpec::default()
+        });
     }
     pipeline.missing.clone().finish()?;
-    let workflow = lower::workflow(pipeline, stages, "pipeline");
+    let workflow = lower::workflow(pipeline, stages, predefined, "pipeline");
     match workflow.validate() {
         Ok(()) => Ok(workflow),
         Err(invalid) => {
             let problem = |problem: &crate::workflow::Problem| {
                 Problem::of_file(&options.file, problem.to_string())
             };
-            Err(ConfigError::new(invalid.problems().iter().map(problem).collect()))
+            Err(ConfigError::new(
+                invalid.problems().iter().map(problem).collect(),
+            ))
         }
     }
 }
@@ -217,12 +237,23 @@ fn listed(pipeline: &Pipeline<'_>, stages: &[Arc<str>]) -> Vec<ListedJob> {
     if pipeline.stopped.is_some() {
         return Vec::new();
     }
-    let name = |index: usize| pipeline.entries.get(index).map(|entry| Arc::clone(&entry.instance.name));
+    let name = |index: usize| {
+        pipeline
+            .entries
+            .get(index)
+            .map(|entry| Arc::clone(&entry.instance.name))
+    };
     let jobs = pipeline.entries.iter().zip(&pipeline.links);
     jobs.map(|(entry, links)| ListedJob {
         name: Arc::clone(&entry.instance.name),
-        stage: stages.get(entry.job.stage).map_or_else(|| "test".into(), Arc::clone),
-        needs: links.needs.iter().filter_map(|needed| name(needed.job)).collect(),
+        stage: stages
+            .get(entry.job.stage)
+            .map_or_else(|| "test".into(), Arc::clone),
+        needs: links
+            .needs
+            .iter()
+            .filter_map(|needed| name(needed.job))
+            .collect(),
         when: entry.chosen.when,
         allow_failure: entry.chosen.allow_failure != AllowFailure::Never,
     })

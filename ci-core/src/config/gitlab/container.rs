@@ -3,28 +3,33 @@
 use std::collections::BTreeMap;
 
 use super::pipeline::Entry;
-use super::variables::{Variables, replace};
+use super::variables::{Env, Variables, replace};
 use crate::config::yaml::Node;
 use crate::job::{JobOptions, ServiceSpec};
 
 /// Puts the containers of a job into its requirements. `env` holds its variables, all filled in.
-pub(super) fn fill(entry: &Entry<'_>, env: &BTreeMap<String, String>, options: &mut JobOptions) {
+pub(super) fn fill(entry: &Entry<'_>, env: &Env, options: &mut JobOptions) {
     if let Some(image) = entry.job.map.get("image") {
         let name = text(image.get("name").unwrap_or(image), env);
         options.requires.image = (!name.is_empty()).then_some(name);
-        let platform = image.get("docker").and_then(|docker| docker.get("platform"));
+        let platform = image
+            .get("docker")
+            .and_then(|docker| docker.get("platform"));
         options.requires.platform = platform.map(|node| text(node, env));
     }
-    let services = entry.job.map.get("services").and_then(Node::as_seq).unwrap_or_default();
-    options.requires.services =
-        services.iter().filter_map(|node| service(node, entry, env)).collect();
+    let services = entry
+        .job
+        .map
+        .get("services")
+        .and_then(Node::as_seq)
+        .unwrap_or_default();
+    options.requires.services = services
+        .iter()
+        .filter_map(|node| service(node, entry, env))
+        .collect();
 }
 
-fn service(
-    node: &Node,
-    entry: &Entry<'_>,
-    env: &BTreeMap<String, String>,
-) -> Option<ServiceSpec> {
+fn service(node: &Node, entry: &Entry<'_>, env: &Env) -> Option<ServiceSpec> {
     let image = text(node.get("name").unwrap_or(node), env);
     if image.is_empty() {
         return None;
@@ -42,10 +47,13 @@ fn service(
     variables.extend(&entry.job.own);
     let mut own: BTreeMap<String, String> = variables
         .names()
-        .filter_map(|name| Some((name.to_owned(), env.get(name)?.clone())))
+        .filter_map(|name| Some((name.to_owned(), env.get(name)?.to_owned())))
         .collect();
     if let Some(map) = node.get("variables").and_then(Node::as_map) {
-        own.extend(map.iter().map(|(name, node)| (name.to_string(), text(node, env))));
+        own.extend(
+            map.iter()
+                .map(|(name, node)| (name.to_string(), text(node, env))),
+        );
     }
     let mut spec = ServiceSpec::new(image, "");
     spec.aliases = aliases;
@@ -55,15 +63,19 @@ fn service(
     Some(spec)
 }
 
-fn words(node: Option<&Node>, env: &BTreeMap<String, String>) -> Vec<String> {
+fn words(node: Option<&Node>, env: &Env) -> Vec<String> {
     let nodes = node.map(|node| node.as_seq().unwrap_or(std::slice::from_ref(node)));
-    nodes.unwrap_or_default().iter().map(|node| text(node, env)).collect()
+    nodes
+        .unwrap_or_default()
+        .iter()
+        .map(|node| text(node, env))
+        .collect()
 }
 
 /// A text with its variables filled in once; unknown ones are empty, as a runner makes them.
-pub(super) fn text(node: &Node, env: &BTreeMap<String, String>) -> String {
+pub(super) fn text(node: &Node, env: &Env) -> String {
     let text = node.scalar().unwrap_or_default();
-    replace(&text, |name| Some(env.get(name).map_or("", String::as_str)))
+    replace(&text, |name| Some(env.get(name).unwrap_or_default()))
 }
 
 /// The names of a service that gives itself none: its image without tag, with `/` as `__` and as `-`.

@@ -9,35 +9,147 @@ use Fidelity::{Approximated, Ignored};
 
 /// Keys within keys: the path, the fidelity, why.
 const WITHIN: &[(&[&str], Fidelity, &str)] = &[
-    (&["image", "entrypoint"], Ignored, "the executor starts the container in its own way"),
+    (
+        &["image", "entrypoint"],
+        Ignored,
+        "the executor starts the container in its own way",
+    ),
     (&["image", "kubernetes"], Ignored, "no cluster runs the job"),
-    (&["image", "docker", "user"], Ignored, "the executor chooses the user"),
-    (&["image", "pull_policy"], Ignored, "the executor chooses when to pull"),
-    (&["image", "ports"], Ignored, "no web terminal reaches the job"),
-    (&["services", "docker"], Ignored, "the executor chooses platform and user"),
-    (&["services", "kubernetes"], Ignored, "no cluster runs the job"),
-    (&["services", "pull_policy"], Ignored, "the executor chooses when to pull"),
-    (&["services", "ports"], Ignored, "no web terminal reaches the job"),
-    (&["cache", "untracked"], Ignored, "only named paths are cached"),
-    (&["cache", "unprotect"], Ignored, "branches share their caches"),
-    (&["cache", "key", "files_commits"], Approximated, "the contents of the files are hashed, not their commits"),
-    (&["artifacts", "untracked"], Ignored, "only named paths are kept"),
-    (&["artifacts", "name"], Ignored, "artifacts are kept as files, not as one archive"),
-    (&["artifacts", "expire_in"], Ignored, "artifacts stay as long as the run is kept"),
-    (&["artifacts", "expose_as"], Ignored, "there is no merge request to show them in"),
-    (&["artifacts", "public"], Ignored, "files of this machine have its access rights"),
-    (&["artifacts", "access"], Ignored, "files of this machine have its access rights"),
-    (&["artifacts", "exclude"], Approximated, "left out of what is kept, not of what later jobs get"),
-    (&["artifacts", "reports", "dotenv"], Approximated, "the variables are there in the scripts of later jobs, not in their other keys"),
-    (&["environment", "on_stop"], Ignored, "no deployment is recorded that could be stopped"),
-    (&["environment", "auto_stop_in"], Ignored, "no deployment is recorded that could be stopped"),
-    (&["environment", "kubernetes"], Ignored, "no deployment is recorded"),
-    (&["needs", "pipeline"], Ignored, "the jobs of another pipeline are not here"),
-    (&["needs", "project"], Ignored, "the artifacts of another project are not here"),
-    (&["rules", "interruptible"], Ignored, "no newer pipeline cancels a local run"),
-    (&["rules", "auto_cancel"], Ignored, "no newer pipeline cancels a local run"),
-    (&["only", "kubernetes"], Approximated, "no cluster is ever active"),
-    (&["except", "kubernetes"], Approximated, "no cluster is ever active"),
+    (
+        &["image", "docker", "user"],
+        Ignored,
+        "the executor chooses the user",
+    ),
+    (
+        &["image", "pull_policy"],
+        Ignored,
+        "the executor chooses when to pull",
+    ),
+    (
+        &["image", "ports"],
+        Ignored,
+        "no web terminal reaches the job",
+    ),
+    (
+        &["services", "docker"],
+        Ignored,
+        "the executor chooses platform and user",
+    ),
+    (
+        &["services", "kubernetes"],
+        Ignored,
+        "no cluster runs the job",
+    ),
+    (
+        &["services", "pull_policy"],
+        Ignored,
+        "the executor chooses when to pull",
+    ),
+    (
+        &["services", "ports"],
+        Ignored,
+        "no web terminal reaches the job",
+    ),
+    (
+        &["cache", "untracked"],
+        Ignored,
+        "only named paths are cached",
+    ),
+    (
+        &["cache", "unprotect"],
+        Ignored,
+        "branches share their caches",
+    ),
+    (
+        &["cache", "key", "files_commits"],
+        Approximated,
+        "the contents of the files are hashed, not their commits",
+    ),
+    (
+        &["artifacts", "untracked"],
+        Ignored,
+        "only named paths are kept",
+    ),
+    (
+        &["artifacts", "name"],
+        Ignored,
+        "artifacts are kept as files, not as one archive",
+    ),
+    (
+        &["artifacts", "expire_in"],
+        Ignored,
+        "artifacts stay as long as the run is kept",
+    ),
+    (
+        &["artifacts", "expose_as"],
+        Ignored,
+        "there is no merge request to show them in",
+    ),
+    (
+        &["artifacts", "public"],
+        Ignored,
+        "files of this machine have its access rights",
+    ),
+    (
+        &["artifacts", "access"],
+        Ignored,
+        "files of this machine have its access rights",
+    ),
+    (
+        &["artifacts", "exclude"],
+        Approximated,
+        "left out of what is kept, not of what later jobs get",
+    ),
+    (
+        &["artifacts", "reports", "dotenv"],
+        Approximated,
+        "the variables are there in the scripts of later jobs, not in their other keys",
+    ),
+    (
+        &["environment", "on_stop"],
+        Ignored,
+        "no deployment is recorded that could be stopped",
+    ),
+    (
+        &["environment", "auto_stop_in"],
+        Ignored,
+        "no deployment is recorded that could be stopped",
+    ),
+    (
+        &["environment", "kubernetes"],
+        Ignored,
+        "no deployment is recorded",
+    ),
+    (
+        &["needs", "pipeline"],
+        Ignored,
+        "the jobs of another pipeline are not here",
+    ),
+    (
+        &["needs", "project"],
+        Ignored,
+        "the artifacts of another project are not here",
+    ),
+    (
+        &["rules", "interruptible"],
+        Ignored,
+        "no newer pipeline cancels a local run",
+    ),
+    (
+        &["rules", "auto_cancel"],
+        Ignored,
+        "no newer pipeline cancels a local run",
+    ),
+    (
+        &["only", "kubernetes"],
+        Approximated,
+        "no cluster is ever active",
+    ),
+    (
+        &["except", "kubernetes"],
+        Approximated,
+        "no cluster is ever active",
+    ),
 ];
 
 /// Reports what a job does not do here.
@@ -73,9 +185,10 @@ fn trigger(job: &Job, state: &mut State) {
 }
 
 fn dependencies(job: &Job, state: &mut State) {
-    let chooses = job.map.entry("dependencies").filter(|entry| {
-        entry.node.as_seq().is_some_and(|list| !list.is_empty())
-    });
+    let chooses = job
+        .map
+        .entry("dependencies")
+        .filter(|entry| entry.node.as_seq().is_some_and(|list| !list.is_empty()));
     if let Some(entry) = chooses {
         let why = "the artifacts of every job before it are fetched, not of the named ones only";
         state.of_job(Approximated, &entry.key, &job.name, "dependencies", why);
@@ -86,7 +199,12 @@ fn retry(job: &Job, state: &mut State) {
     let Some(when) = job.map.get("retry").and_then(|retry| retry.get("when")) else {
         return;
     };
-    let known = ["always", "script_failure", "stuck_or_timeout_failure", "job_execution_timeout"];
+    let known = [
+        "always",
+        "script_failure",
+        "stuck_or_timeout_failure",
+        "job_execution_timeout",
+    ];
     for node in when.as_seq().unwrap_or(std::slice::from_ref(when)) {
         let word = node.as_str().unwrap_or_default();
         if !known.contains(&word) {
@@ -98,20 +216,23 @@ fn retry(job: &Job, state: &mut State) {
 
 /// Where a path of keys stands, in the items of lists too.
 fn places(map: &Map, path: &[&str]) -> Vec<crate::config::yaml::Mark> {
-    let Some((last, before)) = path.split_last() else {
+    let [first, between @ .., last] = path else {
         return Vec::new();
     };
-    let root = Node::map(map.clone(), &crate::config::yaml::Mark::new("", 0, 0));
-    let mut nodes = vec![root];
-    for key in before {
-        nodes = nodes.iter().filter_map(|node| node.get(key)).flat_map(items).collect();
+    let mut nodes: Vec<&Node> = map.get(first).into_iter().flat_map(items).collect();
+    for key in between {
+        nodes = nodes
+            .into_iter()
+            .filter_map(|node| node.get(key))
+            .flat_map(items)
+            .collect();
     }
     let keys = nodes.iter().filter_map(|node| node.as_map()?.entry(last));
     keys.map(|entry| entry.key.clone()).collect()
 }
 
-fn items(node: &Node) -> Vec<Node> {
-    node.as_seq().map_or_else(|| vec![node.clone()], <[Node]>::to_vec)
+fn items(node: &Node) -> &[Node] {
+    node.as_seq().unwrap_or(std::slice::from_ref(node))
 }
 
 /// Reports what the file as a whole does not do here.

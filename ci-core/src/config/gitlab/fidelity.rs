@@ -73,23 +73,70 @@ impl Serialize for Row {
 
 /// Keys that nothing here can honour, with the reason: each becomes a row where a job has it.
 pub(super) const OF_JOBS: &[(&str, Fidelity, &str)] = &[
-    ("tags", Fidelity::Ignored, "the executor is chosen here, not by the tags of a runner"),
-    ("interruptible", Fidelity::Ignored, "no newer pipeline cancels a local run"),
-    ("coverage", Fidelity::Approximated, "the pattern is kept with the job; nothing is shown in a merge request"),
-    ("environment", Fidelity::Approximated, "its variables are set; no deployment is recorded"),
-    ("release", Fidelity::Ignored, "there is no server to make a release on"),
+    (
+        "tags",
+        Fidelity::Ignored,
+        "the executor is chosen here, not by the tags of a runner",
+    ),
+    (
+        "interruptible",
+        Fidelity::Ignored,
+        "no newer pipeline cancels a local run",
+    ),
+    (
+        "coverage",
+        Fidelity::Approximated,
+        "the pattern is kept with the job; nothing is shown in a merge request",
+    ),
+    (
+        "environment",
+        Fidelity::Approximated,
+        "its variables are set; no deployment is recorded",
+    ),
+    (
+        "release",
+        Fidelity::Ignored,
+        "there is no server to make a release on",
+    ),
     ("pages", Fidelity::Ignored, "nothing is published"),
     ("publish", Fidelity::Ignored, "nothing is published"),
-    ("secrets", Fidelity::Ignored, "no vault is asked; give the values as variables"),
-    ("id_tokens", Fidelity::Approximated, "the variables are defined and empty: there is no server to sign a token"),
-    ("identity", Fidelity::Ignored, "there is no server to sign an identity"),
-    ("hooks", Fidelity::Approximated, "`pre_get_sources_script` runs after the sources are there"),
-    ("dast_configuration", Fidelity::Ignored, "the profiles stand on the server"),
-    ("manual_confirmation", Fidelity::Approximated, "it is the question of the approval"),
-    ("run", Fidelity::Approximated, "steps with a `script` run; steps of others are left out"),
+    (
+        "secrets",
+        Fidelity::Ignored,
+        "no vault is asked; give the values as variables",
+    ),
+    (
+        "id_tokens",
+        Fidelity::Approximated,
+        "the variables are defined and empty: there is no server to sign a token",
+    ),
+    (
+        "identity",
+        Fidelity::Ignored,
+        "there is no server to sign an identity",
+    ),
+    (
+        "hooks",
+        Fidelity::Approximated,
+        "`pre_get_sources_script` runs after the sources are there",
+    ),
+    (
+        "dast_configuration",
+        Fidelity::Ignored,
+        "the profiles stand on the server",
+    ),
+    (
+        "manual_confirmation",
+        Fidelity::Approximated,
+        "it is the question of the approval",
+    ),
+    (
+        "run",
+        Fidelity::Approximated,
+        "steps with a `script` run; steps of others are left out",
+    ),
 ];
 
 /// Keys of the file as a whole that nothing here can honour.
-pub(super) const OF_WORKFLOW: &[(&str, &str)] = &[
-    ("auto_cancel", "no newer pipeline cancels a local run"),
-];
+pub(super) const OF_WORKFLOW: &[(&str, &str)] =
+    &[("auto_cancel", "no newer pipeline cancels a local run")];

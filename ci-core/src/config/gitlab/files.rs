@@ -185,7 +185,9 @@ impl Sources {
     pub(super) fn of_component<'a>(&self, address: &'a str) -> Option<(Arc<dyn Files>, &'a str)> {
         let (project, name) = address.rsplit_once('/')?;
         let without_host = project.split_once('/').map_or("", |(_, path)| path);
-        let files = self.of_project(project).or_else(|| self.of_project(without_host))?;
+        let files = self
+            .of_project(project)
+            .or_else(|| self.of_project(without_host))?;
         Some((files, name))
     }
 }

@@ -24,7 +24,11 @@ impl Glob {
     }
 
     pub(super) fn matches(&self, path: &str) -> bool {
-        self.exact == path || self.regex.as_ref().is_some_and(|regex| regex.is_match(path))
+        self.exact == path
+            || self
+                .regex
+                .as_ref()
+                .is_some_and(|regex| regex.is_match(path))
     }
 
     /// Whether it matches a file among `paths`, or for a pattern with `/` at its end, a directory.
@@ -32,7 +36,8 @@ impl Glob {
         if self.exact.ends_with('/') {
             return paths.iter().any(|path| {
                 let ends = path.match_indices('/').map(|(at, _)| at + 1);
-                ends.into_iter().any(|end| path.get(..end).is_some_and(|dir| self.matches(dir)))
+                ends.into_iter()
+                    .any(|end| path.get(..end).is_some_and(|dir| self.matches(dir)))
             });
         }
         paths.iter().any(|path| self.matches(path))
@@ -104,7 +109,10 @@ fn closes(letters: impl Iterator<Item = char>) -> bool {
 
 /// A set such as `[a-z]`; a bracket that nothing closes is a letter.
 fn set(letters: &mut std::iter::Peekable<std::str::Chars<'_>>, out: &mut String) {
-    let inside: String = letters.clone().take_while(|letter| *letter != ']').collect();
+    let inside: String = letters
+        .clone()
+        .take_while(|letter| *letter != ']')
+        .collect();
     let closed = letters.clone().nth(inside.chars().count()) == Some(']');
     if !closed || inside.is_empty() || inside == "!" || inside == "^" {
         out.push_str("\\[");
@@ -134,7 +142,9 @@ fn literal(letter: char, out: &mut String) {
 
 /// The paths that a wildcard of `include:local` means: `*` stays within a directory, `**` does not.
 pub(super) fn wildcard<'p>(pattern: &str, paths: &'p [String]) -> Vec<&'p str> {
-    let source = regex::escape(pattern).replace(r"\*\*", ".*").replace(r"\*", "[^/]*");
+    let source = regex::escape(pattern)
+        .replace(r"\*\*", ".*")
+        .replace(r"\*", "[^/]*");
     let regex = build(&format!("^{source}$"));
     let matches = |path: &&String| regex.as_ref().is_some_and(|regex| regex.is_match(path));
     paths.iter().filter(matches).map(String::as_str).collect()
@@ -159,12 +169,20 @@ mod tests {
 
     #[test]
     fn globs_match_as_ruby_does() {
-        check("Dockerfile", &["Dockerfile"], &["a/Dockerfile", "./Dockerfile"]);
+        check(
+            "Dockerfile",
+            &["Dockerfile"],
+            &["a/Dockerfile", "./Dockerfile"],
+        );
         check("*.rb", &["a.rb", ".a.rb"], &["a/b.rb"]);
         check("**/*.rb", &["a.rb", "a/b.rb", "a/.b/c.rb"], &["a.rbx"]);
         check("a/**/*", &["a/b", "a/b/c"], &["a", "b/a/c"]);
         check("a/**", &["a/b"], &["a/b/c"]);
-        check("more/**/{a,b*}.{rb,py}", &["more/a.rb", "more/x/bc.py"], &["more/c.rb"]);
+        check(
+            "more/**/{a,b*}.{rb,py}",
+            &["more/a.rb", "more/x/bc.py"],
+            &["more/c.rb"],
+        );
         check("[a-c]?", &["b1"], &["d1", "b/"]);
         check("[!a]x", &["bx"], &["ax", "/x"]);
         check("a{b", &["a{b"], &["ab"]);
@@ -184,7 +202,10 @@ mod tests {
     fn wildcards_of_includes_know_two_stars() {
         let paths = ["c/a.yml", "c/d/b.yml", "c/d/e/f.yml"].map(str::to_owned);
         assert_eq!(wildcard("c/*.yml", &paths), ["c/a.yml"]);
-        assert_eq!(wildcard("c/**.yml", &paths), ["c/a.yml", "c/d/b.yml", "c/d/e/f.yml"]);
+        assert_eq!(
+            wildcard("c/**.yml", &paths),
+            ["c/a.yml", "c/d/b.yml", "c/d/e/f.yml"]
+        );
         assert_eq!(wildcard("c/**/*.yml", &paths), ["c/d/b.yml", "c/d/e/f.yml"]);
     }
 

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use super::files::Files;
-use super::globs::{Glob, wildcard};
+use super::globs::wildcard;
 use super::inputs::{Interpolation, bind};
 use super::merge::merge;
 use super::options::Options;
-use super::rules_if::Expression;
 use super::state::State;
 use super::variables::Variables;
 use crate::config::problem::Problem;
@@ -17,11 +16,28 @@ use crate::similar::closest;
 /// The most files that a configuration may include, one in another counted too.
 const MOST: usize = 150;
 
-const KINDS: [&str; 6] = ["local", "project", "remote", "template", "component", "artifact"];
+const KINDS: [&str; 6] = [
+    "local",
+    "project",
+    "remote",
+    "template",
+    "component",
+    "artifact",
+];
 
 const KEYS: [&str; 12] = [
-    "local", "project", "remote", "template", "component", "artifact", "file", "ref", "inputs",
-    "rules", "integrity", "job",
+    "local",
+    "project",
+    "remote",
+    "template",
+    "component",
+    "artifact",
+    "file",
+    "ref",
+    "inputs",
+    "rules",
+    "integrity",
+    "job",
 ];
 
 /// The file of the project with what it includes merged below it; `None` after a problem.
@@ -40,9 +56,10 @@ pub(super) fn load(
             return None;
         }
     };
-    let inputs = options.inputs.iter().map(|(name, value)| {
-        (Arc::from(name.as_str()), Node::text(value.as_str(), &top))
-    });
+    let inputs = options
+        .inputs
+        .iter()
+        .map(|(name, value)| (Arc::from(name.as_str()), Node::text(value.as_str(), &top)));
     let mut reader = Reader {
         own: files,
         options,
@@ -103,7 +120,9 @@ impl Reader<'_> {
         let content = self.interpolated(header.as_ref(), &content, given, at);
         let Some(own) = content.as_map() else {
             let message = format!("a configuration has to be a map, not {}", content.kind());
-            self.state.problems.push(Problem::error(&content.mark, message));
+            self.state
+                .problems
+                .push(Problem::error(&content.mark, message));
             return None;
         };
         let mut own = own.clone();
@@ -125,7 +144,9 @@ impl Reader<'_> {
         given: &Map,
         at: &Mark,
     ) -> Node {
-        let declared = header.and_then(|header| header.get("spec")).and_then(|spec| spec.get("inputs"));
+        let declared = header
+            .and_then(|header| header.get("spec"))
+            .and_then(|spec| spec.get("inputs"));
         if declared.is_none() && given.is_empty() {
             return content.clone();
         }
@@ -165,14 +186,22 @@ impl Reader<'_> {
                 let Some(kind) = KINDS.into_iter().find(|kind| map.contains(kind)) else {
                     let message = "an include has none of its keys";
                     let hint = format!("valid subkeys are: `{}`", KINDS.join("`, `"));
-                    self.state.problems.push(Problem::error(&entry.mark, message).hint(hint));
+                    self.state
+                        .problems
+                        .push(Problem::error(&entry.mark, message).hint(hint));
                     return;
                 };
-                (kind, map.get(kind).cloned().unwrap_or_else(|| entry.clone()), &**map)
+                (
+                    kind,
+                    map.get(kind).cloned().unwrap_or_else(|| entry.clone()),
+                    &**map,
+                )
             }
             _ => {
                 let message = format!("an include is a string or a map, not {}", entry.kind());
-                self.state.problems.push(Problem::error(&entry.mark, message));
+                self.state
+                    .problems
+                    .push(Problem::error(&entry.mark, message));
                 return;
             }
         };
@@ -181,11 +210,17 @@ impl Reader<'_> {
         }
         let Some(name) = what.as_str() else {
             let message = format!("`{kind}` takes a string, not {}", what.kind());
-            self.state.problems.push(Problem::error(&what.mark, message));
+            self.state
+                .problems
+                .push(Problem::error(&what.mark, message));
             return;
         };
         let name = self.variables.expand(name);
-        let inputs = map.get("inputs").and_then(Node::as_map).unwrap_or(&empty).clone();
+        let inputs = map
+            .get("inputs")
+            .and_then(Node::as_map)
+            .unwrap_or(&empty)
+            .clone();
         for found in self.find(kind, &name, map, &what.mark, origin) {
             if let Some(content) = self.read(&found, &inputs, &what.mark) {
                 merge(out, &content);
@@ -196,8 +231,11 @@ impl Reader<'_> {
     fn check_keys(&mut self, map: &Map) {
         for (key, entry) in map.entries() {
             if !KEYS.contains(&&**key) {
-                let problem = Problem::error(&entry.key, format!("unknown key `{key}` of an include"));
-                self.state.problems.push(problem.did_you_mean(closest(key, KEYS)));
+                let problem =
+                    Problem::error(&entry.key, format!("unknown key `{key}` of an include"));
+                self.state
+                    .problems
+                    .push(problem.did_you_mean(closest(key, KEYS)));
             }
         }
     }
@@ -211,7 +249,10 @@ impl Reader<'_> {
         }
         if self.open.contains(&file.name) {
             let path = format!("{} -> {}", self.open.join(" -> "), file.name);
-            self.state.problems.push(Problem::error(at, format!("the files include each other: {path}")));
+            self.state.problems.push(Problem::error(
+                at,
+                format!("the files include each other: {path}"),
+            ));
             return None;
         }
         self.file(file, inputs, at)
@@ -227,7 +268,11 @@ impl Reader<'_> {
                     return self.absent(at, &format!("the file at `{name}`"));
                 };
                 let (name, text) = (name.to_owned(), text.to_owned());
-                vec![File { name, text, origin: Origin::Nowhere }]
+                vec![File {
+                    name,
+                    text,
+                    origin: Origin::Nowhere,
+                }]
             }
             "template" => {
                 let files = self.options.sources.of_templates();
@@ -236,7 +281,11 @@ impl Reader<'_> {
                     return self.absent(at, &format!("the template `{name}`"));
                 };
                 let origin = Origin::Of(files, "templates".to_owned());
-                vec![File { name: name.to_owned(), text, origin }]
+                vec![File {
+                    name: name.to_owned(),
+                    text,
+                    origin,
+                }]
             }
             "component" => self.component(name, at),
             _ => self.absent(at, &format!("the artifact `{name}` of another job")),
@@ -262,7 +311,9 @@ impl Reader<'_> {
             origin: origin.clone(),
         };
         if !is_yaml(path) {
-            wrong = Some(format!("included file `{name}` does not have YAML extension"));
+            wrong = Some(format!(
+                "included file `{name}` does not have YAML extension"
+            ));
         } else if path.contains('*') {
             for path in wildcard(path, files.paths()) {
                 found.extend(files.read(path).map(|text| file(path, text)));
@@ -287,7 +338,9 @@ impl Reader<'_> {
 
     fn of_project(&mut self, project: &str, map: &Map, at: &Mark) -> Vec<File> {
         let names: Vec<Node> = match map.get("file") {
-            Some(node) => node.as_seq().map_or_else(|| vec![node.clone()], <[Node]>::to_vec),
+            Some(node) => node
+                .as_seq()
+                .map_or_else(|| vec![node.clone()], <[Node]>::to_vec),
             None => {
                 let message = format!("include of project `{project}` needs to specify `file`");
                 self.state.problems.push(Problem::error(at, message));
@@ -299,7 +352,10 @@ impl Reader<'_> {
         for node in names {
             let path = self.variables.expand(&node.scalar().unwrap_or_default());
             let path = path.trim_start_matches('/');
-            match files.as_ref().and_then(|files| Some((files, files.read(path).ok()?))) {
+            match files
+                .as_ref()
+                .and_then(|files| Some((files, files.read(path).ok()?)))
+            {
                 Some((files, text)) => found.push(File {
                     name: format!("{project}:{path}"),
                     text,
@@ -321,11 +377,18 @@ impl Reader<'_> {
             self.state.problems.push(problem);
             return Vec::new();
         };
-        let found = self.options.sources.of_component(path).and_then(|(files, name)| {
-            let paths = [format!("templates/{name}.yml"), format!("templates/{name}/template.yml")];
-            let text = paths.iter().find_map(|path| files.read(path).ok())?;
-            Some((files, text))
-        });
+        let found = self
+            .options
+            .sources
+            .of_component(path)
+            .and_then(|(files, name)| {
+                let paths = [
+                    format!("templates/{name}.yml"),
+                    format!("templates/{name}/template.yml"),
+                ];
+                let text = paths.iter().find_map(|path| files.read(path).ok())?;
+                Some((files, text))
+            });
         match found {
             Some((files, text)) => vec![File {
                 name: address.to_owned(),
@@ -340,7 +403,11 @@ impl Reader<'_> {
     fn absent(&mut self, at: &Mark, what: &str) -> Vec<File> {
         if self.options.stub_missing {
             self.state.stubbed = true;
-            self.state.missing(at, "include", format!("{what} is not at hand and was left out"));
+            self.state.missing(
+                at,
+                "include",
+                format!("{what} is not at hand and was left out"),
+            );
         } else {
             let problem = Problem::error(at, format!("{what} is not at hand")).at("include");
             let hint = "give it to the compiler, or go on without it with `--stub-missing`";
@@ -364,26 +431,37 @@ impl Reader<'_> {
 
     fn rule_holds(&mut self, rule: &Node) -> bool {
         if let Some(text) = rule.get("if") {
-            match Expression::parse(&text.scalar().unwrap_or_default()) {
+            match &*self
+                .state
+                .cache
+                .expression(&text.scalar().unwrap_or_default())
+            {
                 Ok(expression) => {
                     if !expression.holds(|name| self.variables.raw(name)) {
                         return false;
                     }
                 }
                 Err(error) => {
-                    self.state.problems.push(Problem::error(&text.mark, error.to_string()).at("include"));
+                    self.state
+                        .problems
+                        .push(Problem::error(&text.mark, error.to_string()).at("include"));
                     return false;
                 }
             }
         }
         if let Some(node) = rule.get("exists")
-            && !globs(node, self.variables).iter().any(|glob| glob.finds(self.own.paths()))
+            && !globs(node, self.variables)
+                .iter()
+                .any(|glob| self.state.cache.found(glob, self.own.paths()))
         {
             return false;
         }
         match (rule.get("changes"), &self.options.facts.run.changed_paths) {
             (Some(node), Some(changed)) => {
-                globs(node, self.variables).iter().any(|glob| changed.iter().any(|path| glob.matches(path)))
+                let globs = globs(node, self.variables);
+                globs
+                    .iter()
+                    .any(|glob| self.state.cache.changed(glob, changed))
             }
             _ => true,
         }
@@ -391,19 +469,25 @@ impl Reader<'_> {
 }
 
 /// The patterns of `changes` or `exists`, as a list or under `paths`.
-pub(super) fn globs(node: &Node, variables: &Variables) -> Vec<Glob> {
+pub(super) fn globs(node: &Node, variables: &Variables) -> Vec<String> {
     let list = node.get("paths").unwrap_or(node);
     let one = std::slice::from_ref(list);
     let nodes = list.as_seq().unwrap_or(one);
     let texts = nodes.iter().filter_map(Node::as_str);
-    texts.take(super::globs::MOST).map(|text| Glob::new(&variables.expand(text))).collect()
+    texts
+        .take(super::globs::MOST)
+        .map(|text| variables.expand(text))
+        .collect()
 }
 
 /// The header of a file, if it has one, and its content.
 fn split(documents: Vec<Node>) -> (Option<Node>, Option<Node>) {
     let mut documents = documents.into_iter();
     let first = documents.next();
-    if first.as_ref().is_some_and(|node| node.get("spec").is_some()) {
+    if first
+        .as_ref()
+        .is_some_and(|node| node.get("spec").is_some())
+    {
         let content = documents.next();
         return (first, content.filter(|node| !node.is_null()));
     }
@@ -412,5 +496,7 @@ fn split(documents: Vec<Node>) -> (Option<Node>, Option<Node>) {
 
 fn is_yaml(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
-    [".yml", ".yaml"].iter().any(|ending| path.ends_with(ending))
+    [".yml", ".yaml"]
+        .iter()
+        .any(|ending| path.ends_with(ending))
 }

@@ -49,12 +49,7 @@ pub(super) fn bind(
     bound
 }
 
-fn one(
-    name: &str,
-    spec: &Node,
-    given: Option<&Node>,
-    at: &Mark,
-) -> Result<Node, Box<Problem>> {
+fn one(name: &str, spec: &Node, given: Option<&Node>, at: &Mark) -> Result<Node, Box<Problem>> {
     let fail = |mark: &Mark, message: String| Box::new(Problem::error(mark, message));
     if let Some(map) = spec.as_map()
         && let Some((key, entry)) = map.entries().find(|(key, _)| !SPEC_KEYS.contains(&&***key))
@@ -69,17 +64,27 @@ fn one(
     let value = given.or_else(|| spec.get("default"));
     let Some(value) = value else {
         let message = "required value has not been provided".to_owned();
-        return Err(Box::new(Problem::error(at, message).hint(format!("give it under `inputs:{name}`"))));
+        return Err(Box::new(
+            Problem::error(at, message).hint(format!("give it under `inputs:{name}`")),
+        ));
     };
     let value = typed(value, kind)
         .ok_or_else(|| fail(&value.mark, format!("provided value is not a {kind}")))?;
     if let Some(options) = spec.get("options").and_then(Node::as_seq) {
         if options.len() > MOST_OPTIONS {
-            return Err(fail(&spec.mark, format!("more than {MOST_OPTIONS} options")));
+            return Err(fail(
+                &spec.mark,
+                format!("more than {MOST_OPTIONS} options"),
+            ));
         }
-        if !options.iter().any(|option| option.scalar() == value.scalar()) {
+        if !options
+            .iter()
+            .any(|option| option.scalar() == value.scalar())
+        {
             let written = value.scalar().unwrap_or_default().into_owned();
-            let message = format!("`{written}` cannot be used because it is not in the list of allowed options");
+            let message = format!(
+                "`{written}` cannot be used because it is not in the list of allowed options"
+            );
             return Err(fail(&value.mark, message));
         }
     }
@@ -98,7 +103,9 @@ fn check_pattern(pattern: &str, value: &Node) -> Result<(), String> {
     let Some(Ok(regex)) = compile_pattern(&written) else {
         return Err(format!("`{pattern}` is no pattern"));
     };
-    let text = value.as_str().ok_or("a pattern can only be used with a string")?;
+    let text = value
+        .as_str()
+        .ok_or("a pattern can only be used with a string")?;
     if regex.is_match(text) {
         Ok(())
     } else {
@@ -189,7 +196,10 @@ impl Interpolation<'_> {
                 }
             };
             if out.is_empty() && before.is_empty() && after.is_empty() {
-                return Node { mark: node.mark.clone(), ..value };
+                return Node {
+                    mark: node.mark.clone(),
+                    ..value
+                };
             }
             let written = match value.scalar() {
                 Some(text) => text.into_owned(),
@@ -229,7 +239,9 @@ impl Interpolation<'_> {
         };
         let functions: Vec<&str> = parts.collect();
         if functions.len() > MOST_FUNCTIONS {
-            return Err(format!("too many functions in interpolation block, at most {MOST_FUNCTIONS}"));
+            return Err(format!(
+                "too many functions in interpolation block, at most {MOST_FUNCTIONS}"
+            ));
         }
         if functions.is_empty() {
             return Ok(Some(value.clone()));
@@ -260,7 +272,9 @@ impl Interpolation<'_> {
         {
             return Ok(text.chars().skip(offset).take(length).collect());
         }
-        Err(format!("no function matching `{function}`: check that the function name, arguments, and types are correct"))
+        Err(format!(
+            "no function matching `{function}`: check that the function name, arguments, and types are correct"
+        ))
     }
 }
 
@@ -273,7 +287,11 @@ fn posix_escape(text: &str) -> String {
     for letter in text.chars() {
         match letter {
             '\n' => out.push_str("'\n'"),
-            letter if letter.is_ascii() && !letter.is_ascii_alphanumeric() && !"_-.,:+/@".contains(letter) => {
+            letter
+                if letter.is_ascii()
+                    && !letter.is_ascii_alphanumeric()
+                    && !"_-.,:+/@".contains(letter) =>
+            {
                 out.push('\\');
                 out.push(letter);
             }

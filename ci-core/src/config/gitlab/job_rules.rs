@@ -1,7 +1,9 @@
 //! Whether a job is in the pipeline, and how it starts: `rules`, `when`, `allow_failure`.
 
+use std::rc::Rc;
 use std::time::Duration;
 
+use super::cache::Cache;
 use super::check::flatten;
 use super::duration::natural;
 use super::files::Files;
@@ -9,7 +11,6 @@ use super::include::globs;
 use super::jobs::{Job, variables};
 use super::only;
 use super::options::Facts;
-use super::rules_if::Expression;
 use super::state::State;
 use super::variables::Variables;
 use crate::config::yaml::Node;
@@ -49,6 +50,7 @@ impl When {
 pub(super) struct Scene<'a> {
     pub(super) files: &'a dyn Files,
     pub(super) facts: &'a Facts,
+    pub(super) cache: Rc<Cache>,
     /// Whether the workflow has rules: then jobs without rules of their own are in every pipeline.
     pub(super) has_workflow_rules: bool,
 }
@@ -114,24 +116,30 @@ pub(super) fn decide(
 pub(super) fn holds(rule: &Node, visible: &Variables, scene: &Scene<'_>) -> bool {
     if let Some(text) = rule.get("if") {
         let text = text.scalar().unwrap_or_default();
-        let Ok(expression) = Expression::parse(&text) else {
-            return false;
-        };
-        if !expression.holds(|name| visible.raw(name)) {
+        let expression = scene.cache.expression(&text);
+        if !expression
+            .as_ref()
+            .as_ref()
+            .is_ok_and(|it| it.holds(|name| visible.raw(name)))
+        {
             return false;
         }
     }
     if let Some(node) = rule.get("exists")
-        && !globs(node, visible).iter().any(|glob| glob.finds(scene.files.paths()))
+        && !globs(node, visible)
+            .iter()
+            .any(|glob| scene.cache.found(glob, scene.files.paths()))
     {
         return false;
     }
-    rule.get("changes").is_none_or(|node| changed(node, visible, scene.facts))
+    rule.get("changes")
+        .is_none_or(|node| changed(node, visible, scene))
 }
 
 /// Whether a changed path matches. In pipelines that no push and no merge request started nothing is
 /// compared, and it always does; likewise where the changed paths are not known.
-pub(super) fn changed(node: &Node, visible: &Variables, facts: &Facts) -> bool {
+pub(super) fn changed(node: &Node, visible: &Variables, scene: &Scene<'_>) -> bool {
+    let facts = scene.facts;
     let compares = (facts.source == "push" && facts.run.tag.is_none())
         || facts.is_merge_request()
         || facts.source == "external_pull_request_event"
@@ -139,7 +147,7 @@ pub(super) fn changed(node: &Node, visible: &Variables, facts: &Facts) -> bool {
     match &facts.run.changed_paths {
         Some(paths) if compares => {
             let globs = globs(node, visible);
-            paths.iter().any(|path| globs.iter().any(|glob| glob.matches(path)))
+            globs.iter().any(|glob| scene.cache.changed(glob, paths))
         }
         _ => true,
     }
@@ -150,7 +158,11 @@ fn start_in(node: Option<&Node>) -> Option<Duration> {
 }
 
 fn allow_failure(node: Option<&Node>, default: bool) -> AllowFailure {
-    let otherwise = if default { AllowFailure::Always } else { AllowFailure::Never };
+    let otherwise = if default {
+        AllowFailure::Always
+    } else {
+        AllowFailure::Never
+    };
     let Some(node) = node else {
         return otherwise;
     };
@@ -159,7 +171,11 @@ fn allow_failure(node: Option<&Node>, default: bool) -> AllowFailure {
         Some(false) => AllowFailure::Never,
         None => node.get("exit_codes").map_or(otherwise, |codes| {
             let one = std::slice::from_ref(codes);
-            let codes = codes.as_seq().unwrap_or(one).iter().filter_map(Node::as_int);
+            let codes = codes
+                .as_seq()
+                .unwrap_or(one)
+                .iter()
+                .filter_map(Node::as_int);
             AllowFailure::ExitCodes(codes.filter_map(|code| i32::try_from(code).ok()).collect())
         }),
     }

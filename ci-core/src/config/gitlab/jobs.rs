@@ -12,8 +12,19 @@ use crate::similar::closest;
 
 /// Keys that a job takes from `default`, or from the top of the file as files did before.
 const DEFAULTS: [&str; 13] = [
-    "after_script", "artifacts", "before_script", "cache", "hooks", "id_tokens", "identity",
-    "image", "interruptible", "retry", "services", "tags", "timeout",
+    "after_script",
+    "artifacts",
+    "before_script",
+    "cache",
+    "hooks",
+    "id_tokens",
+    "identity",
+    "image",
+    "interruptible",
+    "retry",
+    "services",
+    "tags",
+    "timeout",
 ];
 
 const STAGES: [&str; 3] = ["build", "test", "deploy"];
@@ -57,7 +68,11 @@ pub(super) fn collect(root: &Map, stages: &[Arc<str>], state: &mut State) -> Vec
             unknown_stage(name, &stage_name, mark, stages, state);
             continue;
         };
-        let own = variables(map.get("variables"), &format!("jobs:{name}:variables"), state);
+        let own = variables(
+            map.get("variables"),
+            &format!("jobs:{name}:variables"),
+            state,
+        );
         let inherited = inherited(&globals, &map);
         jobs.push(Job {
             name: Arc::clone(name),
@@ -72,22 +87,32 @@ pub(super) fn collect(root: &Map, stages: &[Arc<str>], state: &mut State) -> Vec
 
 fn unknown_stage(name: &str, stage: &str, mark: &Mark, stages: &[Arc<str>], state: &mut State) {
     if state.stubbed {
-        let why = format!("stage `{stage}` of `{name}` is unknown: an include that was left out may have it");
+        let why = format!(
+            "stage `{stage}` of `{name}` is unknown: an include that was left out may have it"
+        );
         state.missing(mark, "stage", why);
         return;
     }
     let list = stages.join(", ");
     let message = format!("chosen stage `{stage}` does not exist; available stages are {list}");
     let problem = Problem::error(mark, message).at(format!("jobs:{name}"));
-    state.problems.push(problem.did_you_mean(closest(stage, stages.iter().map(AsRef::as_ref))));
+    state
+        .problems
+        .push(problem.did_you_mean(closest(stage, stages.iter().map(AsRef::as_ref))));
 }
 
 /// The job with what it lacks taken from the defaults, as its `inherit` lets it.
 fn with_defaults(map: &Map, root: &Map) -> Map {
     let mut map = map.clone();
-    let inherit = map.get("inherit").and_then(|inherit| inherit.get("default")).cloned();
+    let inherit = map
+        .get("inherit")
+        .and_then(|inherit| inherit.get("default"))
+        .cloned();
     for key in DEFAULTS {
-        let default = root.get("default").and_then(|default| default.get(key)).or(root.get(key));
+        let default = root
+            .get("default")
+            .and_then(|default| default.get(key))
+            .or(root.get(key));
         if let Some(default) = default
             && !map.contains(key)
             && wanted(inherit.as_ref(), key)
@@ -112,7 +137,9 @@ fn wanted(inherit: Option<&Node>, name: &str) -> bool {
 }
 
 fn inherited(globals: &Variables, map: &Map) -> Variables {
-    let inherit = map.get("inherit").and_then(|inherit| inherit.get("variables"));
+    let inherit = map
+        .get("inherit")
+        .and_then(|inherit| inherit.get("variables"));
     let mut inherited = globals.clone();
     inherited.retain(|name| wanted(inherit, name));
     inherited
@@ -125,7 +152,11 @@ pub(super) fn variables(node: Option<&Node>, path: &str, state: &mut State) -> V
         return found;
     };
     for (name, node) in map.iter() {
-        let value = if node.as_map().is_some() { node.get("value") } else { Some(node) };
+        let value = if node.as_map().is_some() {
+            node.get("value")
+        } else {
+            Some(node)
+        };
         let Some(value) = value else {
             // Described for people who start a pipeline by hand, with no value of its own.
             found.set(&**name, Variable::new(""));
@@ -151,11 +182,17 @@ pub(super) fn stages(root: &Map, state: &mut State) -> Vec<Arc<str>> {
         None => stages.extend(STAGES.map(Arc::from)),
         Some(node) => {
             let mut flat = Vec::new();
-            flatten(node.as_seq().unwrap_or(std::slice::from_ref(node)), 10, &mut flat);
+            flatten(
+                node.as_seq().unwrap_or(std::slice::from_ref(node)),
+                10,
+                &mut flat,
+            );
             for stage in flat {
                 let Some(name) = stage.scalar() else {
                     let message = "config should be an array of strings";
-                    state.problems.push(Problem::error(&stage.mark, message).at("stages"));
+                    state
+                        .problems
+                        .push(Problem::error(&stage.mark, message).at("stages"));
                     continue;
                 };
                 let known = stages.iter().any(|known| **known == *name);

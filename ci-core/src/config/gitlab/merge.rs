@@ -30,8 +30,18 @@ pub(super) fn merge(base: &mut Map, over: &Map) {
 pub(super) fn is_job(key: &str) -> bool {
     !matches!(
         key,
-        "default" | "include" | "stages" | "types" | "variables" | "workflow" | "spec" | "image"
-            | "services" | "cache" | "before_script" | "after_script"
+        "default"
+            | "include"
+            | "stages"
+            | "types"
+            | "variables"
+            | "workflow"
+            | "spec"
+            | "image"
+            | "services"
+            | "cache"
+            | "before_script"
+            | "after_script"
     )
 }
 
@@ -102,18 +112,26 @@ impl<'a> Extending<'a, '_> {
         for base in bases {
             let Some(base_name) = base.as_str() else {
                 let message = "`extends` should be an array of strings or a string";
-                self.state.problems.push(Problem::error(&base.mark, message).at(name));
+                self.state
+                    .problems
+                    .push(Problem::error(&base.mark, message).at(name));
                 continue;
             };
-            let Some((key, entry)) = self.root.entries().find(|(key, _)| ***key == *base_name) else {
+            let Some((key, entry)) = self.root.entries().find(|(key, _)| ***key == *base_name)
+            else {
                 self.unknown(name, base, base_name);
                 continue;
             };
             if let Some(at) = chain.iter().position(|link| *link == base_name) {
                 let mut path: Vec<&str> = chain.get(at..).unwrap_or_default().to_vec();
                 path.push(base_name);
-                let message = format!("circular dependency detected in `extends`: {}", path.join(" -> "));
-                self.state.problems.push(Problem::error(&base.mark, message).at(name));
+                let message = format!(
+                    "circular dependency detected in `extends`: {}",
+                    path.join(" -> ")
+                );
+                self.state
+                    .problems
+                    .push(Problem::error(&base.mark, message).at(name));
                 return None;
             }
             if chain.len() >= DEEPEST {
@@ -144,7 +162,9 @@ impl<'a> Extending<'a, '_> {
 
     fn too_deep(&mut self, name: &str, at: &Node) {
         let message = format!("nesting too deep in `extends`: more than {DEEPEST} levels");
-        self.state.problems.push(Problem::error(&at.mark, message).at(name));
+        self.state
+            .problems
+            .push(Problem::error(&at.mark, message).at(name));
     }
 
     fn unknown(&mut self, name: &str, base: &Node, base_name: &str) {
@@ -153,8 +173,13 @@ impl<'a> Extending<'a, '_> {
             self.state.missing(&base.mark, "extends", why);
             return;
         }
-        let problem = Problem::error(&base.mark, format!("unknown keys in `extends` ({base_name})"));
+        let problem = Problem::error(
+            &base.mark,
+            format!("unknown keys in `extends` ({base_name})"),
+        );
         let meant = closest(base_name, self.root.keys().filter(|key| is_job(key)));
-        self.state.problems.push(problem.at(name).did_you_mean(meant));
+        self.state
+            .problems
+            .push(problem.at(name).did_you_mean(meant));
     }
 }

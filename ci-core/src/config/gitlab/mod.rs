@@ -5,6 +5,7 @@
 //! files come from a [`Files`], those of others from [`Sources`]. What cannot be the same here is in
 //! [`Compiled::fidelity`].
 
+mod cache;
 mod check;
 mod compile;
 mod container;

@@ -31,11 +31,7 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn new(
-        jobs: &'a [Job],
-        entries: &'a [Entry<'a>],
-        stages: &'a [Arc<str>],
-    ) -> Self {
+    pub(super) fn new(jobs: &'a [Job], entries: &'a [Entry<'a>], stages: &'a [Arc<str>]) -> Self {
         let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
         for (index, entry) in entries.iter().enumerate() {
             if entry.name() != &*entry.job.name {
@@ -60,7 +56,9 @@ impl<'a> Names<'a> {
     fn is_job(&self, name: &str) -> bool {
         let base = name.split_once(": [").map_or(name, |(base, _)| base);
         let shard = name.rsplit_once(' ').map_or(name, |(base, _)| base);
-        self.jobs.iter().any(|job| [name, base, shard].contains(&&*job.name))
+        self.jobs
+            .iter()
+            .any(|job| [name, base, shard].contains(&&*job.name))
     }
 }
 
@@ -80,15 +78,21 @@ pub(super) fn resolve(
     let items = needs.as_seq().unwrap_or(one);
     let path = format!("jobs:{}:needs", entry.job.name);
     if items.len() > MOST {
-        let message = format!("config has {} needs; more than {MOST} are too many", items.len());
-        state.problems.push(Problem::warning(&needs.mark, message).at(path.clone()));
+        let message = format!(
+            "config has {} needs; more than {MOST} are too many",
+            items.len()
+        );
+        state
+            .problems
+            .push(Problem::warning(&needs.mark, message).at(path.clone()));
     }
     let mut found = Vec::new();
-    let mut elsewhere = 0;
     for item in items {
-        let name = item.as_str().or_else(|| item.get("job").and_then(Node::as_str));
+        let name = item
+            .as_str()
+            .or_else(|| item.get("job").and_then(Node::as_str));
         if item.get("project").is_some() || item.get("pipeline").is_some() {
-            elsewhere += 1;
+            // Reported as a key that does nothing here.
             continue;
         }
         let Some(name) = name else {
@@ -99,10 +103,17 @@ pub(super) fn resolve(
         let wanted = Wanted {
             name,
             mark: &item.mark,
-            artifacts: item.get("artifacts").and_then(Node::as_bool).unwrap_or(true),
-            optional: item.get("optional").and_then(Node::as_bool).unwrap_or(false),
+            artifacts: item
+                .get("artifacts")
+                .and_then(Node::as_bool)
+                .unwrap_or(true),
+            optional: item
+                .get("optional")
+                .and_then(Node::as_bool)
+                .unwrap_or(false),
         };
-        let targets = matrix(item, name, names, &path, state).unwrap_or_else(|| names.find(name).to_vec());
+        let targets =
+            matrix(item, name, names, &path, state).unwrap_or_else(|| names.find(name).to_vec());
         if targets.is_empty() {
             absent(entry, &wanted, names, state, missing);
         }
@@ -112,8 +123,6 @@ pub(super) fn resolve(
             found.push(Needed { job, artifacts });
         }
     }
-    // Needs of other projects only: the job still waits for nothing here.
-    let _ = elsewhere;
     let mut seen = std::collections::HashSet::new();
     found.retain(|needed| seen.insert(needed.job));
     Some(found)
@@ -138,14 +147,19 @@ fn matrix(
     let combinations = match combinations(matrix) {
         Ok(combinations) => combinations,
         Err(problem) => {
-            state.problems.push(problem.at(format!("{path}:parallel:matrix")));
+            state
+                .problems
+                .push(problem.at(format!("{path}:parallel:matrix")));
             return Some(Vec::new());
         }
     };
     let mut found = Vec::new();
     for values in combinations {
         let same = |index: &&usize| {
-            names.entries.get(**index).is_some_and(|entry| entry.instance.values == values)
+            names
+                .entries
+                .get(**index)
+                .is_some_and(|entry| entry.instance.values == values)
         };
         found.extend(names.find(name).iter().find(same));
     }
@@ -165,7 +179,8 @@ fn absent(
     let (job, name) = (entry.name(), wanted.name);
     let path = format!("jobs:{}:needs", entry.job.name);
     if names.is_job(name) {
-        let message = format!("'{job}' job needs '{name}' job, but it was not added to the pipeline");
+        let message =
+            format!("'{job}' job needs '{name}' job, but it was not added to the pipeline");
         let hint = "to need a job that sometimes is not in the pipeline, use `optional: true`";
         missing.push(Problem::error(wanted.mark, message).at(path).hint(hint));
     } else if state.stubbed {
@@ -174,7 +189,9 @@ fn absent(
     } else {
         let known = names.jobs.iter().map(|job| &*job.name);
         let problem = Problem::error(wanted.mark, format!("undefined need: `{name}`")).at(path);
-        state.problems.push(problem.did_you_mean(closest(name, known)));
+        state
+            .problems
+            .push(problem.did_you_mean(closest(name, known)));
     }
 }
 
@@ -189,7 +206,9 @@ fn later(entry: &Entry<'_>, wanted: &Wanted<'_>, job: usize, names: &Names<'_>, 
             wanted.name
         );
         let path = format!("jobs:{}:needs", entry.job.name);
-        state.problems.push(Problem::error(wanted.mark, message).at(path));
+        state
+            .problems
+            .push(Problem::error(wanted.mark, message).at(path));
     }
 }
 
@@ -214,33 +233,42 @@ pub(super) fn dependencies(
             }
             let known = names.jobs.iter().map(|job| &*job.name);
             let problem = Problem::error(&item.mark, format!("undefined dependency: `{name}`"));
-            state.problems.push(problem.at(path.clone()).did_you_mean(closest(&name, known)));
+            state
+                .problems
+                .push(problem.at(path.clone()).did_you_mean(closest(&name, known)));
         }
         found.extend_from_slice(targets);
     }
     Some(found)
 }
 
-/// The jobs of earlier stages that a job waits for. A job that itself waits for everything before it
-/// stands for all of that.
-pub(super) fn by_stage(index: usize, entries: &[Entry<'_>], by_stages: &[bool]) -> Vec<usize> {
-    let Some(entry) = entries.get(index) else {
-        return Vec::new();
-    };
-    let mut found = Vec::new();
-    for stage in (0..entry.job.stage).rev() {
-        let mut closes = false;
-        for (other, candidate) in entries.iter().enumerate() {
-            if candidate.job.stage == stage && !candidate.is_optional_manual() {
-                found.push(other);
-                closes |= by_stages.get(other).copied().unwrap_or(false)
-                    && candidate.waits_for_success();
-            }
+/// For each stage, the jobs that a job of it waits for when it goes by stages. A job that itself waits
+/// for everything before it stands for all of that; `whole` does without, for jobs that ask how each
+/// of those before them ended.
+pub(super) fn by_stage(
+    entries: &[Entry<'_>],
+    by_stages: &[bool],
+    stages: usize,
+    whole: bool,
+) -> Vec<Vec<usize>> {
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); stages];
+    let mut closes = vec![false; stages];
+    for (index, entry) in entries.iter().enumerate() {
+        let stage = entry.job.stage;
+        if entry.is_optional_manual() {
+            continue;
         }
-        if closes {
-            break;
+        if let (Some(members), Some(closes)) = (members.get_mut(stage), closes.get_mut(stage)) {
+            members.push(index);
+            let follows = by_stages.get(index).copied().unwrap_or(false);
+            *closes |= follows && entry.waits_for_success() && !whole;
         }
     }
-    found.sort_unstable();
-    found
+    let mut waits: Vec<Vec<usize>> = Vec::new();
+    for stage in 0..stages {
+        let below = closes.get(..stage).unwrap_or_default();
+        let first = below.iter().rposition(|closes| *closes).unwrap_or(0);
+        waits.push(members.get(first..stage).unwrap_or_default().concat());
+    }
+    waits
 }

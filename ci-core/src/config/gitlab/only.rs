@@ -2,7 +2,6 @@
 
 use super::include::globs;
 use super::job_rules::Scene;
-use super::rules_if::{Expression, compile_pattern};
 use super::variables::Variables;
 use crate::config::yaml::{Map, Node};
 
@@ -19,7 +18,9 @@ pub(super) fn excluded(map: &Map, visible: &Variables, scene: &Scene<'_>) -> Opt
         None => {
             let default = ["branches", "tags"];
             if !default.iter().any(|word| refers(word, scene)) {
-                return Some("without rules a job is in pipelines of branches and tags only".to_owned());
+                return Some(
+                    "without rules a job is in pipelines of branches and tags only".to_owned(),
+                );
             }
         }
     }
@@ -34,11 +35,17 @@ fn all_hold(node: &Node, visible: &Variables, scene: &Scene<'_>) -> bool {
     }
     let refs_hold = match node.get("refs") {
         Some(list) => refs(list, visible, scene),
-        None => scene.has_workflow_rules || ["branches", "tags"].iter().any(|word| refers(word, scene)),
+        None => {
+            scene.has_workflow_rules || ["branches", "tags"].iter().any(|word| refers(word, scene))
+        }
     };
     refs_hold
-        && node.get("variables").is_none_or(|list| expressions(list, visible))
-        && node.get("changes").is_none_or(|list| changes(list, visible, scene))
+        && node
+            .get("variables")
+            .is_none_or(|list| expressions(list, visible, scene))
+        && node
+            .get("changes")
+            .is_none_or(|list| changes(list, visible, scene))
         && node.get("kubernetes").is_none()
 }
 
@@ -47,9 +54,14 @@ fn any_holds(node: &Node, visible: &Variables, scene: &Scene<'_>) -> bool {
     if node.as_map().is_none() {
         return refs(node, visible, scene);
     }
-    node.get("refs").is_some_and(|list| refs(list, visible, scene))
-        || node.get("variables").is_some_and(|list| expressions(list, visible))
-        || node.get("changes").is_some_and(|list| changes(list, visible, scene))
+    node.get("refs")
+        .is_some_and(|list| refs(list, visible, scene))
+        || node
+            .get("variables")
+            .is_some_and(|list| expressions(list, visible, scene))
+        || node
+            .get("changes")
+            .is_some_and(|list| changes(list, visible, scene))
 }
 
 fn refs(list: &Node, visible: &Variables, scene: &Scene<'_>) -> bool {
@@ -58,7 +70,7 @@ fn refs(list: &Node, visible: &Variables, scene: &Scene<'_>) -> bool {
     list.iter().filter_map(Node::scalar).any(|item| {
         let item = item.trim();
         if item.starts_with('$') {
-            return Expression::parse(item).is_ok_and(|it| it.holds(|name| visible.raw(name)));
+            return holds(item, visible, scene);
         }
         // `ref@path` asks for the project too.
         let (name, project) = match item.rsplit_once('@') {
@@ -86,7 +98,7 @@ fn refers(word: &str, scene: &Scene<'_>) -> bool {
         "external_pull_requests" => source("external_pull_request_event"),
         "api" | "web" | "chat" | "external" => source(word),
         _ if is_request => false,
-        _ => match compile_pattern(word) {
+        _ => match &*scene.cache.pattern(word) {
             Some(Ok(pattern)) => pattern.is_match(facts.ref_name()),
             Some(Err(_)) => false,
             None => word == facts.ref_name(),
@@ -94,10 +106,18 @@ fn refers(word: &str, scene: &Scene<'_>) -> bool {
     }
 }
 
-fn expressions(list: &Node, visible: &Variables) -> bool {
+fn expressions(list: &Node, visible: &Variables, scene: &Scene<'_>) -> bool {
     let one = std::slice::from_ref(list);
     let mut texts = list.as_seq().unwrap_or(one).iter().filter_map(Node::scalar);
-    texts.any(|text| Expression::parse(&text).is_ok_and(|it| it.holds(|name| visible.raw(name))))
+    texts.any(|text| holds(&text, visible, scene))
+}
+
+fn holds(text: &str, visible: &Variables, scene: &Scene<'_>) -> bool {
+    let expression = scene.cache.expression(text);
+    expression
+        .as_ref()
+        .as_ref()
+        .is_ok_and(|it| it.holds(|name| visible.raw(name)))
 }
 
 fn changes(list: &Node, visible: &Variables, scene: &Scene<'_>) -> bool {
@@ -105,5 +125,5 @@ fn changes(list: &Node, visible: &Variables, scene: &Scene<'_>) -> bool {
         return true;
     };
     let globs = globs(list, visible);
-    paths.iter().any(|path| globs.iter().any(|glob| glob.matches(path)))
+    globs.iter().any(|glob| scene.cache.changed(glob, paths))
 }

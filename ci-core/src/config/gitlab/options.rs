@@ -176,6 +176,10 @@ impl Facts {
     /// The branch or tag.
     #[must_use]
     pub fn ref_name(&self) -> &str {
-        self.run.tag.as_deref().or(self.run.branch.as_deref()).unwrap_or_default()
+        self.run
+            .tag
+            .as_deref()
+            .or(self.run.branch.as_deref())
+            .unwrap_or_default()
     }
 }

@@ -39,14 +39,19 @@ pub(super) fn instances(job: &Job, problems: &mut Problems) -> Vec<Instance> {
             }
         };
         let total = combinations.len();
-        let named = combinations.into_iter().enumerate().map(|(index, values)| Instance {
-            name: matrix_name(&job.name, &values),
-            values,
-            place: Some((index + 1, total)),
-        });
+        let named = combinations
+            .into_iter()
+            .enumerate()
+            .map(|(index, values)| Instance {
+                name: matrix_name(&job.name, &values),
+                values,
+                place: Some((index + 1, total)),
+            });
         return named.collect();
     }
-    let total = parallel.scalar().and_then(|text| text.parse::<usize>().ok());
+    let total = parallel
+        .scalar()
+        .and_then(|text| text.parse::<usize>().ok());
     match total {
         Some(total @ 1..=MOST) => (1..=total)
             .map(|index| Instance {
@@ -76,7 +81,10 @@ pub(super) fn combinations(matrix: &Node) -> Result<Vec<Combination>, Problem> {
     let mut all = Vec::new();
     for entry in matrix.as_seq().unwrap_or(one) {
         let Some(map) = entry.as_map() else {
-            return Err(Problem::error(&entry.mark, "config should be an array of hashes"));
+            return Err(Problem::error(
+                &entry.mark,
+                "config should be an array of hashes",
+            ));
         };
         all.extend(product(map, matrix)?);
         check_size(all.len(), matrix)?;
@@ -102,7 +110,10 @@ fn product(map: &Map, matrix: &Node) -> Result<Vec<Combination>, Problem> {
         let mut values = Vec::new();
         for value in node.as_seq().unwrap_or(one) {
             let Some(text) = value.scalar() else {
-                let message = format!("the values of `{name}` have to be strings, not {}", value.kind());
+                let message = format!(
+                    "the values of `{name}` have to be strings, not {}",
+                    value.kind()
+                );
                 return Err(Problem::error(&value.mark, message));
             };
             values.push(text.into_owned());
@@ -113,7 +124,10 @@ fn product(map: &Map, matrix: &Node) -> Result<Vec<Combination>, Problem> {
             row.push((Arc::clone(name), value.clone()));
             row
         };
-        rows = rows.iter().flat_map(|row| values.iter().map(move |value| longer(row, value))).collect();
+        rows = rows
+            .iter()
+            .flat_map(|row| values.iter().map(move |value| longer(row, value)))
+            .collect();
     }
     Ok(rows)
 }

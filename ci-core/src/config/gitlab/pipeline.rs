@@ -1,5 +1,7 @@
 //! The jobs of one pipeline: which are in it, how they start, and what each waits for.
 
+use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::files::Files;
@@ -7,9 +9,8 @@ use super::job_rules::{Chosen, Scene, When, decide};
 use super::jobs::Job;
 use super::needs::{Names, Needed, by_stage, dependencies, resolve};
 use super::parallel::{Instance, instances};
-use super::predefined;
 use super::state::State;
-use super::variables::Variables;
+use super::variables::{Variable, Variables};
 use super::{Options, workflow_rules};
 use crate::config::problem::Problems;
 use crate::config::yaml::Map;
@@ -37,7 +38,10 @@ impl Entry<'_> {
 
     /// Whether it runs only where no job before it failed.
     pub(super) fn waits_for_success(&self) -> bool {
-        matches!(self.chosen.when, When::OnSuccess | When::Manual | When::Delayed)
+        matches!(
+            self.chosen.when,
+            When::OnSuccess | When::Manual | When::Delayed
+        )
     }
 }
 
@@ -47,8 +51,8 @@ pub(super) struct Links {
     pub(super) needs: Vec<Needed>,
     /// Whether the needs are the jobs of earlier stages, and not its own choice.
     pub(super) by_stage: bool,
-    /// The jobs whose artifacts it fetches.
-    pub(super) artifacts: Vec<usize>,
+    /// The jobs whose artifacts it fetches; all of earlier stages, if none are named.
+    pub(super) artifacts: Option<Vec<usize>>,
 }
 
 /// One pipeline.
@@ -63,46 +67,37 @@ pub(super) struct Pipeline<'a> {
     pub(super) missing: Problems,
 }
 
-/// The pipeline that the facts of `options` make.
+/// What a pipeline is made from.
+pub(super) struct Source<'a> {
+    pub(super) root: &'a Map,
+    pub(super) jobs: &'a [Job],
+    pub(super) stages: &'a [Arc<str>],
+    pub(super) files: &'a dyn Files,
+    pub(super) options: &'a Options,
+}
+
+/// The pipeline that the facts of the options make, above the variables that all pipelines have.
 pub(super) fn of<'a>(
-    root: &Map,
-    jobs: &'a [Job],
-    stages: &[Arc<str>],
-    files: &dyn Files,
-    options: &Options,
+    source: &Source<'a>,
+    predefined: &Arc<BTreeMap<String, String>>,
     state: &mut State,
 ) -> Pipeline<'a> {
     let scene = Scene {
-        files,
-        facts: &options.facts,
-        has_workflow_rules: workflow_rules::rules(root).is_some(),
+        files: source.files,
+        facts: &source.options.facts,
+        cache: Rc::clone(&state.cache),
+        has_workflow_rules: workflow_rules::rules(source.root).is_some(),
     };
-    let levels = Levels::new(root, options, state);
-    let (granted, mut stopped) =
-        match workflow_rules::decide(root, &levels.of_workflow(), &scene, state) {
-            Ok(granted) => (granted, None),
-            Err(why) => (Variables::default(), Some(why)),
-        };
-    let mut entries = Vec::new();
-    let mut skipped = Vec::new();
-    for job in jobs {
-        for instance in instances(job, &mut state.problems) {
-            let taken = *instance.name != *job.name && jobs.iter().any(|it| it.name == instance.name);
-            let twice = entries.iter().rev().take(200).any(|entry: &Entry<'_>| entry.instance.name == instance.name);
-            if taken || twice {
-                continue;
-            }
-            let visible = levels.of_job(job, &instance, &granted, None);
-            match decide(job, &visible, &scene, state) {
-                Ok(chosen) => {
-                    let variables = levels.of_job(job, &instance, &granted, Some(&chosen.variables));
-                    entries.push(Entry { job, instance, chosen, variables });
-                }
-                Err(why) => skipped.push((instance.name, why)),
-            }
-        }
+    let mut levels = Levels::new(source, predefined, state);
+    let granted = workflow_rules::decide(source.root, &levels.of_workflow(), &scene, state);
+    let mut stopped = None;
+    match granted {
+        Ok(granted) => levels.granted = granted,
+        Err(why) => stopped = Some(why),
     }
-    let middle = |entry: &Entry<'_>| entry.job.stage > 0 && entry.job.stage + 1 < stages.len();
+    let (entries, skipped) = choose(source, &levels, &scene, state);
+    let last = source.stages.len();
+    let middle = |entry: &Entry<'_>| entry.job.stage > 0 && entry.job.stage + 1 < last;
     if stopped.is_none() && !entries.iter().any(middle) {
         stopped = Some(if entries.is_empty() {
             "no job is in it".to_owned()
@@ -111,7 +106,7 @@ pub(super) fn of<'a>(
         });
     }
     let mut missing = Problems::new();
-    let links = link(jobs, &entries, stages, state, &mut missing);
+    let links = link(source, &entries, state, &mut missing);
     Pipeline {
         entries,
         links,
@@ -121,39 +116,94 @@ pub(super) fn of<'a>(
     }
 }
 
+type Skipped = Vec<(Arc<str>, String)>;
+
+/// The jobs that are in the pipeline, and those that are not.
+fn choose<'a>(
+    source: &Source<'a>,
+    levels: &Levels<'_>,
+    scene: &Scene<'_>,
+    state: &mut State,
+) -> (Vec<Entry<'a>>, Skipped) {
+    let (mut entries, mut skipped) = (Vec::new(), Vec::new());
+    // A job that has the name of another's instance stands for it, and of equal instances one counts.
+    let mut taken: HashSet<Arc<str>> = HashSet::new();
+    taken.extend(source.jobs.iter().map(|job| Arc::clone(&job.name)));
+    for job in source.jobs {
+        for instance in instances(job, &mut state.problems) {
+            if instance.name != job.name && !taken.insert(Arc::clone(&instance.name)) {
+                continue;
+            }
+            let mut variables = levels.of_job(job, &instance, None);
+            match decide(job, &variables, scene, state) {
+                Ok(chosen) => {
+                    if !chosen.variables.is_empty() {
+                        variables = levels.of_job(job, &instance, Some(&chosen.variables));
+                    }
+                    entries.push(Entry {
+                        job,
+                        instance,
+                        chosen,
+                        variables,
+                    });
+                }
+                Err(why) => skipped.push((instance.name, why)),
+            }
+        }
+    }
+    (entries, skipped)
+}
+
 fn link(
-    jobs: &[Job],
+    source: &Source<'_>,
     entries: &[Entry<'_>],
-    stages: &[Arc<str>],
     state: &mut State,
     missing: &mut Problems,
 ) -> Vec<Links> {
-    let names = Names::new(jobs, entries, stages);
-    let chosen: Vec<Option<Vec<Needed>>> =
-        entries.iter().map(|entry| resolve(entry, &names, state, missing)).collect();
+    let names = Names::new(source.jobs, entries, source.stages);
+    let chosen: Vec<Option<Vec<Needed>>> = entries
+        .iter()
+        .map(|entry| resolve(entry, &names, state, missing))
+        .collect();
     let by_stages: Vec<bool> = chosen.iter().map(Option::is_none).collect();
+    let stages = source.stages.len();
+    let short = by_stage(entries, &by_stages, stages, false);
+    let whole = by_stage(entries, &by_stages, stages, true);
     let mut links = Vec::new();
-    for (index, (entry, needs)) in entries.iter().zip(chosen).enumerate() {
-        let is_by_stage = needs.is_none();
+    for (entry, needs) in entries.iter().zip(chosen) {
         let wanted = dependencies(entry, &names, state);
-        let (needs, mut artifacts) = match needs {
-            Some(needs) => {
-                let artifacts = needs.iter().filter(|need| need.artifacts).map(|need| need.job);
-                let artifacts = artifacts.collect();
-                (needs, artifacts)
-            }
-            None => {
-                let needed = |job| Needed { job, artifacts: true };
-                let needs = by_stage(index, entries, &by_stages).into_iter().map(needed).collect();
-                let earlier = |(_, other): &(usize, &Entry<'_>)| other.job.stage < entry.job.stage;
-                let earlier = entries.iter().enumerate().filter(earlier).map(|(other, _)| other);
-                (needs, earlier.collect::<Vec<usize>>())
-            }
+        let is_by_stage = needs.is_none();
+        let needs = needs.unwrap_or_else(|| {
+            let waits = if entry.chosen.when == When::OnFailure {
+                &whole
+            } else {
+                &short
+            };
+            let jobs = waits.get(entry.job.stage).into_iter().flatten();
+            jobs.map(|job| Needed {
+                job: *job,
+                artifacts: true,
+            })
+            .collect()
+        });
+        let artifacts = if is_by_stage {
+            wanted
+        } else {
+            let offered = needs
+                .iter()
+                .filter(|need| need.artifacts)
+                .map(|need| need.job);
+            Some(
+                offered
+                    .filter(|job| wanted.as_ref().is_none_or(|it| it.contains(job)))
+                    .collect(),
+            )
         };
-        if let Some(wanted) = wanted {
-            artifacts.retain(|job| wanted.contains(job));
-        }
-        links.push(Links { needs, by_stage: is_by_stage, artifacts });
+        links.push(Links {
+            needs,
+            by_stage: is_by_stage,
+            artifacts,
+        });
     }
     links
 }
@@ -161,19 +211,23 @@ fn link(
 /// The levels that variables come from, the weakest first.
 struct Levels<'a> {
     options: &'a Options,
-    predefined: Variables,
+    predefined: Arc<BTreeMap<String, String>>,
     globals: Variables,
+    /// Those of the workflow's rule.
+    granted: Variables,
 }
 
 impl<'a> Levels<'a> {
-    fn new(root: &Map, options: &'a Options, state: &mut State) -> Self {
-        let mut predefined = Variables::default();
-        predefined.extend_texts(&predefined::of_pipeline(&options.facts));
-        let globals = super::jobs::variables(root.get("variables"), "variables", state);
+    fn new(
+        source: &Source<'a>,
+        predefined: &Arc<BTreeMap<String, String>>,
+        state: &mut State,
+    ) -> Self {
         Self {
-            options,
-            predefined,
-            globals,
+            options: source.options,
+            predefined: Arc::clone(predefined),
+            globals: super::jobs::variables(source.root.get("variables"), "variables", state),
+            granted: Variables::default(),
         }
     }
 
@@ -184,25 +238,19 @@ impl<'a> Levels<'a> {
     }
 
     fn of_workflow(&self) -> Variables {
-        let mut all = self.predefined.clone();
+        let mut all = Variables::above(&self.predefined);
         all.extend(&self.globals);
         self.outer(&mut all);
         all
     }
 
-    fn of_job(
-        &self,
-        job: &Job,
-        instance: &Instance,
-        granted: &Variables,
-        of_rule: Option<&Variables>,
-    ) -> Variables {
-        let mut all = self.predefined.clone();
+    fn of_job(&self, job: &Job, instance: &Instance, of_rule: Option<&Variables>) -> Variables {
+        let mut all = Variables::above(&self.predefined);
         all.extend(&job.inherited);
-        all.extend(granted);
+        all.extend(&self.granted);
         all.extend(&job.own);
         for (name, value) in &instance.values {
-            all.set(&**name, super::variables::Variable::new(value));
+            all.set(&**name, Variable::new(value));
         }
         if let Some(of_rule) = of_rule {
             all.extend(of_rule);

@@ -53,7 +53,10 @@ fn of_commit(facts: &Facts, set: &mut impl FnMut(&str, &str)) {
     set("CI_COMMIT_MESSAGE", message);
     let (title, description) = message.split_once('\n').unwrap_or((message, ""));
     set("CI_COMMIT_TITLE", title);
-    set("CI_COMMIT_DESCRIPTION", description.trim_start_matches('\n'));
+    set(
+        "CI_COMMIT_DESCRIPTION",
+        description.trim_start_matches('\n'),
+    );
     if let Some(tag) = &facts.run.tag {
         set("CI_COMMIT_TAG", tag);
     } else if !facts.is_merge_request() {
@@ -62,21 +65,33 @@ fn of_commit(facts: &Facts, set: &mut impl FnMut(&str, &str)) {
 }
 
 fn of_project(facts: &Facts, set: &mut impl FnMut(&str, &str)) {
-    let (namespace, name) = facts.project.rsplit_once('/').unwrap_or(("", &facts.project));
+    let (namespace, name) = facts
+        .project
+        .rsplit_once('/')
+        .unwrap_or(("", &facts.project));
     set("CI_PROJECT_NAME", name);
     set("CI_PROJECT_TITLE", name);
     set("CI_PROJECT_NAMESPACE", namespace);
-    set("CI_PROJECT_ROOT_NAMESPACE", namespace.split('/').next().unwrap_or_default());
+    set(
+        "CI_PROJECT_ROOT_NAMESPACE",
+        namespace.split('/').next().unwrap_or_default(),
+    );
     set("CI_PROJECT_PATH", &facts.project);
     set("CI_PROJECT_PATH_SLUG", &slug(&facts.project));
     set("CI_PROJECT_ID", "1");
-    set("CI_PROJECT_URL", &format!("https://localhost/{}", facts.project));
+    set(
+        "CI_PROJECT_URL",
+        &format!("https://localhost/{}", facts.project),
+    );
     set("CI_PROJECT_VISIBILITY", "private");
     set("CI_DEFAULT_BRANCH", &facts.default_branch);
 }
 
 fn of_merge_request(facts: &Facts, set: &mut impl FnMut(&str, &str)) {
-    let target = facts.target_branch.as_deref().unwrap_or(&facts.default_branch);
+    let target = facts
+        .target_branch
+        .as_deref()
+        .unwrap_or(&facts.default_branch);
     set("CI_MERGE_REQUEST_ID", "1");
     set("CI_MERGE_REQUEST_IID", "1");
     set("CI_MERGE_REQUEST_EVENT_TYPE", "detached");
@@ -85,18 +100,18 @@ fn of_merge_request(facts: &Facts, set: &mut impl FnMut(&str, &str)) {
     set("CI_MERGE_REQUEST_SOURCE_PROJECT_PATH", &facts.project);
     set("CI_MERGE_REQUEST_PROJECT_PATH", &facts.project);
     set("CI_MERGE_REQUEST_PROJECT_ID", "1");
-    set("CI_MERGE_REQUEST_TITLE", facts.message.as_deref().unwrap_or_default());
+    set(
+        "CI_MERGE_REQUEST_TITLE",
+        facts.message.as_deref().unwrap_or_default(),
+    );
     set("CI_OPEN_MERGE_REQUESTS", &format!("{}!1", facts.project));
 }
 
-/// The variables that only a job has: rules cannot ask for them.
-pub(super) fn of_job(name: &str, stage: &str, image: &str) -> BTreeMap<String, String> {
+/// The variables that a job has besides, the same for all: rules cannot ask for them.
+pub(super) fn of_jobs() -> BTreeMap<String, String> {
     let pairs = [
         ("CI_JOB_ID", "1".to_owned()),
-        ("CI_JOB_NAME", name.to_owned()),
-        ("CI_JOB_NAME_SLUG", slug(name)),
-        ("CI_JOB_STAGE", stage.to_owned()),
-        ("CI_JOB_IMAGE", image.to_owned()),
+        ("CI_NODE_TOTAL", "1".to_owned()),
         // Defined, but with nothing in it: there is no server that would take it.
         ("CI_JOB_TOKEN", String::new()),
         ("CI_REGISTRY_USER", String::new()),
@@ -114,7 +129,11 @@ pub(super) fn of_job(name: &str, stage: &str, image: &str) -> BTreeMap<String, S
 pub(super) fn slug(name: &str) -> String {
     let letters = name.chars().map(|letter| {
         let lower = letter.to_ascii_lowercase();
-        if lower.is_ascii_alphanumeric() { lower } else { '-' }
+        if lower.is_ascii_alphanumeric() {
+            lower
+        } else {
+            '-'
+        }
     });
     let short: String = letters.take(63).collect();
     short.trim_matches('-').to_owned()
@@ -135,7 +154,10 @@ mod tests {
         let branch = of_pipeline(&Facts::branch("dev"));
         let tag = of_pipeline(&Facts::tag("v1"));
         let request = of_pipeline(&Facts::merge_request("dev", "main"));
-        assert_eq!(branch.get("CI_COMMIT_BRANCH").map(String::as_str), Some("dev"));
+        assert_eq!(
+            branch.get("CI_COMMIT_BRANCH").map(String::as_str),
+            Some("dev")
+        );
         assert!(!branch.contains_key("CI_COMMIT_TAG"));
         assert_eq!(tag.get("CI_COMMIT_TAG").map(String::as_str), Some("v1"));
         assert!(!tag.contains_key("CI_COMMIT_BRANCH"));

@@ -47,7 +47,9 @@ impl Resolver<'_, '_> {
 
     fn node(&mut self, node: &Node) -> Node {
         if is_reference(node) {
-            return self.follow(node).unwrap_or_else(|| Node::new(Value::Null, &node.mark));
+            return self
+                .follow(node)
+                .unwrap_or_else(|| Node::new(Value::Null, &node.mark));
         }
         let value = match &node.value {
             Value::Seq(nodes) if holds_reference(node) => Value::Seq(self.list(nodes).into()),
@@ -69,7 +71,10 @@ impl Resolver<'_, '_> {
                 continue;
             }
             match self.follow(node) {
-                Some(Node { value: Value::Seq(items), .. }) => {
+                Some(Node {
+                    value: Value::Seq(items),
+                    ..
+                }) => {
                     self.left = self.left.saturating_sub(items.len());
                     out.extend(items.iter().cloned());
                 }
@@ -83,11 +88,16 @@ impl Resolver<'_, '_> {
     /// What a reference names; `None` after a problem was told.
     fn follow(&mut self, node: &Node) -> Option<Node> {
         let path: Option<Vec<String>> = node.as_seq().and_then(|nodes| {
-            nodes.iter().map(|part| part.scalar().map(std::borrow::Cow::into_owned)).collect()
+            nodes
+                .iter()
+                .map(|part| part.scalar().map(std::borrow::Cow::into_owned))
+                .collect()
         });
         let Some(path) = path.filter(|path| !path.is_empty()) else {
             let message = "`!reference` takes a list of keys";
-            self.state.problems.push(Problem::error(&node.mark, message));
+            self.state
+                .problems
+                .push(Problem::error(&node.mark, message));
             return None;
         };
         let written = format!("!reference {path:?}");
@@ -95,7 +105,10 @@ impl Resolver<'_, '_> {
             return self.refuse(node, format!("`{written}` is part of a circular chain"));
         }
         if self.active.len() >= DEEPEST {
-            return self.refuse(node, format!("`{written}` nests deeper than {DEEPEST} levels"));
+            return self.refuse(
+                node,
+                format!("`{written}` nests deeper than {DEEPEST} levels"),
+            );
         }
         if let Some(done) = self.done.get(&path) {
             return Some(done.clone());
@@ -108,7 +121,9 @@ impl Resolver<'_, '_> {
         }
         let Some(found) = found else {
             if self.state.stubbed {
-                let why = format!("`{written}` names nothing here: an include that was left out may have it");
+                let why = format!(
+                    "`{written}` names nothing here: an include that was left out may have it"
+                );
                 self.state.missing(&node.mark, "!reference", why);
                 return None;
             }
@@ -116,7 +131,10 @@ impl Resolver<'_, '_> {
         };
         self.left = self.left.saturating_sub(1);
         if self.left == 0 {
-            return self.refuse(node, format!("references stand for more than {MOST} values"));
+            return self.refuse(
+                node,
+                format!("references stand for more than {MOST} values"),
+            );
         }
         self.active.push(path);
         let resolved = self.node(found);
@@ -127,7 +145,9 @@ impl Resolver<'_, '_> {
     }
 
     fn refuse(&mut self, node: &Node, message: String) -> Option<Node> {
-        self.state.problems.push(Problem::error(&node.mark, message));
+        self.state
+            .problems
+            .push(Problem::error(&node.mark, message));
         None
     }
 }

@@ -1,7 +1,9 @@
 //! What is found out while a project compiles: problems, and rows of the fidelity report.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
+use super::cache::Cache;
 use super::fidelity::{Fidelity, Row};
 use crate::config::problem::Problems;
 use crate::config::yaml::Mark;
@@ -9,6 +11,7 @@ use crate::config::yaml::Mark;
 /// What is found out while a project compiles.
 #[derive(Debug, Default)]
 pub(super) struct State {
+    pub(super) cache: Rc<Cache>,
     pub(super) problems: Problems,
     pub(super) rows: Vec<Row>,
     /// Whether an include was left out: what is unknown may have been in it.

@@ -1,10 +1,9 @@
 //! `cache` and `artifacts` of a job as steps.
 
-use std::collections::BTreeMap;
-
 use super::container::text;
 use super::predefined::slug;
 use super::script::{DOTENV, keep_dotenv};
+use super::variables::Env;
 use crate::config::yaml::Node;
 use crate::step::{Action, CacheLookup, RestoreCacheSpec, SaveCacheSpec, StepSpec, StepWhen};
 
@@ -16,7 +15,7 @@ pub(super) struct Around {
 }
 
 /// The steps of every cache of a job.
-pub(super) fn caches(node: Option<&Node>, env: &BTreeMap<String, String>) -> Around {
+pub(super) fn caches(node: Option<&Node>, env: &Env) -> Around {
     let mut steps = Around::default();
     let Some(node) = node else {
         return steps;
@@ -26,11 +25,18 @@ pub(super) fn caches(node: Option<&Node>, env: &BTreeMap<String, String>) -> Aro
         if paths.is_empty() {
             continue;
         }
-        let policy = cache.get("policy").map(|node| text(node, env)).unwrap_or_default();
+        let policy = cache
+            .get("policy")
+            .map(|node| text(node, env))
+            .unwrap_or_default();
         let key = key(cache.get("key"), env);
         if policy != "push" {
             let mut keys = vec![prefix(&key)];
-            keys.extend(texts(cache.get("fallback_keys"), env).iter().map(|key| prefix(key)));
+            keys.extend(
+                texts(cache.get("fallback_keys"), env)
+                    .iter()
+                    .map(|key| prefix(key)),
+            );
             if let Some(fallback) = env.get("CACHE_FALLBACK_KEY") {
                 keys.push(prefix(fallback));
             }
@@ -44,7 +50,11 @@ pub(super) fn caches(node: Option<&Node>, env: &BTreeMap<String, String>) -> Aro
         if policy != "pull" {
             let key = format!("{}{{{{ epoch }}}}", prefix(&key));
             let step = StepSpec::new(Action::SaveCache(SaveCacheSpec { key, paths }));
-            steps.after.push(step.name("save cache").when(when(cache.get("when"))).allow_failure());
+            steps.after.push(
+                step.name("save cache")
+                    .when(when(cache.get("when")))
+                    .allow_failure(),
+            );
         }
     }
     steps
@@ -56,14 +66,18 @@ fn prefix(key: &str) -> String {
 }
 
 /// The key of a cache, as a template.
-fn key(node: Option<&Node>, env: &BTreeMap<String, String>) -> String {
+fn key(node: Option<&Node>, env: &Env) -> String {
     let Some(node) = node.filter(|node| !node.is_null()) else {
         return "default".to_owned();
     };
     let Some(files) = node.get("files").or_else(|| node.get("files_commits")) else {
         let plain = node.get("prefix").unwrap_or(node);
         let key = plain_text(&text(plain, env));
-        return if key.is_empty() { "default".to_owned() } else { key };
+        return if key.is_empty() {
+            "default".to_owned()
+        } else {
+            key
+        };
     };
     let files: Vec<String> = texts(Some(files), env)
         .iter()
@@ -91,7 +105,7 @@ fn when(node: Option<&Node>) -> StepWhen {
 }
 
 /// Paths below the project, which is where the job starts.
-fn texts(node: Option<&Node>, env: &BTreeMap<String, String>) -> Vec<String> {
+fn texts(node: Option<&Node>, env: &Env) -> Vec<String> {
     let Some(node) = node.filter(|node| !node.is_null()) else {
         return Vec::new();
     };
@@ -101,15 +115,15 @@ fn texts(node: Option<&Node>, env: &BTreeMap<String, String>) -> Vec<String> {
         let inside = path.strip_prefix("./").unwrap_or(&path);
         inside.trim_end_matches('/').to_owned()
     };
-    nodes.iter().map(path).filter(|path| !path.is_empty()).collect()
+    nodes
+        .iter()
+        .map(path)
+        .filter(|path| !path.is_empty())
+        .collect()
 }
 
 /// The steps that keep the artifacts and reports of a job.
-pub(super) fn artifacts(
-    node: Option<&Node>,
-    job: &str,
-    env: &BTreeMap<String, String>,
-) -> Vec<StepSpec> {
+pub(super) fn artifacts(node: Option<&Node>, job: &str, env: &Env) -> Vec<StepSpec> {
     let mut steps = Vec::new();
     let Some(node) = node else {
         return steps;
@@ -117,7 +131,9 @@ pub(super) fn artifacts(
     let paths = texts(node.get("paths"), env);
     let when = when(node.get("when"));
     if !paths.is_empty() {
-        let mut keep = StepSpec::store_artifacts(paths.clone()).name("store artifacts").when(when);
+        let mut keep = StepSpec::store_artifacts(paths.clone())
+            .name("store artifacts")
+            .when(when);
         if let Action::StoreArtifacts(spec) = &mut keep.action {
             spec.exclude = texts(node.get("exclude"), env);
         }
@@ -140,10 +156,16 @@ pub(super) fn artifacts(
         // Reports are kept however the job ended.
         let step = match &**kind {
             "junit" => StepSpec::store_test_results(files).name("store test results"),
-            "coverage_report" | "cobertura" => StepSpec::store_coverage(files).name("store coverage"),
+            "coverage_report" | "cobertura" => {
+                StepSpec::store_coverage(files).name("store coverage")
+            }
             "dotenv" => {
                 let keep = StepSpec::run(keep_dotenv(&files, &dotenv_file(job)));
-                steps.push(keep.name("keep variables").when(StepWhen::Always).allow_failure());
+                steps.push(
+                    keep.name("keep variables")
+                        .when(StepWhen::Always)
+                        .allow_failure(),
+                );
                 StepSpec::persist_workspace(".", [DOTENV]).name("hand variables on")
             }
             _ => StepSpec::store_artifacts(files).name(format!("store {kind} report")),
@@ -162,6 +184,8 @@ pub(super) fn dotenv_file(job: &str) -> String {
 pub(super) fn leaves(node: Option<&Node>) -> (bool, bool) {
     let has = |node: Option<&Node>| node.is_some_and(|node| !node.is_null());
     let paths = has(node.and_then(|node| node.get("paths")));
-    let dotenv = has(node.and_then(|node| node.get("reports")).and_then(|reports| reports.get("dotenv")));
+    let dotenv = has(node
+        .and_then(|node| node.get("reports"))
+        .and_then(|reports| reports.get("dotenv")));
     (paths || dotenv, dotenv)
 }

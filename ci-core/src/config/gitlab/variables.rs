@@ -1,6 +1,7 @@
 //! Variables: which value wins, and how `$x`, `${x}` and `%x%` become values.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// The most text that all variables of a job may grow to.
 const LARGEST: usize = 1 << 20;
@@ -26,9 +27,36 @@ impl Variable {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Variables {
     all: BTreeMap<String, Variable>,
+    /// Weaker variables that many share. They are taken as they are written.
+    below: Option<Arc<BTreeMap<String, String>>>,
+}
+
+/// The values of a job's variables, all filled in.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Env {
+    /// Those of the job, or of one of its levels.
+    pub(super) own: BTreeMap<String, String>,
+    pub(super) below: Arc<BTreeMap<String, String>>,
+}
+
+impl Env {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.own
+            .get(name)
+            .or_else(|| self.below.get(name))
+            .map(String::as_str)
+    }
 }
 
 impl Variables {
+    /// None yet, above shared ones.
+    pub(super) fn above(below: &Arc<BTreeMap<String, String>>) -> Self {
+        Self {
+            all: BTreeMap::new(),
+            below: Some(Arc::clone(below)),
+        }
+    }
+
     pub(super) fn set(&mut self, name: impl Into<String>, variable: Variable) {
         self.all.insert(name.into(), variable);
     }
@@ -52,12 +80,19 @@ impl Variables {
 
     /// The value as it is written.
     pub(super) fn raw(&self, name: &str) -> Option<String> {
-        self.all.get(name).map(|variable| variable.value.clone())
+        self.text(name).map(str::to_owned)
     }
 
     /// The value as it is written.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.all.get(name).map(|variable| variable.value.as_str())
+        match self.all.get(name) {
+            Some(variable) => Some(&variable.value),
+            None => self.below.as_ref()?.get(name).map(String::as_str),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
@@ -66,8 +101,17 @@ impl Variables {
 
     /// Every value with the variables in it replaced, recursively. Unknown ones stay as they are
     /// written, and so do those that lead back to themselves.
-    pub(super) fn expanded(&self) -> BTreeMap<String, String> {
-        Expansion::of(self).done
+    pub(super) fn expanded(&self) -> Env {
+        let below = self.below.clone().unwrap_or_default();
+        let mut expansion = Expansion {
+            done: Env {
+                own: BTreeMap::new(),
+                below,
+            },
+            left: LARGEST,
+        };
+        expansion.fill(self);
+        expansion.done
     }
 
     /// `text` with the variables in it replaced, recursively; see [`expanded`](Self::expanded).
@@ -76,26 +120,28 @@ impl Variables {
             return text.to_owned();
         }
         let values = self.expanded();
-        replace(text, |name| values.get(name).map(String::as_str)).replace("$$", "$")
+        replace(text, |name| values.get(name)).replace("$$", "$")
     }
 }
 
 /// The values that are done, and the way to those that are not.
 struct Expansion {
-    done: BTreeMap<String, String>,
+    done: Env,
     left: usize,
 }
 
 impl Expansion {
-    fn of(variables: &Variables) -> Self {
-        let mut this = Self {
-            done: BTreeMap::new(),
-            left: LARGEST,
-        };
+    fn fill(&mut self, variables: &Variables) {
         let mut order: HashMap<&str, Vec<&str>> = HashMap::new();
         for (name, variable) in &variables.all {
-            let inner = if variable.expand { names(&variable.value) } else { Vec::new() };
-            let known = inner.into_iter().filter(|name| variables.all.contains_key(*name));
+            let inner = if variable.expand {
+                names(&variable.value)
+            } else {
+                Vec::new()
+            };
+            let known = inner
+                .into_iter()
+                .filter(|name| variables.all.contains_key(*name));
             order.insert(name, known.collect());
         }
         let loops = loops(&order);
@@ -104,13 +150,12 @@ impl Expansion {
                 continue;
             };
             let value = if variable.expand && !loops.contains_key(name) {
-                this.value(&variable.value)
+                self.value(&variable.value)
             } else {
                 variable.value.clone()
             };
-            this.done.insert(name.to_owned(), value);
+            self.done.own.insert(name.to_owned(), value);
         }
-        this
     }
 
     /// A value whose own variables are all done.
@@ -118,13 +163,13 @@ impl Expansion {
         let grows: usize = names(text)
             .into_iter()
             .filter_map(|name| self.done.get(name))
-            .map(String::len)
+            .map(str::len)
             .sum();
         if grows > self.left {
             return text.to_owned();
         }
         self.left -= grows;
-        replace(text, |name| self.done.get(name).map(String::as_str))
+        replace(text, |name| self.done.get(name))
     }
 }
 
@@ -155,7 +200,11 @@ fn leftovers<'a>(order: &HashMap<&'a str, Vec<&'a str>>) -> HashMap<&'a str, ()>
         }
     }
     let mut free: Vec<&str> = Vec::new();
-    free.extend(open.iter().filter(|(_, count)| **count == 0).map(|(name, _)| *name));
+    free.extend(
+        open.iter()
+            .filter(|(_, count)| **count == 0)
+            .map(|(name, _)| *name),
+    );
     while let Some(name) = free.pop() {
         open.remove(name);
         for user in users.remove(name).unwrap_or_default() {
@@ -258,7 +307,10 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
 fn reference(text: &str) -> Option<(&str, usize)> {
     if let Some(inner) = text.strip_prefix("${") {
         let name = word(inner)?;
-        return inner.get(name.len()..)?.starts_with('}').then_some((name, name.len() + 3));
+        return inner
+            .get(name.len()..)?
+            .starts_with('}')
+            .then_some((name, name.len() + 3));
     }
     if let Some(inner) = text.strip_prefix('$') {
         let name = word(inner)?;
@@ -266,7 +318,10 @@ fn reference(text: &str) -> Option<(&str, usize)> {
     }
     let inner = text.strip_prefix('%')?;
     let name = word(inner)?;
-    inner.get(name.len()..)?.starts_with('%').then_some((name, name.len() + 2))
+    inner
+        .get(name.len()..)?
+        .starts_with('%')
+        .then_some((name, name.len() + 2))
 }
 
 /// The name that `text` begins with.
@@ -308,8 +363,14 @@ mod tests {
 
     #[test]
     fn loops_stay_as_they_are_written_and_others_go_on() {
-        let pairs = [("A", "$B"), ("B", "$A"), ("C", "c$A"), ("D", "$E"), ("E", "e")];
-        let values = variables(&pairs).expanded();
+        let pairs = [
+            ("A", "$B"),
+            ("B", "$A"),
+            ("C", "c$A"),
+            ("D", "$E"),
+            ("E", "e"),
+        ];
+        let values = variables(&pairs).expanded().own;
         assert_eq!(values["A"], "$B");
         assert_eq!(values["C"], "c$B");
         assert_eq!(values["D"], "e");
@@ -319,9 +380,15 @@ mod tests {
     fn a_value_that_is_not_expanded_is_taken_as_it_is() {
         let mut all = variables(&[("A", "1"), ("C", "<$B>")]);
         let expand = false;
-        all.set("B", Variable { value: "$A".to_owned(), expand });
-        assert_eq!(all.expanded()["B"], "$A");
-        assert_eq!(all.expanded()["C"], "<$A>");
+        all.set(
+            "B",
+            Variable {
+                value: "$A".to_owned(),
+                expand,
+            },
+        );
+        assert_eq!(all.expanded().own["B"], "$A");
+        assert_eq!(all.expanded().own["C"], "<$A>");
     }
 
     #[test]
@@ -331,7 +398,7 @@ mod tests {
         for pair in names.windows(2) {
             all.set(&pair[1], Variable::new(format!("${0}${0}", pair[0])));
         }
-        let total: usize = all.expanded().values().map(String::len).sum();
+        let total: usize = all.expanded().own.values().map(String::len).sum();
         assert!(total < 3 * LARGEST);
     }
 
@@ -339,7 +406,7 @@ mod tests {
         #[test]
         fn any_text_is_expanded(texts in proptest::collection::vec("[$%{}ABé]{0,12}", 2)) {
             let all = variables(&[("A", &texts[0]), ("B", &texts[1])]);
-            let values = all.expanded();
+            let values = all.expanded().own;
             prop_assert_eq!(values.len(), 2);
             // Cutting a text loses nothing.
             let whole = replace(&texts[0], |_| None);

@@ -24,14 +24,24 @@ pub(super) fn decide(
             continue;
         }
         if rule.get("when").and_then(Node::as_str) == Some("never") {
-            return Err(format!("rule {} of the workflow says never ({})", index + 1, rule.mark));
+            return Err(format!(
+                "rule {} of the workflow says never ({})",
+                index + 1,
+                rule.mark
+            ));
         }
-        return Ok(variables(rule.get("variables"), "workflow:rules:rule:variables", state));
+        return Ok(variables(
+            rule.get("variables"),
+            "workflow:rules:rule:variables",
+            state,
+        ));
     }
     Err("none of the workflow's rules holds".to_owned())
 }
 
 /// The rules of the workflow, if it has some.
 pub(super) fn rules(root: &Map) -> Option<&Node> {
-    root.get("workflow")?.get("rules").filter(|node| !node.is_null())
+    root.get("workflow")?
+        .get("rules")
+        .filter(|node| !node.is_null())
 }

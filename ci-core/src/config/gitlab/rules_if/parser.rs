@@ -72,7 +72,12 @@ impl Expression {
             return Err(ExpressionError::new(0, "it is too long"));
         }
         let tokens = tokens(text).map_err(|at| {
-            let rest: String = text.get(at..).unwrap_or_default().chars().take(20).collect();
+            let rest: String = text
+                .get(at..)
+                .unwrap_or_default()
+                .chars()
+                .take(20)
+                .collect();
             ExpressionError::new(at, format!("`{rest}` cannot stand here"))
         })?;
         let mut parser = Parser::default();

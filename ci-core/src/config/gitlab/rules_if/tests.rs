@@ -16,13 +16,20 @@ fn variable(name: &str) -> Option<String> {
 
 #[track_caller]
 fn check(text: &str, expected: bool) {
-    assert_eq!(Expression::parse(text).unwrap().holds(variable), expected, "{text}");
+    assert_eq!(
+        Expression::parse(text).unwrap().holds(variable),
+        expected,
+        "{text}"
+    );
 }
 
 #[track_caller]
 fn bad(text: &str, message: &str) {
     let error = Expression::parse(text).unwrap_err();
-    assert_eq!(error.to_string(), format!("invalid expression syntax: {message}"));
+    assert_eq!(
+        error.to_string(),
+        format!("invalid expression syntax: {message}")
+    );
 }
 
 #[test]
@@ -80,7 +87,10 @@ fn what_is_no_expression_is_refused_with_a_reason() {
     bad("$A)", "`)` closes nothing");
     bad("${A} == 1", "`${A} == 1` cannot stand here");
     bad("$A =~ /a/", "`/a/` cannot stand here");
-    bad("$A =~ /(ab/", "`/(ab/` is no pattern: error: unclosed group");
+    bad(
+        "$A =~ /(ab/",
+        "`/(ab/` is no pattern: error: unclosed group",
+    );
     assert_eq!(Expression::parse("$A == 1").unwrap_err().at(), 6);
 }
 
