@@ -7,5 +7,7 @@
 #[cfg(feature = "circleci")]
 pub mod circleci;
 pub mod fidelity;
+#[cfg(feature = "gitlab")]
+pub mod gitlab;
 pub mod problem;
 pub mod yaml;

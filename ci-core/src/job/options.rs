@@ -26,6 +26,8 @@ pub struct JobOptions {
     pub start: Start,
     /// Whether the job runs even after the run was canceled or ran out of time: for teardown.
     pub always: bool,
+    /// Whether the job runs only if one of the jobs that it needs failed in a way that is not allowed.
+    pub only_after_failure: bool,
     /// Which failures count as success.
     pub allow_failure: AllowFailure,
     /// Which failures are worth another attempt.

@@ -1,5 +1,6 @@
 //! The state of all jobs of a run: told what happened, it answers with what may start.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub struct Machine {
     pub(super) fail_fast: bool,
     /// A failure of a fail-fast run was seen and the run is not stopped yet.
     pub(super) stop_due: bool,
+    /// The jobs that run only after a failure and have seen one.
+    pub(super) saw_failure: HashSet<JobId>,
     pub(super) notices: Vec<Notice>,
     /// Room for the jobs that end with one, kept for the next.
     pub(super) ended: Vec<JobId>,
@@ -83,6 +86,7 @@ impl Machine {
             stopped: None,
             fail_fast: limits.fail_fast,
             stop_due: false,
+            saw_failure: HashSet::new(),
             notices: Vec::new(),
             ended: Vec::new(),
             plan,

@@ -51,6 +51,9 @@ impl Machine {
         if let Some(stop) = self.stopped.filter(|_| !options.always) {
             return self.end(job, stop.outcome(), now);
         }
+        if options.only_after_failure && !self.saw_failure.contains(&job) {
+            return self.end(job, no_failure(), now);
+        }
         match &options.start {
             Start::Auto => self.make_ready(job),
             Start::Delayed(delay) => {
@@ -134,8 +137,12 @@ impl Machine {
             let outcome = &self.records[job.index()].outcome;
             let kind = outcome.kind();
             let as_success = spec.tolerates(outcome);
+            let failed = !as_success && severity(kind) >= severity(OutcomeKind::TimedOut);
             for edge in plan.dag.edges(job) {
                 let to = edge.to;
+                if failed && plan.job(to).options.only_after_failure {
+                    self.saw_failure.insert(to);
+                }
                 let count = &mut self.waiting[to.index()];
                 *count = count.saturating_sub(1);
                 let free = *count == 0;
@@ -181,7 +188,8 @@ impl Machine {
             return Some(Outcome::OnHold);
         }
         if accepted {
-            return None;
+            let fits = !plan.job(job).options.only_after_failure || self.saw_failure.contains(&job);
+            return (!fits).then(no_failure);
         }
         let name = &plan.job(dependency).name;
         let wanted: Vec<_> = accept.iter().map(OutcomeKind::as_str).collect();
@@ -242,6 +250,11 @@ impl Machine {
         }
         Ok(())
     }
+}
+
+/// How a job ends that runs only after a failure, when nothing that it needs failed.
+fn no_failure() -> Outcome {
+    Outcome::Skipped("no job that it needs failed".into())
 }
 
 /// How bad an outcome is for the run.

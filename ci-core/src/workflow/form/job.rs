@@ -128,6 +128,9 @@ struct JobFields {
     /// The directory its steps start in.
     #[serde(skip_serializing_if = "Option::is_none")]
     working_dir: Option<String>,
+    /// Whether it runs only if a job that it needs failed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    only_after_failure: bool,
     /// Whether a local job gets a home directory of its own; by default it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     private_home: Option<bool>,
@@ -195,6 +198,7 @@ impl JobFields {
             matrix: self.matrix.map(Into::into),
             parallelism: self.parallelism,
             stage: self.stage,
+            only_after_failure: self.only_after_failure,
             private_home: self.private_home,
             extra: self.extra.sorted(),
         };
@@ -245,6 +249,7 @@ impl From<&JobSpec> for JobFields {
             env: (&options.env).into(),
             shell: options.shell.clone(),
             working_dir: options.working_dir.clone(),
+            only_after_failure: options.only_after_failure,
             private_home: options.private_home,
             extra: (&options.extra).into(),
             steps: job.steps.iter().cloned().map(StepForm).collect(),

@@ -291,6 +291,7 @@ fn change() -> impl Strategy<Value = Change> {
         to(condition(), |o, v| o.condition = Some(v)),
         to(start(), |o, v| o.start = v),
         to(any::<bool>(), |o, v| o.always = v),
+        to(any::<bool>(), |o, v| o.only_after_failure = v),
         to(allow, |o, v| o.allow_failure = v),
         to(any::<u32>(), |o, v| o.retry.max = v),
         to(backoff, |o, (initial, factor, limit, jitter)| {

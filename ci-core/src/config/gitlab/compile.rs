@@ -1,0 +1,276 @@
+//! Compiles a project: its file, merged; the jobs of the pipeline; the workflow.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::fidelity::Row;
+use super::files::Files;
+use super::job_rules::When;
+use super::options::Options;
+use super::pipeline::{self, Pipeline};
+use super::state::State;
+use super::variables::Variables;
+use super::{check, explain, include, jobs, lower, merge, predefined, reference};
+use crate::config::problem::{ConfigError, Problem};
+use crate::config::yaml::{Map, Mark, Node};
+use crate::job::AllowFailure;
+use crate::workflow::WorkflowSpec;
+
+/// A project with a GitLab CI configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Project;
+
+impl Project {
+    /// Compiles the configuration among `files`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the files, whatever the pipeline is for.
+    ///
+    /// ```
+    /// use ci_core::config::gitlab::{MemoryFiles, Options, Project};
+    ///
+    /// let text = "test: {script: cargo test}\ndeploy: {stage: deploy, script: ./deploy}\n";
+    /// let files = MemoryFiles::from_iter([(".gitlab-ci.yml", text)]);
+    /// let compiled = Project::load(&files, &Options::new())?;
+    /// assert_eq!(compiled.jobs()[1].needs, ["test".into()]);
+    /// assert_eq!(compiled.workflow()?.jobs.len(), 2);
+    /// # Ok::<(), ci_core::config::problem::ConfigError>(())
+    /// ```
+    pub fn load(files: &dyn Files, options: &Options) -> Result<Compiled, ConfigError> {
+        let mut state = State::default();
+        let compiled = compile(files, options, &mut state);
+        let rows = state.take_rows();
+        let warnings = state.problems.finish()?;
+        let Some(mut compiled) = compiled else {
+            let problem = Problem::of_file(&options.file, "the configuration could not be read");
+            return Err(problem.into());
+        };
+        compiled.rows = rows;
+        compiled.warnings = warnings;
+        Ok(compiled)
+    }
+}
+
+/// A configuration that was found good, compiled for one pipeline.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    merged: Node,
+    name: Option<String>,
+    stages: Vec<Arc<str>>,
+    jobs: Vec<ListedJob>,
+    skipped: Vec<SkippedJob>,
+    stopped: Option<String>,
+    workflow: Result<WorkflowSpec, ConfigError>,
+    rows: Vec<Row>,
+    warnings: Vec<Problem>,
+}
+
+/// A job that is in the pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct ListedJob {
+    /// Its name, with its values if it is one of several.
+    pub name: Arc<str>,
+    /// Its stage.
+    pub stage: Arc<str>,
+    /// The jobs it waits for.
+    pub needs: Vec<Arc<str>>,
+    /// When it starts.
+    pub when: When,
+    /// Whether its failure, or some of its exit codes, are no failure of the pipeline.
+    pub allow_failure: bool,
+}
+
+/// A job that is not in the pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct SkippedJob {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Why it is not.
+    pub why: String,
+}
+
+impl Compiled {
+    /// The whole configuration as one: includes, `extends` and references are done, rules still in it.
+    pub fn merged(&self) -> &Node {
+        &self.merged
+    }
+
+    /// The name that the configuration gives the pipeline.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The stages in their order, with `.pre` and `.post`.
+    pub fn stages(&self) -> &[Arc<str>] {
+        &self.stages
+    }
+
+    /// Whether there is a pipeline at all.
+    pub fn runs(&self) -> bool {
+        self.stopped.is_none()
+    }
+
+    /// Why there is no pipeline.
+    pub fn why(&self) -> Option<&str> {
+        self.stopped.as_deref()
+    }
+
+    /// The jobs that are in the pipeline.
+    pub fn jobs(&self) -> &[ListedJob] {
+        &self.jobs
+    }
+
+    /// The jobs that are not in the pipeline, and why.
+    pub fn skipped(&self) -> &[SkippedJob] {
+        &self.skipped
+    }
+
+    /// The workflow of the pipeline; without jobs if there is no pipeline.
+    ///
+    /// # Errors
+    /// If the pipeline cannot be created: a job needs one that is not in it, or jobs need each other.
+    pub fn workflow(&self) -> Result<WorkflowSpec, ConfigError> {
+        self.workflow.clone()
+    }
+
+    /// Every key that does not do all that it says, with the place and why.
+    pub fn fidelity(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// What is doubtful about the files, and no error.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+}
+
+fn compile(files: &dyn Files, options: &Options, state: &mut State) -> Option<Compiled> {
+    let predefined = Arc::new(predefined::of_pipeline(&options.facts));
+    let mut visible = Variables::above(&predefined);
+    visible.extend_texts(&options.facts.variables);
+    visible.extend_texts(&options.facts.run.variables);
+    let root = include::load(files, options, &visible, state)?;
+    let root = merge::extend(&root, state);
+    let root = reference::resolve(&root, state);
+    check::globals(&root, state);
+    let stages = jobs::stages(&root, state);
+    let jobs = jobs::collect(&root, &stages, state);
+    let is_job = |(name, _): &(&Arc<str>, _)| merge::is_job(name) && !name.starts_with('.');
+    if !root.iter().any(|entry| is_job(&entry)) && !state.stubbed {
+        let message = "jobs config should contain at least one visible job";
+        state
+            .problems
+            .push(Problem::of_file(&options.file, message));
+    }
+    for job in &jobs {
+        explain::job(job, state);
+    }
+    explain::file(&root, state);
+    let pipeline = {
+        let project = pipeline::Source {
+            root: &root,
+            jobs: &jobs,
+            stages: &stages,
+            files,
+            options,
+        };
+        pipeline::of(&project, &predefined, state)
+    };
+    let name = root
+        .get("workflow")
+        .and_then(|workflow| workflow.get("name"));
+    let name = name.and_then(Node::as_str).map(|name| visible.expand(name));
+    Some(Compiled {
+        merged: Node::map(shown(&root), &Mark::new(&*options.file, 1, 1)),
+        workflow: workflow(&pipeline, &stages, &predefined, options),
+        jobs: listed(&pipeline, &stages),
+        skipped: skipped(&pipeline),
+        stopped: pipeline.stopped.clone(),
+        name,
+        stages,
+        rows: Vec::new(),
+        warnings: Vec::new(),
+    })
+}
+
+fn workflow(
+    pipeline: &Pipeline<'_>,
+    stages: &[Arc<str>],
+    predefined: &BTreeMap<String, String>,
+    options: &Options,
+) -> Result<WorkflowSpec, ConfigError> {
+    if pipeline.stopped.is_some() {
+        return Ok(WorkflowSpec {
+            name: "pipeline".into(),
+            ..WorkflowSpec::default()
+        });
+    }
+    pipeline.missing.clone().finish()?;
+    let workflow = lower::workflow(pipeline, stages, predefined, "pipeline");
+    match workflow.validate() {
+        Ok(()) => Ok(workflow),
+        Err(invalid) => {
+            let problem = |problem: &crate::workflow::Problem| {
+                Problem::of_file(&options.file, problem.to_string())
+            };
+            Err(ConfigError::new(
+                invalid.problems().iter().map(problem).collect(),
+            ))
+        }
+    }
+}
+
+/// The file without the jobs that only others use.
+fn shown(root: &Map) -> Map {
+    let mut shown = Map::new();
+    for (key, entry) in root.entries() {
+        if !key.starts_with('.') {
+            shown.insert_at(Arc::clone(key), &entry.key, entry.node.clone());
+        }
+    }
+    shown
+}
+
+fn listed(pipeline: &Pipeline<'_>, stages: &[Arc<str>]) -> Vec<ListedJob> {
+    if pipeline.stopped.is_some() {
+        return Vec::new();
+    }
+    let name = |index: usize| {
+        pipeline
+            .entries
+            .get(index)
+            .map(|entry| Arc::clone(&entry.instance.name))
+    };
+    let jobs = pipeline.entries.iter().zip(&pipeline.links);
+    jobs.map(|(entry, links)| ListedJob {
+        name: Arc::clone(&entry.instance.name),
+        stage: stages
+            .get(entry.job.stage)
+            .map_or_else(|| "test".into(), Arc::clone),
+        needs: links
+            .needs
+            .iter()
+            .filter_map(|needed| name(needed.job))
+            .collect(),
+        when: entry.chosen.when,
+        allow_failure: entry.chosen.allow_failure != AllowFailure::Never,
+    })
+    .collect()
+}
+
+fn skipped(pipeline: &Pipeline<'_>) -> Vec<SkippedJob> {
+    let not_chosen = pipeline.skipped.iter().map(|(name, why)| SkippedJob {
+        name: Arc::clone(name),
+        why: why.clone(),
+    });
+    let mut skipped: Vec<SkippedJob> = not_chosen.collect();
+    if let Some(why) = &pipeline.stopped {
+        skipped.extend(pipeline.entries.iter().map(|entry| SkippedJob {
+            name: Arc::clone(&entry.instance.name),
+            why: format!("there is no pipeline: {why}"),
+        }));
+    }
+    skipped
+}

@@ -1,0 +1,166 @@
+//! `!reference [job, key, …]`: a node in the place of which another one stands.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::state::State;
+use crate::config::problem::Problem;
+use crate::config::yaml::{Map, Node, Value};
+
+/// How deep references nest.
+const DEEPEST: usize = 10;
+
+/// The most values that references may stand for.
+const MOST: usize = 1_000_000;
+
+/// The file with every reference resolved. A reference within a list brings the items of the list
+/// that it names.
+pub(super) fn resolve(root: &Map, state: &mut State) -> Map {
+    let mut resolver = Resolver {
+        root,
+        state,
+        active: Vec::new(),
+        done: HashMap::new(),
+        left: MOST,
+    };
+    resolver.map(root)
+}
+
+struct Resolver<'a, 's> {
+    root: &'a Map,
+    state: &'s mut State,
+    /// The references that are being followed.
+    active: Vec<Vec<String>>,
+    /// What references came to, so that each path is followed once.
+    done: HashMap<Vec<String>, Node>,
+    left: usize,
+}
+
+impl Resolver<'_, '_> {
+    fn map(&mut self, map: &Map) -> Map {
+        let mut out = Map::new();
+        for (key, entry) in map.entries() {
+            out.insert_at(Arc::clone(key), &entry.key, self.node(&entry.node));
+        }
+        out
+    }
+
+    fn node(&mut self, node: &Node) -> Node {
+        if is_reference(node) {
+            return self
+                .follow(node)
+                .unwrap_or_else(|| Node::new(Value::Null, &node.mark));
+        }
+        let value = match &node.value {
+            Value::Seq(nodes) if holds_reference(node) => Value::Seq(self.list(nodes).into()),
+            Value::Map(map) if holds_reference(node) => Value::Map(self.map(map).into()),
+            _ => return node.clone(),
+        };
+        Node {
+            value,
+            mark: node.mark.clone(),
+            tag: node.tag.clone(),
+        }
+    }
+
+    fn list(&mut self, nodes: &[Node]) -> Vec<Node> {
+        let mut out = Vec::new();
+        for node in nodes {
+            if !is_reference(node) {
+                out.push(self.node(node));
+                continue;
+            }
+            match self.follow(node) {
+                Some(Node {
+                    value: Value::Seq(items),
+                    ..
+                }) => {
+                    self.left = self.left.saturating_sub(items.len());
+                    out.extend(items.iter().cloned());
+                }
+                Some(other) if !other.is_null() => out.push(other),
+                _ => {}
+            }
+        }
+        out
+    }
+
+    /// What a reference names; `None` after a problem was told.
+    fn follow(&mut self, node: &Node) -> Option<Node> {
+        let path: Option<Vec<String>> = node.as_seq().and_then(|nodes| {
+            nodes
+                .iter()
+                .map(|part| part.scalar().map(std::borrow::Cow::into_owned))
+                .collect()
+        });
+        let Some(path) = path.filter(|path| !path.is_empty()) else {
+            let message = "`!reference` takes a list of keys";
+            self.state
+                .problems
+                .push(Problem::error(&node.mark, message));
+            return None;
+        };
+        let written = format!("!reference {path:?}");
+        if self.active.contains(&path) {
+            return self.refuse(node, format!("`{written}` is part of a circular chain"));
+        }
+        if self.active.len() >= DEEPEST {
+            return self.refuse(
+                node,
+                format!("`{written}` nests deeper than {DEEPEST} levels"),
+            );
+        }
+        if let Some(done) = self.done.get(&path) {
+            return Some(done.clone());
+        }
+        let root = self.root;
+        let mut keys = path.iter();
+        let mut found = keys.next().and_then(|key| root.get(key));
+        for key in keys {
+            found = found.and_then(|node| node.get(key));
+        }
+        let Some(found) = found else {
+            if self.state.stubbed {
+                let why = format!(
+                    "`{written}` names nothing here: an include that was left out may have it"
+                );
+                self.state.missing(&node.mark, "!reference", why);
+                return None;
+            }
+            return self.refuse(node, format!("`{written}` could not be found"));
+        };
+        self.left = self.left.saturating_sub(1);
+        if self.left == 0 {
+            return self.refuse(
+                node,
+                format!("references stand for more than {MOST} values"),
+            );
+        }
+        self.active.push(path);
+        let resolved = self.node(found);
+        if let Some(path) = self.active.pop() {
+            self.done.insert(path, resolved.clone());
+        }
+        Some(resolved)
+    }
+
+    fn refuse(&mut self, node: &Node, message: String) -> Option<Node> {
+        self.state
+            .problems
+            .push(Problem::error(&node.mark, message));
+        None
+    }
+}
+
+fn is_reference(node: &Node) -> bool {
+    node.tag.as_deref() == Some("!reference")
+}
+
+fn holds_reference(node: &Node) -> bool {
+    is_reference(node)
+        || match &node.value {
+            Value::Seq(nodes) => nodes.iter().any(holds_reference),
+            Value::Map(map) => map.iter().any(|(_, node)| holds_reference(node)),
+            _ => false,
+        }
+}

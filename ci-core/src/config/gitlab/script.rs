@@ -1,0 +1,134 @@
+//! The shell scripts of a job: what a runner would give to its shell.
+
+use std::fmt::Write as _;
+
+use super::check::flatten;
+use super::variables::{Env, names};
+use crate::config::yaml::Node;
+
+/// Bash where there is one, else the system's shell, as a runner chooses. The script follows as the
+/// last word.
+pub(super) const SHELL: [&str; 3] = [
+    "sh",
+    "-c",
+    "if command -v bash >/dev/null 2>&1; then exec bash -c \"$0\"; else exec sh -c \"$0\"; fi",
+];
+
+/// Where a job leaves its dotenv reports for those that fetch its artifacts.
+pub(super) const DOTENV: &str = ".gitlab-dotenv";
+
+/// The variable that only the machine of the job knows.
+const PROJECT_DIR: &str = "CI_PROJECT_DIR";
+
+/// The commands of a key, lists in lists made flat.
+pub(super) fn commands(node: Option<&Node>) -> Vec<String> {
+    let Some(node) = node.filter(|node| !node.is_null()) else {
+        return Vec::new();
+    };
+    let mut flat = Vec::new();
+    flatten(
+        node.as_seq().unwrap_or(std::slice::from_ref(node)),
+        10,
+        &mut flat,
+    );
+    let texts = flat
+        .into_iter()
+        .filter(|node| !node.is_null())
+        .filter_map(Node::scalar);
+    texts.map(std::borrow::Cow::into_owned).collect()
+}
+
+/// The script that runs `commands` in one shell: it ends at the first that fails, also within a pipe,
+/// and shows each before it runs.
+pub(super) fn script(commands: &[String], env: &Env, dotenv: &[String]) -> String {
+    let mut out = String::from("set -e\n(set -o pipefail) 2>/dev/null && set -o pipefail\n");
+    out.push_str("export CI_PROJECT_DIR=\"$PWD\" CI_BUILDS_DIR=\"${PWD%/*}\"\n");
+    for (name, value) in &env.own {
+        if names(value).contains(&PROJECT_DIR) {
+            let _ = writeln!(out, "export {name}={}", with_project_dir(value));
+        }
+    }
+    for file in dotenv {
+        out.push_str(&load_dotenv(file));
+    }
+    for command in commands {
+        let command = command.trim_end();
+        let mut lines = command.lines();
+        let first = lines.next().unwrap_or_default();
+        let more = if lines.next().is_some() {
+            " # collapsed multi-line command"
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            out,
+            "printf '%s\\n' {}\n{command}",
+            quoted(&format!("$ {first}{more}"))
+        );
+    }
+    out
+}
+
+/// The script that keeps a dotenv report for other jobs.
+pub(super) fn keep_dotenv(paths: &[String], slug: &str) -> String {
+    let mut out = format!("mkdir -p {DOTENV}\n: > {DOTENV}/{slug}\n");
+    for path in paths {
+        let path = quoted(path);
+        let _ = writeln!(
+            out,
+            "if [ -f {path} ]; then cat {path} >> {DOTENV}/{slug}; fi"
+        );
+    }
+    out
+}
+
+/// Reads `NAME=VALUE` lines of a file, if it is there.
+fn load_dotenv(file: &str) -> String {
+    let file = quoted(&format!("{DOTENV}/{file}"));
+    format!(
+        "if [ -f {file} ]; then while IFS= read -r ci_line || [ -n \"$ci_line\" ]; do\n\
+         case \"$ci_line\" in \\#*) ;; [A-Za-z_]*=*) export \"$ci_line\" ;; esac\n\
+         done < {file}; fi\n"
+    )
+}
+
+/// A word of the shell that stands for exactly `text`.
+pub(super) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// A word of the shell for a value that names the project's directory.
+fn with_project_dir(value: &str) -> String {
+    let marked = value
+        .replace("${CI_PROJECT_DIR}", "\0")
+        .replace("%CI_PROJECT_DIR%", "\0");
+    let marked = marked.replace("$CI_PROJECT_DIR", "\0");
+    let parts: Vec<String> = marked.split('\0').map(quoted).collect();
+    parts.join("\"$CI_PROJECT_DIR\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_with_the_project_directory_is_filled_by_the_shell() {
+        assert_eq!(
+            with_project_dir("$CI_PROJECT_DIR/it's"),
+            "''\"$CI_PROJECT_DIR\"'/it'\\''s'"
+        );
+    }
+
+    #[test]
+    fn commands_are_shown_and_run() {
+        let text = script(
+            &["a 'b'".to_owned(), "c\nd".to_owned()],
+            &Env::default(),
+            &[],
+        );
+        assert!(text.ends_with(
+            "printf '%s\\n' '$ a '\\''b'\\'''\na 'b'\n\
+             printf '%s\\n' '$ c # collapsed multi-line command'\nc\nd\n"
+        ));
+    }
+}
