@@ -104,6 +104,20 @@ pub(crate) enum Command {
     Artifacts(ArtifactsArgs),
     /// Look at or remove caches
     Cache(CacheArgs),
+    /// Read test or coverage reports
+    #[command(subcommand)]
+    Report(ReportCommand),
+    /// Share out tests over machines: reads names, prints those of one shard
+    Split(SplitArgs),
+    /// Print the files that fit patterns, sorted
+    Glob {
+        /// Patterns such as `tests/**/*_test.py`
+        #[arg(required = true, value_name = "PATTERN")]
+        patterns: Vec<String>,
+    },
+    /// What jobs call as a program of the vendor's
+    #[command(hide = true, subcommand)]
+    Shim(ShimCommand),
     /// Remove old runs
     Prune(PruneArgs),
     /// Print a JSON schema
@@ -354,6 +368,120 @@ pub(crate) enum CacheCommand {
         #[arg(long)]
         all: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ShimCommand {
+    /// The program `circleci`
+    #[command(disable_help_flag = true)]
+    Circleci {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReportCommand {
+    /// Test results: JUnit, TAP, TRX, go test -json and others, found from the content
+    Tests(TestsArgs),
+    /// Coverage: LCOV, Cobertura, JaCoCo, coverage.py and others, merged into one
+    Coverage(CoverageArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TestsArgs {
+    /// Report files
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// How to print
+    #[arg(long = "format", value_enum, default_value_t = TestsForm::Text, id = "form")]
+    pub(crate) format: TestsForm,
+    /// List every case in the JSON
+    #[arg(long)]
+    pub(crate) cases: bool,
+}
+
+/// How test results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TestsForm {
+    /// One JSON document.
+    Json,
+    /// For people.
+    Text,
+    /// For pull requests.
+    Markdown,
+    /// One JUnit file.
+    Junit,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CoverageArgs {
+    /// Report files
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// How to print
+    #[arg(long = "format", value_enum, default_value_t = CoverageForm::Text, id = "form")]
+    pub(crate) format: CoverageForm,
+    /// The least share of covered lines, in percent
+    #[arg(long, value_name = "PCT")]
+    pub(crate) fail_under: Option<f64>,
+    /// The least share of covered branches, in percent
+    #[arg(long, value_name = "PCT")]
+    pub(crate) fail_under_branches: Option<f64>,
+    /// The least share of covered lines among those that differ from --base, in percent
+    #[arg(long, value_name = "PCT", requires = "base")]
+    pub(crate) fail_under_changed: Option<f64>,
+    /// The revision that changed lines are found by
+    #[arg(long, value_name = "REV")]
+    pub(crate) base: Option<String>,
+}
+
+/// How coverage is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CoverageForm {
+    /// One JSON document.
+    Json,
+    /// For people.
+    Text,
+    /// For pull requests.
+    Markdown,
+    /// One LCOV file.
+    Lcov,
+    /// One Cobertura file.
+    Cobertura,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SplitArgs {
+    /// What the shards are made equal by
+    #[arg(long, value_enum, default_value_t = SplitBy::Timings)]
+    pub(crate) by: SplitBy,
+    /// Which shard to print, from 0
+    #[arg(long, value_name = "I", env = "CI_NODE_INDEX", default_value_t = 0)]
+    pub(crate) index: u32,
+    /// How many shards there are
+    #[arg(long, value_name = "N", env = "CI_NODE_TOTAL", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) total: u32,
+    /// Test reports with times
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) timings: Vec<PathBuf>,
+    /// Say on standard error what each shard gets and why
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Files with names [default: standard input]
+    #[arg(value_name = "NAMES")]
+    pub(crate) names: Vec<PathBuf>,
+}
+
+/// What shards are made equal by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SplitBy {
+    /// How long tests took.
+    Timings,
+    /// How large files are.
+    Filesize,
+    /// How many names there are.
+    Name,
 }
 
 #[derive(Debug, clap::Args)]

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Args, Command};
+use args::{Args, Command, ReportCommand, ShimCommand};
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -69,6 +69,11 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         Command::Approve(args) => commands::requests::approve(&global, args).await,
         Command::Artifacts(args) => commands::artifacts::artifacts(&global, &args).await,
         Command::Cache(args) => commands::cache::cache(&global, &args),
+        Command::Report(ReportCommand::Tests(args)) => commands::report::tests(&args),
+        Command::Report(ReportCommand::Coverage(args)) => commands::report::coverage(&args),
+        Command::Split(args) => commands::split::split(&args),
+        Command::Glob { patterns } => commands::split::glob(&patterns),
+        Command::Shim(ShimCommand::Circleci { words }) => commands::shim::circleci(&words),
         Command::Prune(args) => commands::runs::prune(&global, &args).await,
         Command::Schema(args) => commands::graph::schema(&args),
         Command::Completions(args) => {
