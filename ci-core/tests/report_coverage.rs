@@ -267,10 +267,7 @@ fn formats_of_the_same_run_agree_line_for_line() {
             }
         }
     }
-    eprintln!(
-        "{compared} reports of {} runs compared with gcovr's JSON: {lines} lines",
-        bases
-    );
+    eprintln!("{compared} reports of {bases} runs compared with gcovr's JSON: {lines} lines");
     eprintln!(
         "{} agree, {different} are listed with the reason",
         compared - different
