@@ -73,10 +73,9 @@ impl Collector {
 /// Moves everything, into as much room as it takes where there was nothing before.
 fn take_in<T>(into: &mut Vec<T>, from: &mut Vec<T>) {
     if into.is_empty() {
-        *into = from.drain(..).collect();
-    } else {
-        into.append(from);
+        into.reserve_exact(from.len());
     }
+    into.append(from);
 }
 
 impl Visitor for Collector {

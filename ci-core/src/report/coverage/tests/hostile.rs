@@ -11,7 +11,7 @@ fn survives(text: &[u8]) -> Option<Report> {
     let start = Instant::now();
     let report = read(text).ok();
     assert!(
-        start.elapsed() < Duration::from_secs(60),
+        start.elapsed() < Duration::from_mins(1),
         "took {:?}",
         start.elapsed()
     );
