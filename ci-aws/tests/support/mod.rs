@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 use ci_aws::ssh::{HostKey, SshExecutor};
 
 /// The grace period of the executors in the tests.
-pub const GRACE: Duration = Duration::from_secs(3);
+pub(crate) const GRACE: Duration = Duration::from_secs(3);
 
 /// A server that ends when this is dropped.
-pub struct Sshd {
+pub(crate) struct Sshd {
     dir: tempfile::TempDir,
     server: Child,
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 /// Whether there is no server program. On a CI machine that is a failure; elsewhere it is said.
-pub fn missing() -> bool {
+pub(crate) fn missing() -> bool {
     if program().is_some() {
         return false;
     }
@@ -45,7 +45,7 @@ fn run(program: &str, args: &[&str]) {
 }
 
 impl Sshd {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
         for key in ["host", "other", "user"] {
@@ -71,16 +71,16 @@ impl Sshd {
         panic!("the server does not start: {log}");
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub fn public_key(&self, name: &str) -> String {
+    pub(crate) fn public_key(&self, name: &str) -> String {
         fs::read_to_string(self.path(&format!("{name}.pub"))).unwrap()
     }
 
     /// An executor that pins the server's key.
-    pub fn executor(&self) -> SshExecutor {
+    pub(crate) fn executor(&self) -> SshExecutor {
         SshExecutor::new("127.0.0.1")
             .port(self.port)
             .identity(self.path("user"))
@@ -91,7 +91,7 @@ impl Sshd {
     }
 
     /// The directories of sessions that exist.
-    pub fn sessions(&self) -> Vec<PathBuf> {
+    pub(crate) fn sessions(&self) -> Vec<PathBuf> {
         let inside = |path: PathBuf| -> Vec<PathBuf> {
             let entries = fs::read_dir(path).into_iter().flatten();
             entries.map(|entry| entry.unwrap().path()).collect()
@@ -103,7 +103,7 @@ impl Sshd {
     }
 
     /// The number of the server's process.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.server.id()
     }
 }
