@@ -1,6 +1,10 @@
 //! The SSH executor passes the conformance suite on a real OpenSSH server. One test, in a process of
 //! its own: the suite watches the memory of the whole process.
 #![cfg(unix)]
+#![expect(
+    clippy::print_stdout,
+    reason = "the table is what `--nocapture` is for"
+)]
 
 use std::sync::Arc;
 

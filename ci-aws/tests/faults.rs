@@ -1,5 +1,6 @@
 //! What the SSH executor does when keys, links and controllers fail, on a real OpenSSH server.
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -21,7 +22,6 @@ use ci_core::session::{
 };
 use tokio_util::sync::CancellationToken;
 
-#[expect(dead_code, reason = "each test uses a part of it")]
 mod support;
 use support::Sshd;
 

@@ -1,5 +1,5 @@
 //! How the system's `ssh` program is called: the one place that knows its options, see ssh(1) and
-//! ssh_config(5).
+//! `ssh_config(5)`.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -81,14 +81,12 @@ impl Guard {
             let _ = tokio::time::timeout(all, child.wait()).await;
             return Ok(None);
         };
-        let place = match greeting {
-            Some(place) => place?,
-            None => {
-                let said = errors(&mut child).await;
-                let _ = child.wait().await;
-                return Err(SshError::no_connection(client.destination(), &said));
-            }
+        let Some(place) = greeting else {
+            let said = errors(&mut child).await;
+            let _ = child.wait().await;
+            return Err(SshError::no_connection(client.destination(), &said));
         };
+        let place = place?;
         let stdin = child.stdin.take().ok_or_else(no_pipe)?;
         let (lost, bye) = (CancellationToken::new(), CancellationToken::new());
         let watch = Watch {

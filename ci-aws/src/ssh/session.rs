@@ -20,7 +20,7 @@ use super::step::{self, Around};
 use super::{copy, spec};
 
 /// How long the directories of a session may take to be removed.
-const REMOVAL: Duration = Duration::from_secs(60);
+const REMOVAL: Duration = Duration::from_mins(1);
 
 /// The connection, the guard and the directories of one attempt of a job.
 pub(super) struct SshSession {

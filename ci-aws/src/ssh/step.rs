@@ -31,7 +31,11 @@ pub(super) async fn run(
 ) -> Result<ExitStatus, SessionError> {
     let mark = format!("ci-{}", uuid::Uuid::now_v7().simple());
     let mut child = around.client.shared(command)?;
-    feed(&mut child, &format!("{mark}\n{script}{mark}\n")).await;
+    let text = format!("{mark}\n{script}{mark}\n");
+    tokio::select! {
+        () = feed(&mut child, &text) => {}
+        () = around.lost.cancelled() => return Err(lost(around, child).await),
+    }
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (Some(mut stdout), Some(mut stderr)) = (stdout, stderr) else {
         return Err(SshError::client(std::io::ErrorKind::BrokenPipe.into()).into());

@@ -1,5 +1,12 @@
 //! A real OpenSSH server on a loopback port, with keys and a configuration of its own.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by it, and what is not tested has to be said"
+)]
+
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
