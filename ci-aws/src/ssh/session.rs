@@ -108,7 +108,10 @@ impl Session for SshSession {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let marker = format!("{}/{number};", self.marker);
         let script = spec::script(command, &self.info, &self.env, &marker)?;
+        let dir = command.dir.as_deref().unwrap_or(".");
         let around = Around {
+            program: command.words().first().copied().unwrap_or_default(),
+            dir: &self.info.resolve(dir),
             client: &self.client,
             lost: &self.guard.lost,
             over: &self.over,

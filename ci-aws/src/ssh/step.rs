@@ -20,6 +20,10 @@ pub(super) struct Around<'a> {
     pub(super) lost: &'a CancellationToken,
     /// Canceled when the session is torn down.
     pub(super) over: &'a CancellationToken,
+    /// The name of the program.
+    pub(super) program: &'a str,
+    /// The directory it starts in.
+    pub(super) dir: &'a str,
 }
 
 /// Runs the step of `script` that the supervisor's `command` starts.
@@ -98,7 +102,11 @@ async fn status(around: &Around<'_>, words: &str, io: &ExecIo) -> Result<ExitSta
             Ok(ExitStatus::Stopped)
         }
         "missing" => {
-            let text = format!("the {rest} of the command does not exist");
+            let name = match rest {
+                "directory" => around.dir,
+                _ => around.program,
+            };
+            let text = format!("the {rest} `{name}` does not exist");
             Err(SessionError::new(SessionErrorKind::NotFound, text))
         }
         "over" if around.over.is_cancelled() => {
