@@ -64,7 +64,8 @@ impl EntryPath {
     /// front, where it stands for directories that are known to be none.
     ///
     /// Without a `root` every absolute target leaves.
-    pub(crate) fn link_leaves(&self, target: &Path, root: Option<&Path>) -> bool {
+    #[must_use]
+    pub fn link_leaves(&self, target: &Path, root: Option<&Path>) -> bool {
         if target.is_absolute() {
             let plain = target.components().all(|part| part != Component::ParentDir);
             return !(plain && root.is_some_and(|root| target.starts_with(root)));

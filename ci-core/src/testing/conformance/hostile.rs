@@ -17,13 +17,35 @@ const DIR: &str = "hostile/inner";
 
 /// An entry with a name and a link target that no honest program would write.
 fn entry(name: &str, kind: tar::EntryType, link: &str, content: &[u8]) -> Vec<u8> {
-    let mut header = tar::Header::new_ustar();
+    let mut bytes = Vec::new();
+    for (text, long) in [
+        (name, tar::EntryType::GNULongName),
+        (link, tar::EntryType::GNULongLink),
+    ] {
+        // The directories of remote sessions alone can be longer than what fits into a header.
+        if text.len() > FIELD {
+            let text = format!("{text}\0");
+            bytes.extend(member("././@LongLink", long, "", text.as_bytes()));
+        }
+    }
+    bytes.extend(member(name, kind, link, content));
+    bytes
+}
+
+/// What of a name or a link target fits into a header.
+const FIELD: usize = 100;
+
+/// One header, with as much of the names as fits, and its content.
+fn member(name: &str, kind: tar::EntryType, link: &str, content: &[u8]) -> Vec<u8> {
+    let mut header = tar::Header::new_gnu();
     header.set_entry_type(kind);
     header.set_size(content.len() as u64);
     header.set_mode(0o644);
     let old = header.as_old_mut();
-    old.name[..name.len()].copy_from_slice(name.as_bytes());
-    old.linkname[..link.len()].copy_from_slice(link.as_bytes());
+    for (field, text) in [(&mut old.name, name), (&mut old.linkname, link)] {
+        let fits = &text.as_bytes()[..text.len().min(FIELD)];
+        field[..fits.len()].copy_from_slice(fits);
+    }
     header.set_cksum();
     let mut bytes = header.as_bytes().to_vec();
     bytes.extend_from_slice(content);
