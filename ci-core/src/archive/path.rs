@@ -16,7 +16,7 @@ pub struct EntryPath(PathBuf);
 impl EntryPath {
     /// Reads the name of an entry. The name of the root itself (`./`) gives an empty path; a name
     /// that would leave the root gives why it is refused.
-    pub(super) fn parse(name: &[u8]) -> Result<Self, &'static str> {
+    pub fn parse(name: &[u8]) -> Result<Self, &'static str> {
         if name.len() > LONGEST {
             return Err("has a name of more than 4096 bytes");
         }
@@ -64,7 +64,8 @@ impl EntryPath {
     /// front, where it stands for directories that are known to be none.
     ///
     /// Without a `root` every absolute target leaves.
-    pub(crate) fn link_leaves(&self, target: &Path, root: Option<&Path>) -> bool {
+    #[must_use]
+    pub fn link_leaves(&self, target: &Path, root: Option<&Path>) -> bool {
         if target.is_absolute() {
             let plain = target.components().all(|part| part != Component::ParentDir);
             return !(plain && root.is_some_and(|root| target.starts_with(root)));
