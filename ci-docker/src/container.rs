@@ -1,7 +1,9 @@
 //! A job's container: it lives while this process holds its standard input open.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use ci_core::session::Stream as Channel;
 use futures_util::StreamExt;
@@ -15,6 +17,9 @@ use crate::script;
 /// The most that is kept of what a script says.
 const MOST: usize = 1024 * 1024;
 
+/// How long an engine may take to tell that a container has ended.
+const TOLD: Duration = Duration::from_secs(1);
+
 /// A container that runs, and what holds it up.
 pub(crate) struct Container {
     engine: Engine,
@@ -24,6 +29,8 @@ pub(crate) struct Container {
     tether: Mutex<Option<Pin<Box<dyn AsyncWrite + Send>>>>,
     /// Canceled when the container has ended, by whatever.
     over: CancellationToken,
+    /// Whether commands run as somebody else than root.
+    own_user: bool,
 }
 
 impl std::fmt::Debug for Container {
@@ -54,11 +61,12 @@ impl Container {
                 name,
                 tether: Mutex::new(Some(tether)),
                 over,
+                own_user: false,
             }),
             Err(error) => {
                 // The first error says more than one that comes of it.
                 let _ = engine.remove(&id).await;
-                Err(no_shell(error))
+                Err(error)
             }
         }
     }
@@ -78,6 +86,19 @@ impl Container {
             ended.cancel();
         });
         Ok((tether.input, over))
+    }
+
+    /// What to say of an error that came soon after the start.
+    pub(crate) async fn first_error(&self, error: DockerError) -> DockerError {
+        // The engine tells the end of a container after other things that come of it.
+        let ended = tokio::time::timeout(TOLD, self.over.cancelled()).await;
+        if ended.is_err() {
+            return error;
+        }
+        let text = "the container ended as soon as it was started";
+        DockerError::new(DockerErrorKind::Refused, text)
+            .with_source(error)
+            .with_hint("the image needs `sh` and `cat` in its `PATH`")
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -150,14 +171,14 @@ impl Container {
         if said.code != 0 {
             let why = format!("{}{}", said.text, said.errors);
             let text = format!("could not {what} in the container: {}", why.trim_end());
-            return Err(no_shell(DockerError::new(DockerErrorKind::Other, text)));
+            return Err(DockerError::new(DockerErrorKind::Other, text));
         }
         Ok(said.text)
     }
 
     /// Waits for the exit code of a command whose output has ended: the command may run on.
     pub(crate) async fn exit_code(&self, exec: &str) -> Result<i64, DockerError> {
-        let mut pause = std::time::Duration::from_millis(2);
+        let mut pause = Duration::from_millis(2);
         loop {
             if let Some(code) = self.engine.exit_code(exec).await? {
                 return Ok(code);
@@ -166,8 +187,13 @@ impl Container {
                 () = tokio::time::sleep(pause) => {}
                 () = self.over.cancelled() => return Err(ended(&self.name)),
             }
-            pause = (pause * 2).min(std::time::Duration::from_millis(200));
+            pause = (pause * 2).min(Duration::from_millis(200));
         }
+    }
+
+    /// Says that commands run as somebody else than root.
+    pub(crate) fn commands_have_own_user(&mut self) {
+        self.own_user = true;
     }
 
     /// Lists the processes of commands with `marker`, after sending a signal to those that are not
@@ -179,11 +205,25 @@ impl Container {
         signal: &str,
         spared: &[String],
     ) -> Result<Vec<String>, DockerError> {
+        const WHAT: &str = "look for the processes of a command";
         let spared = format!(" {} ", spared.join(" "));
         let arguments = [marker, number, signal, &spared];
-        let what = "look for the processes of a command";
-        let text = self.script_ok(what, script::HUNT, &arguments, true).await?;
-        Ok(text.split_whitespace().map(ToOwned::to_owned).collect())
+        let as_who = |root| self.script_ok(WHAT, script::HUNT, &arguments, root);
+        // A container's root may end the processes of others but not read their environment
+        // (ptrace(2), access mode checking).
+        let (own, roots) = tokio::join!(
+            async {
+                if self.own_user {
+                    as_who(false).await
+                } else {
+                    Ok(String::new())
+                }
+            },
+            as_who(true),
+        );
+        let text = own? + &roots?;
+        let pids: BTreeSet<&str> = text.split_whitespace().collect();
+        Ok(pids.into_iter().map(ToOwned::to_owned).collect())
     }
 
     /// Ends and removes the container.
@@ -200,13 +240,4 @@ impl Container {
 pub(crate) fn ended(name: &str) -> DockerError {
     let text = format!("the container `{name}` has ended");
     DockerError::new(DockerErrorKind::Unreachable, text)
-}
-
-/// Says what to do about an image in which nothing of ours can run.
-fn no_shell(error: DockerError) -> DockerError {
-    let text = error.to_string();
-    if text.contains("executable file not found") || text.contains("no such file or directory") {
-        return error.with_hint("the image needs `sh` and `cat` in its `PATH`");
-    }
-    error
 }

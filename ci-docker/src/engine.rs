@@ -229,19 +229,6 @@ impl Engine {
             .map_err(|error| explain("could not start the container", error))
     }
 
-    /// Whether the container runs. One that does not exist does not.
-    pub(crate) async fn runs(&self, id: &str) -> Result<bool, DockerError> {
-        match self
-            .client
-            .inspect_container(id, None::<InspectContainerOptions>)
-            .await
-        {
-            Ok(found) => Ok(found.state.and_then(|state| state.running) == Some(true)),
-            Err(error) if is_missing(&error) => Ok(false),
-            Err(error) => Err(explain("could not look at the container", error)),
-        }
-    }
-
     /// Starts a command in a container. What does not exist there shows in its end.
     pub(crate) async fn exec(&self, id: &str, spec: ExecSpec) -> Result<Exec, DockerError> {
         let config = ExecConfig {
@@ -403,8 +390,7 @@ fn explain(what: impl Into<String>, error: Error) -> DockerError {
         (_, Some(404)) => DockerErrorKind::NotFound,
         (_, Some(409)) => DockerErrorKind::Conflict,
         (_, Some(400)) => DockerErrorKind::Refused,
-        (_, Some(_)) => DockerErrorKind::Other,
-        (Error::RequestTimeoutError, None) => DockerErrorKind::TimedOut,
+        (Error::RequestTimeoutError, _) => DockerErrorKind::TimedOut,
         (
             Error::IOError { .. }
             | Error::HyperResponseError { .. }

@@ -286,10 +286,16 @@ impl DockerExecutor {
         engine: Engine,
         spec: ContainerSpec,
     ) -> Result<(Container, Places), DockerError> {
-        let container = Container::start(engine, spec).await?;
+        let mut container = Container::start(engine, spec).await?;
         match self.places(&container).await {
-            Ok(places) => Ok((container, places)),
+            Ok(places) => {
+                if places.owner.user != 0 {
+                    container.commands_have_own_user();
+                }
+                Ok((container, places))
+            }
             Err(error) => {
+                let error = container.first_error(error).await;
                 let _ = container.remove().await;
                 Err(error)
             }
@@ -404,7 +410,7 @@ impl Executor for DockerExecutor {
             .clone();
         let mut info = SessionInfo::new(&self.name, &self.work_dir, home);
         info.os = os;
-        info.arch = in_rusts_words(&arch).to_owned();
+        in_rusts_words(&arch).clone_into(&mut info.arch);
         Ok(Box::new(DockerSession {
             info,
             container,

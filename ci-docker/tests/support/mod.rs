@@ -1,19 +1,77 @@
 //! A real engine for the tests, and an image to run: busybox and nothing else.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test without its engine or image has failed"
+)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::allow_attributes,
+    reason = "each test uses a part of it"
+)]
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::time::Duration;
 
 use bollard::Docker;
-use bollard::query_parameters::CreateImageOptionsBuilder;
+use bollard::query_parameters::{CreateImageOptionsBuilder, ListContainersOptionsBuilder};
+use ci_core::id::RunId;
+use ci_core::testing::ConformanceOptions;
+use ci_docker::{DockerExecutor, PullPolicy};
 use futures_util::TryStreamExt;
 
 /// The engine and the image that the tests use.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Place {
     /// As in `DOCKER_HOST`.
     pub host: String,
     /// An image with busybox in it.
     pub image: String,
+    /// Looks at the engine beside the executor.
+    pub client: Docker,
 }
+
+impl Place {
+    /// The executor under test, with three seconds of grace.
+    pub fn executor(&self) -> DockerExecutor {
+        DockerExecutor::new()
+            .host(&self.host)
+            .image(&self.image)
+            .pull(PullPolicy::Never)
+            .grace(GRACE)
+    }
+
+    /// The whole suite.
+    pub fn options(&self) -> ConformanceOptions {
+        let mut options = ConformanceOptions::new(GRACE);
+        // Processes of containers are processes of this machine where the engine is on it.
+        if self.host.starts_with("unix://") {
+            options = options.watch_this_machine();
+        }
+        options.exact_signals = false;
+        options
+    }
+
+    /// The names of the containers of a run, ended ones included.
+    pub async fn containers(&self, run: RunId) -> Vec<String> {
+        let filters = HashMap::from([("label", vec![format!("ci-core.run={run}")])]);
+        let options = ListContainersOptionsBuilder::default()
+            .all(true)
+            .filters(&filters)
+            .build();
+        let listed = self.client.list_containers(Some(options)).await.unwrap();
+        let names = listed.into_iter().filter_map(|it| it.names);
+        names
+            .flatten()
+            .map(|it| it.trim_start_matches('/').to_owned())
+            .collect()
+    }
+}
+
+/// How long the executor waits after asking.
+pub const GRACE: Duration = Duration::from_secs(3);
 
 /// The program that the image is made of, and where Debian's package `busybox-static` puts it.
 const BUSYBOX: &[&str] = &["/bin/busybox", "/usr/bin/busybox"];
@@ -43,9 +101,13 @@ pub async fn place() -> Option<Place> {
     };
     let image = variable("CI_CORE_DOCKER_IMAGE").unwrap_or_else(|| "ci-core-base".to_owned());
     if client.inspect_image(&image).await.is_err() {
-        import(&client, &image).await;
+        import(&client, &image, busybox()).await;
     }
-    Some(Place { host, image })
+    Some(Place {
+        host,
+        image,
+        client,
+    })
 }
 
 async fn connect(host: &str) -> Result<Docker, bollard::errors::Error> {
@@ -54,8 +116,8 @@ async fn connect(host: &str) -> Result<Docker, bollard::errors::Error> {
     Ok(client)
 }
 
-/// Makes the image out of this machine's busybox.
-async fn import(client: &Docker, image: &str) {
+/// The content of an image of this machine's busybox.
+fn busybox() -> tar::Builder<Vec<u8>> {
     let busybox = BUSYBOX.iter().map(Path::new).find(|path| path.exists());
     let busybox = busybox.expect("the package `busybox-static` has to be installed");
     let list = std::process::Command::new(busybox)
@@ -64,33 +126,43 @@ async fn import(client: &Docker, image: &str) {
         .unwrap();
     let list = String::from_utf8(list.stdout).unwrap();
     let mut archive = tar::Builder::new(Vec::new());
-    for (name, mode) in [
-        ("bin", 0o755),
-        ("etc", 0o755),
-        ("root", 0o700),
-        ("tmp", 0o1777),
-    ] {
+    for (name, mode) in [("bin", 0o755), ("etc", 0o755), ("root", 0o700)] {
         let mut header = header(tar::EntryType::Directory, mode, 0);
         archive
             .append_data(&mut header, name, std::io::empty())
             .unwrap();
     }
     let users = "root:x:0:0:root:/root:/bin/sh\n";
-    let mut passwd = header(tar::EntryType::Regular, 0o644, users.len());
-    archive
-        .append_data(&mut passwd, "etc/passwd", users.as_bytes())
-        .unwrap();
-    let program = std::fs::read(busybox).unwrap();
-    let mut file = header(tar::EntryType::Regular, 0o755, program.len());
-    archive
-        .append_data(&mut file, "bin/busybox", program.as_slice())
-        .unwrap();
+    file(&mut archive, "etc/passwd", 0o644, users.as_bytes());
+    file(
+        &mut archive,
+        "bin/busybox",
+        0o755,
+        &std::fs::read(busybox).unwrap(),
+    );
     for name in list.lines().filter(|name| *name != "busybox") {
         let mut link = header(tar::EntryType::Symlink, 0o777, 0);
         archive
             .append_link(&mut link, format!("bin/{name}"), "busybox")
             .unwrap();
     }
+    archive
+}
+
+/// Makes an image in which nothing can run.
+pub async fn import_empty(place: &Place, image: &str) {
+    let mut archive = tar::Builder::new(Vec::new());
+    file(&mut archive, "etc/motd", 0o644, b"nothing else is here");
+    import(&place.client, image, archive).await;
+}
+
+fn file(archive: &mut tar::Builder<Vec<u8>>, name: &str, mode: u32, content: &[u8]) {
+    let mut header = header(tar::EntryType::Regular, mode, content.len());
+    archive.append_data(&mut header, name, content).unwrap();
+}
+
+/// Makes an image out of what is in it.
+async fn import(client: &Docker, image: &str, archive: tar::Builder<Vec<u8>>) {
     let body = bollard::body_full(archive.into_inner().unwrap().into());
     let options = CreateImageOptionsBuilder::default()
         .from_src("-")
