@@ -1,5 +1,6 @@
 //! The executor that runs each job in a container of a Docker Engine.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
@@ -261,7 +262,8 @@ impl DockerExecutor {
             (_, PullPolicy::Always | PullPolicy::IfMissing) => {}
         }
         output.say(format!("pulling the image {image}")).await;
-        let mut last = String::new();
+        // Each layer tells the same again and again while its bytes come.
+        let mut told = HashSet::new();
         let mut progress = engine.pull(image, spec.platform.as_deref());
         while let Some(line) = progress.next().await {
             let line = line.map_err(|error| {
@@ -269,9 +271,9 @@ impl DockerExecutor {
                     "is `{image}` the name of an image that may be pulled?"
                 ))
             })?;
-            if line != last {
+            if !told.contains(&line) {
                 output.say(&line).await;
-                last = line;
+                told.insert(line);
             }
         }
         engine.image(image).await?.ok_or_else(|| {

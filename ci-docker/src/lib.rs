@@ -1,9 +1,9 @@
-//! Executor of ci-core on the Docker Engine API: containers, services, images and swarm jobs.
+//! Executor of ci-core on the Docker Engine API: jobs in containers.
 //!
 //! [`DockerExecutor`] runs each job in a container of its own and each command as an exec in it. The
 //! container lives as long as the engine's connection to it: what kills the engine ends the job.
 //!
-//! The image needs a POSIX `sh` and the programs `cat`, `id`, `mkdir`, `chown` and `kill`; those of
+//! The image needs a POSIX `sh` and the programs `cat`, `chmod`, `chown`, `id` and `mkdir`; those of
 //! busybox are enough.
 
 mod command;

@@ -67,6 +67,7 @@ for f in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; 
     break
   fi
 done
+exit 0
 "#;
 
 /// Lists the processes of a command, after sending them a signal. A process belongs to the command if
@@ -74,20 +75,23 @@ done
 /// of the command (empty for none), the signal (empty for none), and the processes that get none
 /// because they had it, each between spaces.
 pub(crate) const HUNT: &str = r#"
+# Processes come and go; what is said of that is of no use to anybody.
+exec 2>/dev/null
 marker=$1 number=$2 signal=$3 spared=$4
 sid=
-if [ -n "$number" ]; then read -r sid <"/.ci-core/$number"; fi 2>/dev/null
+if [ -n "$number" ]; then read -r sid <"/.ci-core/$number"; fi
 for dir in /proc/[0-9]*; do
   pid=${dir#/proc/}
   if [ "$pid" = 1 ] || [ "$pid" = "$$" ]; then continue; fi
-  read -r stat 2>/dev/null <"$dir/stat" || continue
+  read -r stat <"$dir/stat" || continue
   set -- ${stat##*) }
   case $1 in Z|X) continue ;; esac
   if [ -z "$sid" ] || [ "$4" != "$sid" ]; then
-    case $(cat "$dir/environ" 2>/dev/null) in *"$marker"*) ;; *) continue ;; esac
+    case $(cat "$dir/environ") in *"$marker"*) ;; *) continue ;; esac
   fi
   echo "$pid"
   case $spared in *" $pid "*) continue ;; esac
-  if [ -n "$signal" ]; then kill "-$signal" "$pid"; fi 2>/dev/null
+  if [ -n "$signal" ]; then kill "-$signal" "$pid"; fi
 done
+exit 0
 "#;

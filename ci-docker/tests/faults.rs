@@ -24,7 +24,6 @@ use ci_core::session::{
     SessionErrorKind,
 };
 use ci_docker::{DockerExecutor, PullPolicy};
-use support::Place;
 use tokio_util::sync::CancellationToken;
 
 /// How long anything may take that should be quick: test machines are busy.

@@ -4,11 +4,10 @@
     clippy::expect_used,
     reason = "a test without its engine or image has failed"
 )]
-#![allow(
+#![expect(
     dead_code,
     unreachable_pub,
-    clippy::allow_attributes,
-    reason = "each test uses a part of it"
+    reason = "each test has it as its own module and uses a part of it"
 )]
 
 use std::collections::HashMap;
