@@ -195,8 +195,8 @@ pub(crate) async fn copy_out(
         roots.push((root, selector));
     }
     let (engine, id) = (container.engine().clone(), container.id().to_owned());
-    let open = move |root: &CopyRoot| {
-        let pieces = engine.download(&id, &root.dir).map_err(io::Error::other);
+    let open = move |path: &str| {
+        let pieces = engine.download(&id, path).map_err(io::Error::other);
         SyncIoBridge::new(StreamReader::new(pieces))
     };
     let runtime = tokio::runtime::Handle::current();
@@ -207,7 +207,7 @@ pub(crate) async fn copy_out(
         let mut into = Builder::new(BufWriter::with_capacity(CHUNK, Piping(sender.clone())));
         let packed = roots
             .iter()
-            .try_for_each(|(root, selector)| select(open(root), root, selector, &mut into))
+            .try_for_each(|(root, selector)| select(&open, root, selector, &mut into))
             .and_then(|()| into.into_inner()?.flush());
         if let Err(error) = packed {
             let _ = sender.send(Err(error));
@@ -223,14 +223,14 @@ pub(crate) async fn copy_out(
     }))
 }
 
-/// Writes those entries of an archive that a root takes.
-fn select(
-    archive: impl Read,
+/// Writes those files that a root takes. `open` gives the archive of a path.
+fn select<R: Read>(
+    open: &impl Fn(&str) -> R,
     root: &CopyRoot,
     selector: &Selector,
     into: &mut Builder<impl Write>,
 ) -> io::Result<()> {
-    let mut archive = tar::Archive::new(archive);
+    let mut archive = tar::Archive::new(open(&format!("{}/.", root.dir)));
     let nobody = Owner { user: 0, group: 0 };
     for entry in archive.entries()? {
         let mut entry = entry?;
@@ -257,8 +257,10 @@ fn select(
                 let target = entry.link_name_bytes().ok_or(io::ErrorKind::InvalidData)?;
                 let target = EntryPath::parse(&target).map_err(io::Error::other)?;
                 if !selector.takes(target.as_path()) {
-                    let text = format!("`{path}` is another name of `{target}`, which is left out");
-                    return Err(io::Error::other(text));
+                    // The content stands in the archive under a name that is left out.
+                    let place = format!("{}/{target}", root.dir);
+                    copy_file(open(&place), header, &name, into)?;
+                    continue;
                 }
                 let target = Path::new(&root.prefix).join(target.as_path());
                 into.append_link(&mut header, name, target)?;
@@ -268,6 +270,23 @@ fn select(
         }
     }
     Ok(())
+}
+
+/// Writes the only file of an archive under another name.
+fn copy_file(
+    archive: impl Read,
+    mut header: Header,
+    name: &Path,
+    into: &mut Builder<impl Write>,
+) -> io::Result<()> {
+    let mut archive = tar::Archive::new(archive);
+    let mut entry = archive
+        .entries()?
+        .next()
+        .ok_or(io::ErrorKind::UnexpectedEof)??;
+    header.set_entry_type(EntryType::Regular);
+    header.set_size(entry.size());
+    into.append_data(&mut header, name, &mut entry)
 }
 
 /// The writing end of what goes to an engine.

@@ -353,12 +353,13 @@ impl Engine {
         }
     }
 
-    /// Packs a directory of a container as a tar archive.
-    pub(crate) fn download(&self, id: &str, dir: &str) -> Pieces<Bytes> {
+    /// Packs a file of a container as a tar archive; a directory with what is in it, or only what is
+    /// in it if the path ends in `/.`.
+    pub(crate) fn download(&self, id: &str, path: &str) -> Pieces<Bytes> {
         let options = DownloadFromContainerOptionsBuilder::default()
-            .path(&format!("{dir}/."))
+            .path(path)
             .build();
-        let what = format!("could not copy files from `{dir}`");
+        let what = format!("could not copy files from `{path}`");
         let pieces = self.client.download_from_container(id, Some(options));
         Box::pin(pieces.map_err(move |error| explain(&what, error)))
     }

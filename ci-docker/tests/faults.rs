@@ -8,7 +8,7 @@
 mod support;
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 use std::process::{Command as Process, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -20,8 +20,8 @@ use ci_core::executor::{Executor, ExecutorErrorKind, PrepareRequest, ReapScope};
 use ci_core::id::RunId;
 use ci_core::job::{JobSpec, ServiceSpec};
 use ci_core::session::{
-    Command, ExecIo, ExitStatus, LogSink, Output, OutputChunk, OutputOptions, Session,
-    SessionErrorKind,
+    Command, CopyRoot, ExecIo, ExitStatus, LogSink, Output, OutputChunk, OutputOptions, Session,
+    SessionErrorKind, TreeSelection,
 };
 use ci_docker::{DockerExecutor, PullPolicy};
 use tokio_util::sync::CancellationToken;
@@ -306,4 +306,32 @@ async fn the_project_is_copied_in_without_what_is_left_out() {
     std::fs::remove_dir_all(&dir).unwrap();
     assert_eq!(ended.unwrap(), ExitStatus::Code(0), "{}", log.text());
     assert_eq!(log.text(), "from the project\nrun.sh\n");
+}
+
+#[tokio::test]
+async fn a_file_whose_other_name_is_left_out_keeps_its_content() {
+    let place = place!();
+    let session = session(&place.executor(), RunId::new(), &JobSpec::new("links")).await;
+    let script =
+        "mkdir -p t/deps; echo content >t/deps/app; ln t/deps/app t/named; ln t/named t/too";
+    let made = session
+        .exec(&Command::sh(script), Log::default().io())
+        .await;
+    let selection = TreeSelection::default().root(CopyRoot::new("out", "t").exclude("deps"));
+    let tree = session.copy_out(&selection).await.unwrap();
+    let read = tokio::task::spawn_blocking(move || {
+        let mut found = BTreeMap::new();
+        for entry in tar::Archive::new(tree).entries().unwrap() {
+            let mut entry = entry.unwrap();
+            let mut content = String::new();
+            entry.read_to_string(&mut content).unwrap();
+            found.insert(entry.path().unwrap().display().to_string(), content);
+        }
+        found
+    });
+    let found = read.await.unwrap();
+    session.teardown().await.unwrap();
+    assert_eq!(made.unwrap(), ExitStatus::Code(0));
+    let expected = ["out/named", "out/too"].map(|name| (name.to_owned(), "content\n".to_owned()));
+    assert_eq!(found, BTreeMap::from(expected));
 }
