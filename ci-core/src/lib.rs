@@ -40,6 +40,7 @@
 //! | `local` | yes | `executor::LocalExecutor`: jobs as processes of this machine |
 //! | `sqlite` | yes | `store::SqliteStore`: journal, resume, history, groups between processes |
 //! | `storage` | yes | `storage`: caches, workspaces and artifacts, with the steps that use them |
+//! | `archive` | yes | `archive`: directory trees as tar archives; part of the features above |
 //! | `git` | no | the checkout step, and facts about the revision, on libgit2 |
 //! | `http` | no | HTTP health checks in the step that waits for a service |
 //! | `console` | no | the live board of running jobs on a terminal |
@@ -66,7 +67,7 @@
 //! | schedule without running | [`scheduler::Machine`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(any(feature = "local", feature = "storage", feature = "testing"))]
+#[cfg(feature = "archive")]
 pub mod archive;
 pub mod clock;
 #[cfg(any(feature = "circleci", feature = "gitlab"))]

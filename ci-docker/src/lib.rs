@@ -1,1 +1,22 @@
-//! Executor of ci-core on the Docker Engine API: containers, services, images and swarm jobs.
+//! Executor of ci-core on the Docker Engine API: jobs in containers.
+//!
+//! [`DockerExecutor`] runs each job in a container of its own and each command as an exec in it. The
+//! container lives as long as the engine's connection to it: what kills the engine ends the job.
+//!
+//! The image needs a POSIX `sh` and the programs `cat`, `chmod`, `chown`, `id` and `mkdir`; those of
+//! busybox are enough.
+
+mod command;
+mod container;
+mod copy;
+mod engine;
+mod error;
+mod executor;
+mod labels;
+mod run;
+mod script;
+mod session;
+mod sweep;
+
+pub use error::{DockerError, DockerErrorKind};
+pub use executor::{DockerExecutor, EngineVersion, PullPolicy};

@@ -45,13 +45,15 @@ impl ArchiveError {
     }
 
     /// The entry `name` was refused because it `why`.
-    pub(super) fn refused(name: &str, why: &str) -> Self {
+    #[must_use]
+    pub fn refused(name: &str, why: &str) -> Self {
         let kind = ArchiveErrorKind::Refused;
         Self::new(kind, format!("the entry `{name}` was refused: it {why}")).at(name)
     }
 
     /// Doing `what` to the entry `name` failed.
-    pub(crate) fn io(what: &str, name: &str, source: io::Error) -> Self {
+    #[must_use]
+    pub fn io(what: &str, name: &str, source: io::Error) -> Self {
         Self::new(kind_of(&source), format!("could not {what} `{name}`"))
             .at(name)
             .caused_by(source)

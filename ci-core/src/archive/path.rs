@@ -16,7 +16,7 @@ pub struct EntryPath(PathBuf);
 impl EntryPath {
     /// Reads the name of an entry. The name of the root itself (`./`) gives an empty path; a name
     /// that would leave the root gives why it is refused.
-    pub(super) fn parse(name: &[u8]) -> Result<Self, &'static str> {
+    pub fn parse(name: &[u8]) -> Result<Self, &'static str> {
         if name.len() > LONGEST {
             return Err("has a name of more than 4096 bytes");
         }

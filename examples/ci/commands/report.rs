@@ -54,7 +54,7 @@ pub(crate) fn tests(args: &TestsArgs) -> Result<u8, Failure> {
 fn total(read: &[(&PathBuf, TestReport)]) -> Counts {
     let mut all = Counts::default();
     for (_, report) in read {
-        all += report.counts;
+        all.merge(&report.counts);
     }
     all
 }

@@ -232,18 +232,6 @@ pub struct Counts {
     pub time: f64,
 }
 
-impl std::ops::AddAssign for Counts {
-    fn add_assign(&mut self, other: Self) {
-        self.tests += other.tests;
-        self.passed += other.passed;
-        self.failed += other.failed;
-        self.errors += other.errors;
-        self.skipped += other.skipped;
-        self.flaky += other.flaky;
-        self.time += other.time;
-    }
-}
-
 impl Counts {
     /// Counts a case.
     pub fn add(&mut self, case: &Case) {

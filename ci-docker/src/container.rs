@@ -1,0 +1,243 @@
+//! A job's container: it lives while this process holds its standard input open.
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use ci_core::session::Stream as Channel;
+use futures_util::StreamExt;
+use tokio::io::AsyncWrite;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::{ContainerSpec, Engine, Exec, ExecSpec};
+use crate::error::{DockerError, DockerErrorKind};
+use crate::script;
+
+/// The most that is kept of what a script says.
+const MOST: usize = 1024 * 1024;
+
+/// How long an engine may take to tell that a container has ended.
+const TOLD: Duration = Duration::from_secs(1);
+
+/// A container that runs, and what holds it up.
+pub(crate) struct Container {
+    engine: Engine,
+    id: String,
+    name: String,
+    /// Taken when the container has to end by itself.
+    tether: Mutex<Option<Pin<Box<dyn AsyncWrite + Send>>>>,
+    /// Canceled when the container has ended, by whatever.
+    over: CancellationToken,
+    /// Whether commands run as somebody else than root.
+    own_user: bool,
+}
+
+impl std::fmt::Debug for Container {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Container")
+            .field("name", &self.name)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What came of a script that ran beside the commands.
+pub(crate) struct Said {
+    pub(crate) code: i64,
+    pub(crate) text: String,
+    pub(crate) errors: String,
+}
+
+impl Container {
+    /// Makes and starts a container. What fails leaves nothing behind.
+    pub(crate) async fn start(engine: Engine, spec: ContainerSpec) -> Result<Self, DockerError> {
+        let name = spec.name.clone();
+        let id = engine.create(spec).await?;
+        match Self::hold(&engine, &id).await {
+            Ok((tether, over)) => Ok(Self {
+                engine,
+                id,
+                name,
+                tether: Mutex::new(Some(tether)),
+                over,
+                own_user: false,
+            }),
+            Err(error) => {
+                // The first error says more than one that comes of it.
+                let _ = engine.remove(&id).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Attaches before the start, so that there is no moment in which nobody holds the container.
+    async fn hold(
+        engine: &Engine,
+        id: &str,
+    ) -> Result<(Pin<Box<dyn AsyncWrite + Send>>, CancellationToken), DockerError> {
+        let tether = engine.attach(id).await?;
+        engine.start(id).await?;
+        let over = CancellationToken::new();
+        let (ended, mut output) = (over.clone(), tether.output);
+        tokio::spawn(async move {
+            // It says nothing; only the end is of interest.
+            while let Some(Ok(_)) = output.next().await {}
+            ended.cancel();
+        });
+        Ok((tether.input, over))
+    }
+
+    /// What to say of an error that came soon after the start.
+    pub(crate) async fn first_error(&self, error: DockerError) -> DockerError {
+        // The engine tells the end of a container after other things that come of it.
+        let ended = tokio::time::timeout(TOLD, self.over.cancelled()).await;
+        if ended.is_err() {
+            return error;
+        }
+        let text = "the container ended as soon as it was started";
+        DockerError::new(DockerErrorKind::Refused, text)
+            .with_source(error)
+            .with_hint("the image needs `sh` and `cat` in its `PATH`")
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Canceled when the container has ended.
+    pub(crate) fn over(&self) -> &CancellationToken {
+        &self.over
+    }
+
+    /// Starts a command.
+    pub(crate) async fn exec(&self, spec: ExecSpec) -> Result<Exec, DockerError> {
+        self.engine.exec(&self.id, spec).await
+    }
+
+    /// Runs one of our own scripts to its end; as root, or else as the container's user.
+    pub(crate) async fn script(
+        &self,
+        script: &str,
+        arguments: &[&str],
+        root: bool,
+    ) -> Result<Said, DockerError> {
+        let words = ["sh", "-c", script, "ci-core"];
+        let spec = ExecSpec {
+            words: words
+                .iter()
+                .chain(arguments)
+                .map(|&word| word.to_owned())
+                .collect(),
+            env: Vec::new(),
+            user: root.then(|| "0".to_owned()),
+        };
+        let Exec { id, mut output } = self.exec(spec).await?;
+        let (mut text, mut errors) = (Vec::new(), Vec::new());
+        while let Some(piece) = output.next().await {
+            let (channel, bytes) = piece?;
+            let kept = if channel == Channel::Stderr {
+                &mut errors
+            } else {
+                &mut text
+            };
+            let rest = MOST.saturating_sub(kept.len());
+            kept.extend_from_slice(&bytes[..bytes.len().min(rest)]);
+        }
+        Ok(Said {
+            code: self.exit_code(&id).await?,
+            text: String::from_utf8_lossy(&text).into_owned(),
+            errors: String::from_utf8_lossy(&errors).into_owned(),
+        })
+    }
+
+    /// Runs one of our own scripts that has to succeed, and gives what it says.
+    pub(crate) async fn script_ok(
+        &self,
+        what: &str,
+        script: &str,
+        arguments: &[&str],
+        root: bool,
+    ) -> Result<String, DockerError> {
+        let said = self.script(script, arguments, root).await?;
+        if said.code != 0 {
+            let why = format!("{}{}", said.text, said.errors);
+            let text = format!("could not {what} in the container: {}", why.trim_end());
+            return Err(DockerError::new(DockerErrorKind::Other, text));
+        }
+        Ok(said.text)
+    }
+
+    /// Waits for the exit code of a command whose output has ended: the command may run on.
+    pub(crate) async fn exit_code(&self, exec: &str) -> Result<i64, DockerError> {
+        let mut pause = Duration::from_millis(2);
+        loop {
+            if let Some(code) = self.engine.exit_code(exec).await? {
+                return Ok(code);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.over.cancelled() => return Err(ended(&self.name)),
+            }
+            pause = (pause * 2).min(Duration::from_millis(200));
+        }
+    }
+
+    /// Says that commands run as somebody else than root.
+    pub(crate) fn commands_have_own_user(&mut self) {
+        self.own_user = true;
+    }
+
+    /// Lists the processes of commands with `marker`, after sending a signal to those that are not
+    /// `spared`.
+    pub(crate) async fn hunt(
+        &self,
+        marker: &str,
+        number: &str,
+        signal: &str,
+        spared: &[String],
+    ) -> Result<Vec<String>, DockerError> {
+        const WHAT: &str = "look for the processes of a command";
+        let spared = format!(" {} ", spared.join(" "));
+        let arguments = [marker, number, signal, &spared];
+        let as_who = |root| self.script_ok(WHAT, script::HUNT, &arguments, root);
+        // A container's root may end the processes of others but not read their environment
+        // (ptrace(2), access mode checking).
+        let (own, roots) = tokio::join!(
+            async {
+                if self.own_user {
+                    as_who(false).await
+                } else {
+                    Ok(String::new())
+                }
+            },
+            as_who(true),
+        );
+        let text = own? + &roots?;
+        let pids: BTreeSet<&str> = text.split_whitespace().collect();
+        Ok(pids.into_iter().map(ToOwned::to_owned).collect())
+    }
+
+    /// Ends and removes the container.
+    pub(crate) async fn remove(&self) -> Result<(), DockerError> {
+        let removed = self.engine.remove(&self.id).await;
+        // Also where the engine does not answer: the end of the input is the second way to the end.
+        let tether = self.tether.lock().map(|mut tether| tether.take());
+        drop(tether);
+        removed
+    }
+}
+
+/// The container has ended under a command that ran.
+pub(crate) fn ended(name: &str) -> DockerError {
+    let text = format!("the container `{name}` has ended");
+    DockerError::new(DockerErrorKind::Unreachable, text)
+}

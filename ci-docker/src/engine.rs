@@ -1,0 +1,412 @@
+//! The Docker Engine API as this crate needs it: the only file that names the client.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bollard::Docker;
+use bollard::container::LogOutput;
+use bollard::errors::Error;
+use bollard::exec::{StartExecOptions, StartExecResults};
+use bollard::models::{ContainerCreateBody, ExecConfig, HostConfig, HostConfigLogConfig};
+use bollard::query_parameters::{
+    AttachContainerOptionsBuilder, ContainerArchiveInfoOptionsBuilder,
+    CreateContainerOptionsBuilder, CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder,
+    InspectContainerOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
+    StartContainerOptions, UploadToContainerOptionsBuilder,
+};
+use bytes::Bytes;
+use ci_core::session::Stream as Channel;
+use futures_util::{Stream, StreamExt, TryStreamExt};
+use tokio::io::AsyncWrite;
+
+use crate::error::{DockerError, DockerErrorKind};
+
+/// How long the engine may take to begin an answer. An upload counts as a whole.
+const ANSWER: Duration = Duration::from_mins(30);
+
+/// How much output is read at once.
+const PIECE: usize = 256 * 1024;
+
+/// What comes over a connection, piece by piece.
+pub(crate) type Pieces<T> = Pin<Box<dyn Stream<Item = Result<T, DockerError>> + Send>>;
+
+/// A connection to an engine; clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Engine {
+    client: Docker,
+}
+
+/// What to make a container of.
+#[derive(Debug, Default)]
+pub(crate) struct ContainerSpec {
+    pub(crate) name: String,
+    pub(crate) image: String,
+    pub(crate) command: Vec<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) labels: HashMap<String, String>,
+    /// A directory in memory that everybody in the container may write to.
+    pub(crate) scratch: String,
+    pub(crate) platform: Option<String>,
+    /// In thousandths of a processor.
+    pub(crate) cpu_milli: Option<u32>,
+    pub(crate) memory_mib: Option<u32>,
+}
+
+/// What to run in a container.
+#[derive(Debug, Default)]
+pub(crate) struct ExecSpec {
+    pub(crate) words: Vec<String>,
+    /// As `NAME=value`.
+    pub(crate) env: Vec<String>,
+    /// Who runs it; the container's user by default.
+    pub(crate) user: Option<String>,
+}
+
+/// A command that runs in a container.
+pub(crate) struct Exec {
+    pub(crate) id: String,
+    pub(crate) output: Pieces<(Channel, Bytes)>,
+}
+
+/// The two ends of a container's standard streams.
+pub(crate) struct Tether {
+    /// Dropping it closes the container's standard input.
+    pub(crate) input: Pin<Box<dyn AsyncWrite + Send>>,
+    /// Ends when the container does.
+    pub(crate) output: Pieces<(Channel, Bytes)>,
+}
+
+/// A container that was found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) labels: HashMap<String, String>,
+}
+
+impl Engine {
+    /// A connection to `host`, such as `unix:///var/run/docker.sock`. Nothing is sent yet.
+    pub(crate) fn connect(host: &str) -> Result<Self, DockerError> {
+        let client = Docker::connect_with_host(host).map_err(|error| {
+            DockerError::new(
+                DockerErrorKind::Unreachable,
+                format!("the engine `{host}` cannot be connected to"),
+            )
+            .with_source(error)
+            .with_hint("`DOCKER_HOST` names an engine as `unix://<path>` or `tcp://<host>:<port>`")
+        })?;
+        Ok(Self {
+            client: client.with_timeout(ANSWER),
+        })
+    }
+
+    /// The versions of the engine and of its API.
+    pub(crate) async fn version(&self) -> Result<(String, String), DockerError> {
+        let version = self.client.version().await;
+        let version = version.map_err(|error| explain("no engine answers", error))?;
+        Ok((
+            version.version.unwrap_or_default(),
+            version.api_version.unwrap_or_default(),
+        ))
+    }
+
+    /// The operating system and processor of the image, in Docker's words. None if it is not here.
+    pub(crate) async fn image(&self, image: &str) -> Result<Option<(String, String)>, DockerError> {
+        match self.client.inspect_image(image).await {
+            Ok(found) => Ok(Some((
+                found.os.unwrap_or_default(),
+                found.architecture.unwrap_or_default(),
+            ))),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(explain(
+                format!("could not look up the image `{image}`"),
+                error,
+            )),
+        }
+    }
+
+    /// Pulls an image. What is told of the progress is in Docker's words.
+    pub(crate) fn pull(&self, image: &str, platform: Option<&str>) -> Pieces<String> {
+        let mut options = CreateImageOptionsBuilder::default().from_image(image);
+        if let Some(platform) = platform {
+            options = options.platform(platform);
+        }
+        // Without a tag or digest the engine would pull all tags there are.
+        let name = image.rsplit('/').next().unwrap_or(image);
+        if !name.contains([':', '@']) {
+            options = options.tag("latest");
+        }
+        let what = format!("could not pull the image `{image}`");
+        let pulled = self.client.create_image(Some(options.build()), None, None);
+        Box::pin(pulled.map(move |piece| match piece {
+            Ok(info) => {
+                let failed = info.error_detail.and_then(|detail| detail.message);
+                if let Some(message) = failed {
+                    return Err(DockerError::new(
+                        DockerErrorKind::Other,
+                        format!("{what}: {message}"),
+                    ));
+                }
+                let status = info.status.unwrap_or_default();
+                Ok(match info.id {
+                    Some(layer) => format!("{layer}: {status}"),
+                    None => status,
+                })
+            }
+            Err(error) => Err(explain(&what, error)),
+        }))
+    }
+
+    /// Makes a container that is removed when it ends, and gives its id.
+    pub(crate) async fn create(&self, spec: ContainerSpec) -> Result<String, DockerError> {
+        let options = CreateContainerOptionsBuilder::default().name(&spec.name);
+        let options = match &spec.platform {
+            Some(platform) => options.platform(platform),
+            None => options,
+        };
+        let memory = spec.memory_mib.map(|mib| i64::from(mib) << 20);
+        let host_config = HostConfig {
+            // Ends orphans' entries in the process table, and passes the end of the input on.
+            init: Some(true),
+            auto_remove: Some(true),
+            tmpfs: Some(HashMap::from([(
+                spec.scratch,
+                "rw,mode=1777,size=16m".into(),
+            )])),
+            memory,
+            // No swap beside it: a job that needs more ends soon instead of crawling.
+            memory_swap: memory,
+            nano_cpus: spec.cpu_milli.map(|milli| i64::from(milli) * 1_000_000),
+            // Nothing is read from the engine's own log of the container.
+            log_config: Some(HostConfigLogConfig {
+                typ: Some("none".into()),
+                config: None,
+            }),
+            ..HostConfig::default()
+        };
+        let what = format!("could not make a container of the image `{}`", spec.image);
+        let body = ContainerCreateBody {
+            image: Some(spec.image),
+            entrypoint: Some(spec.command),
+            cmd: Some(Vec::new()),
+            user: spec.user,
+            labels: Some(spec.labels),
+            open_stdin: Some(true),
+            stdin_once: Some(true),
+            attach_stdin: Some(true),
+            host_config: Some(host_config),
+            ..ContainerCreateBody::default()
+        };
+        let made = self.client.create_container(Some(options.build()), body);
+        let made = made.await.map_err(|error| explain(what, error))?;
+        Ok(made.id)
+    }
+
+    /// Connects to the standard streams of a container that was not started yet.
+    pub(crate) async fn attach(&self, id: &str) -> Result<Tether, DockerError> {
+        let options = AttachContainerOptionsBuilder::default()
+            .stdin(true)
+            .stdout(true)
+            .stderr(true)
+            .stream(true);
+        let attached = self.client.attach_container(id, Some(options.build()));
+        let attached = attached
+            .await
+            .map_err(|error| explain("could not attach to the container", error))?;
+        Ok(Tether {
+            input: attached.input,
+            output: channels(attached.output),
+        })
+    }
+
+    pub(crate) async fn start(&self, id: &str) -> Result<(), DockerError> {
+        let started = self
+            .client
+            .start_container(id, None::<StartContainerOptions>);
+        started
+            .await
+            .map_err(|error| explain("could not start the container", error))
+    }
+
+    /// Starts a command in a container. What does not exist there shows in its end.
+    pub(crate) async fn exec(&self, id: &str, spec: ExecSpec) -> Result<Exec, DockerError> {
+        let config = ExecConfig {
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            cmd: Some(spec.words),
+            env: Some(spec.env),
+            user: spec.user,
+            ..ExecConfig::default()
+        };
+        let failed = |error| explain("could not start a command in the container", error);
+        let made = self.client.create_exec(id, config).await.map_err(failed)?;
+        let options = StartExecOptions {
+            output_capacity: Some(PIECE),
+            ..StartExecOptions::default()
+        };
+        let started = self.client.start_exec(&made.id, Some(options)).await;
+        match started.map_err(failed)? {
+            StartExecResults::Attached { output, .. } => Ok(Exec {
+                id: made.id,
+                output: channels(output),
+            }),
+            StartExecResults::Detached => Err(DockerError::new(
+                DockerErrorKind::Other,
+                "the engine did not attach to the command",
+            )),
+        }
+    }
+
+    /// The exit code of a command; None while it runs.
+    pub(crate) async fn exit_code(&self, exec: &str) -> Result<Option<i64>, DockerError> {
+        let state = self.client.inspect_exec(exec).await;
+        let state = state.map_err(|error| explain("lost sight of the command", error))?;
+        if state.running == Some(true) {
+            return Ok(None);
+        }
+        Ok(state.exit_code)
+    }
+
+    /// Ends and removes a container. One that is not there any more is no error.
+    pub(crate) async fn remove(&self, id: &str) -> Result<(), DockerError> {
+        let options = RemoveContainerOptionsBuilder::default().force(true).v(true);
+        match self
+            .client
+            .remove_container(id, Some(options.build()))
+            .await
+        {
+            Ok(()) => Ok(()),
+            Err(error) if is_missing(&error) => Ok(()),
+            // Somebody else is removing it, such as the engine after its end.
+            Err(error) if status(&error) == Some(409) => self.gone(id).await,
+            Err(error) => Err(explain(
+                format!("could not remove the container `{id}`"),
+                error,
+            )),
+        }
+    }
+
+    /// Waits until a container is not there any more.
+    async fn gone(&self, id: &str) -> Result<(), DockerError> {
+        loop {
+            let found = self
+                .client
+                .inspect_container(id, None::<InspectContainerOptions>);
+            match found.await {
+                Ok(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                Err(error) if is_missing(&error) => return Ok(()),
+                Err(error) => return Err(explain("could not look at the container", error)),
+            }
+        }
+    }
+
+    /// All containers with a label, running or not: `name` or `name=value`.
+    pub(crate) async fn labelled(&self, label: String) -> Result<Vec<Found>, DockerError> {
+        let filters = HashMap::from([("label".to_owned(), vec![label])]);
+        let options = ListContainersOptionsBuilder::default()
+            .all(true)
+            .filters(&filters);
+        let listed = self.client.list_containers(Some(options.build())).await;
+        let listed = listed.map_err(|error| explain("could not list the containers", error))?;
+        let found = listed.into_iter().filter_map(|container| {
+            let names = container.names.unwrap_or_default();
+            let name = names
+                .first()
+                .map_or("", |name| name.trim_start_matches('/'));
+            Some(Found {
+                id: container.id?,
+                name: name.to_owned(),
+                labels: container.labels.unwrap_or_default(),
+            })
+        });
+        Ok(found.collect())
+    }
+
+    /// Unpacks a tar archive in a directory of a container.
+    pub(crate) async fn upload(
+        &self,
+        id: &str,
+        dir: &str,
+        archive: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+    ) -> Result<(), DockerError> {
+        let options = UploadToContainerOptionsBuilder::default()
+            .path(dir)
+            .no_overwrite_dir_non_dir("true")
+            .build();
+        let body = bollard::body_try_stream(archive);
+        let sent = self.client.upload_to_container(id, Some(options), body);
+        sent.await
+            .map_err(|error| explain(format!("could not copy files to `{dir}`"), error))
+    }
+
+    /// Whether a directory of a container exists.
+    pub(crate) async fn has_dir(&self, id: &str, dir: &str) -> Result<bool, DockerError> {
+        let options = ContainerArchiveInfoOptionsBuilder::default().path(&format!("{dir}/."));
+        let found = self
+            .client
+            .get_container_archive_info(id, Some(options.build()));
+        match found.await {
+            Ok(_) => Ok(true),
+            Err(error) if is_missing(&error) => Ok(false),
+            Err(error) => Err(explain(format!("could not look for `{dir}`"), error)),
+        }
+    }
+
+    /// Packs a file of a container as a tar archive; a directory with what is in it, or only what is
+    /// in it if the path ends in `/.`.
+    pub(crate) fn download(&self, id: &str, path: &str) -> Pieces<Bytes> {
+        let options = DownloadFromContainerOptionsBuilder::default()
+            .path(path)
+            .build();
+        let what = format!("could not copy files from `{path}`");
+        let pieces = self.client.download_from_container(id, Some(options));
+        Box::pin(pieces.map_err(move |error| explain(&what, error)))
+    }
+}
+
+type Raw = Pin<Box<dyn Stream<Item = Result<LogOutput, Error>> + Send>>;
+
+fn channels(raw: Raw) -> Pieces<(Channel, Bytes)> {
+    Box::pin(raw.map(|piece| match piece {
+        Ok(LogOutput::StdErr { message }) => Ok((Channel::Stderr, message)),
+        Ok(piece) => Ok((Channel::Stdout, piece.into_bytes())),
+        Err(error) => Err(explain("the connection to the container broke", error)),
+    }))
+}
+
+fn status(error: &Error) -> Option<u16> {
+    match error {
+        Error::DockerResponseServerError { status_code, .. } => Some(*status_code),
+        _ => None,
+    }
+}
+
+fn is_missing(error: &Error) -> bool {
+    status(error) == Some(404)
+}
+
+fn explain(what: impl Into<String>, error: Error) -> DockerError {
+    let kind = match (&error, status(&error)) {
+        (_, Some(404)) => DockerErrorKind::NotFound,
+        (_, Some(409)) => DockerErrorKind::Conflict,
+        (_, Some(400)) => DockerErrorKind::Refused,
+        (Error::RequestTimeoutError, _) => DockerErrorKind::TimedOut,
+        (
+            Error::IOError { .. }
+            | Error::HyperResponseError { .. }
+            | Error::HyperLegacyError { .. }
+            | Error::SocketNotFoundError(_),
+            None,
+        ) => DockerErrorKind::Unreachable,
+        _ => DockerErrorKind::Other,
+    };
+    let what = what.into();
+    // What the engine says is for people to read; the client's own words around it are not.
+    match error {
+        Error::DockerResponseServerError { message, .. } => {
+            DockerError::new(kind, format!("{what}: {}", message.trim_end()))
+        }
+        error => DockerError::new(kind, what).with_source(error),
+    }
+}

@@ -1,0 +1,110 @@
+//! What can go wrong between this crate and a Docker Engine.
+
+use ci_core::executor::{ExecutorError, ExecutorErrorKind};
+use ci_core::session::{SessionError, SessionErrorKind};
+
+/// A Docker Engine could not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct DockerError {
+    kind: DockerErrorKind,
+    message: String,
+    hints: Vec<String>,
+    #[source]
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What kind of trouble an engine made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DockerErrorKind {
+    /// No engine answers, or the connection to it broke.
+    Unreachable,
+    /// The engine does not have what was asked for: an image, a container, a file.
+    NotFound,
+    /// What was asked for does not fit the state of things, such as a container that has ended.
+    Conflict,
+    /// The request is not possible.
+    Refused,
+    /// The engine did not answer in time.
+    TimedOut,
+    /// What the request was for has been canceled.
+    Canceled,
+    /// Anything else.
+    Other,
+}
+
+impl DockerError {
+    pub(crate) fn new(kind: DockerErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            hints: Vec::new(),
+            source: None,
+        }
+    }
+
+    pub(crate) fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    pub(crate) fn canceled() -> Self {
+        Self::new(DockerErrorKind::Canceled, "preparing was canceled")
+    }
+
+    /// What kind of trouble it was.
+    #[must_use]
+    pub fn kind(&self) -> DockerErrorKind {
+        self.kind
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+}
+
+impl From<DockerError> for ExecutorError {
+    fn from(error: DockerError) -> Self {
+        let kind = match error.kind {
+            DockerErrorKind::Canceled => ExecutorErrorKind::Canceled,
+            DockerErrorKind::TimedOut => ExecutorErrorKind::TimedOut,
+            DockerErrorKind::NotFound | DockerErrorKind::Refused => ExecutorErrorKind::Unsupported,
+            _ => ExecutorErrorKind::Other,
+        };
+        let mut into = Self::new(kind, error.message);
+        for hint in error.hints {
+            into = into.with_hint(hint);
+        }
+        match error.source {
+            Some(source) => into.with_source(source),
+            None => into,
+        }
+    }
+}
+
+impl From<DockerError> for SessionError {
+    fn from(error: DockerError) -> Self {
+        let kind = match error.kind {
+            DockerErrorKind::NotFound => SessionErrorKind::NotFound,
+            DockerErrorKind::Refused => SessionErrorKind::Refused,
+            DockerErrorKind::Unreachable | DockerErrorKind::TimedOut => SessionErrorKind::Lost,
+            _ => SessionErrorKind::Other,
+        };
+        let into = Self::new(kind, error.message);
+        match error.source {
+            Some(source) => into.with_source(source),
+            None => into,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The shell scripts that run inside of a container around the commands.
+//!
+//! They are written for a plain POSIX `sh` and use no program but those that the crate's documentation
+//! names. Each command gets a number; its files are [`PRIVATE`]`/<number>.…`.
+
+/// A directory in memory that belongs to the scripts.
+pub(crate) const PRIVATE: &str = "/.ci-core";
+
+/// The first process of a job's container. It lives until its standard input is closed, which happens
+/// when the engine's process ends in any way.
+pub(crate) const DEADMAN: &str = "exec cat >/dev/null";
+
+/// Makes the places where a job works and says what commands will see: `user`, `group` and `home`, a
+/// line each. Runs as root with the working directory, the spare home, and the user and group of the
+/// commands as `uid:gid` (empty for root).
+pub(crate) const MAKE_PLACES: &str = r#"
+set -e
+work=$1 spare=$2 owner=$3
+mkdir -p /tmp "$work" "$spare"
+chmod 1777 /tmp
+if [ -n "$owner" ]; then chown "$owner" "$work" "$spare"; fi
+"#;
+
+/// Says who commands run as and where their home is.
+pub(crate) const WHO: &str = r#"
+id -u
+id -g
+if [ -n "$HOME" ] && [ "$HOME" != / ] && [ -d "$HOME" ] && [ -w "$HOME" ]; then
+  printf '%s' "$HOME"
+fi
+"#;
+
+/// Runs a command: notes its session and how often memory had run out before, goes to its directory
+/// and becomes the command. Arguments: number, directory, and the words of the command.
+pub(crate) const BEGIN: &str = r#"
+_ci_note=/.ci-core/$1 _ci_dir=$2
+shift 2
+_ci_kills() {
+  for _ci_file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
+    if [ -r "$_ci_file" ]; then
+      while read -r _ci_key _ci_value; do
+        [ "$_ci_key" != oom_kill ] || echo "$_ci_value"
+      done <"$_ci_file"
+      return
+    fi
+  done
+}
+{ echo $$; _ci_kills; } >"$_ci_note" 2>/dev/null
+cd "$_ci_dir" 2>/dev/null || { echo directory >"$_ci_note.missing"; exit 127; }
+trap "echo program >$_ci_note.missing" EXIT
+unset OLDPWD _ci_note _ci_dir _ci_file _ci_key _ci_value
+exec "$@"
+"#;
+
+/// Says why a command with a suspicious code ended: `directory` or `program` if that is missing, or
+/// `memory`. Argument: number.
+pub(crate) const WHY: &str = r#"
+n=/.ci-core/$1
+if [ -r "$n.missing" ]; then cat "$n.missing"; exit; fi
+before=
+{ read -r sid; read -r before; } <"$n" 2>/dev/null
+for f in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
+  if [ -r "$f" ]; then
+    while read -r k v; do
+      if [ "$k" = oom_kill ] && [ "$v" -gt "${before:-0}" ]; then echo memory; fi
+    done <"$f"
+    break
+  fi
+done
+exit 0
+"#;
+
+/// Lists the processes of a command, after sending them a signal. A process belongs to the command if
+/// it is of the command's session or has its marker in its environment. Arguments: marker, the number
+/// of the command (empty for none), the signal (empty for none), and the processes that get none
+/// because they had it, each between spaces.
+pub(crate) const HUNT: &str = r#"
+# Processes come and go; what is said of that is of no use to anybody.
+exec 2>/dev/null
+marker=$1 number=$2 signal=$3 spared=$4
+sid=
+if [ -n "$number" ]; then read -r sid <"/.ci-core/$number"; fi
+for dir in /proc/[0-9]*; do
+  pid=${dir#/proc/}
+  if [ "$pid" = 1 ] || [ "$pid" = "$$" ]; then continue; fi
+  read -r stat <"$dir/stat" || continue
+  set -- ${stat##*) }
+  case $1 in Z|X) continue ;; esac
+  if [ -z "$sid" ] || [ "$4" != "$sid" ]; then
+    case $(cat "$dir/environ") in *"$marker"*) ;; *) continue ;; esac
+  fi
+  echo "$pid"
+  case $spared in *" $pid "*) continue ;; esac
+  if [ -n "$signal" ]; then kill "-$signal" "$pid"; fi
+done
+exit 0
+"#;
