@@ -30,6 +30,9 @@ need make make
 need cmake cmake
 need base64 coreutils
 need setsid util-linux
+need ssh openssh-client
+[ -x /usr/sbin/sshd ] || need sshd openssh-server
+[ -x /bin/busybox ] || [ -x /usr/bin/busybox ] || need busybox busybox-static
 
 command -v cargo >/dev/null 2>&1 || {
     echo "error: the tests need Rust 1.95 or later, with cargo" >&2
@@ -38,6 +41,38 @@ command -v cargo >/dev/null 2>&1 || {
 if ! cargo nextest --version >/dev/null 2>&1; then
     say "installing cargo-nextest"
     cargo install --locked cargo-nextest
+fi
+
+# A Docker Engine: the one that answers, else one of our own that ends with this script.
+if [ -z "${CI_CORE_DOCKER_HOST:-}" ]; then
+    need docker docker.io
+    if docker version >/dev/null 2>&1; then
+        export CI_CORE_DOCKER_HOST="${DOCKER_HOST:-unix:///var/run/docker.sock}"
+    else
+        command -v dockerd >/dev/null 2>&1 || need dockerd docker.io
+        engine=$(mktemp -d /tmp/ci-core-docker.XXXXXX)
+        become=()
+        [ "$(id -u)" = 0 ] || become=(sudo)
+        say "starting a Docker Engine in $engine"
+        "${become[@]}" dockerd --host "unix://$engine/docker.sock" --data-root "$engine/data" \
+            --exec-root "$engine/exec" --pidfile "$engine/pid" >"$engine/log" 2>&1 &
+        stop_engine() {
+            [ -f "$engine/pid" ] && "${become[@]}" kill "$(cat "$engine/pid")" 2>/dev/null
+            wait 2>/dev/null
+            "${become[@]}" rm -rf "$engine"
+        }
+        trap stop_engine EXIT
+        export CI_CORE_DOCKER_HOST="unix://$engine/docker.sock"
+        for _ in $(seq 1 120); do
+            docker --host "$CI_CORE_DOCKER_HOST" version >/dev/null 2>&1 && break
+            sleep 0.5
+        done
+        docker --host "$CI_CORE_DOCKER_HOST" version >/dev/null 2>&1 || {
+            tail -n 40 "$engine/log" >&2
+            echo "error: the Docker Engine did not start; its log is above" >&2
+            exit 1
+        }
+    fi
 fi
 
 say "building"
