@@ -1,5 +1,11 @@
 //! Configurations of real projects compile, except for includes that are not on the machine.
 #![cfg(feature = "gitlab")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test says what it found"
+)]
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -1,5 +1,10 @@
 //! The expressions of `rules:if` against the verdicts that GitLab gives.
 #![cfg(feature = "gitlab")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test says what it found"
+)]
 
 use std::path::{Path, PathBuf};
 

@@ -173,6 +173,29 @@ fn an_allowed_failure_counts_as_success_for_those_who_wait() {
 }
 
 #[test]
+fn a_job_for_failures_runs_only_after_one_that_is_not_allowed() {
+    let jobs = |allow| {
+        let rescue = JobSpec::new("rescue")
+            .needs(Need::any("a"))
+            .needs(Need::any("b"));
+        vec![
+            JobSpec::new("a").allow_failure(allow),
+            JobSpec::new("b"),
+            rescue.with(|options| options.only_after_failure = true),
+            JobSpec::new("alone").with(|options| options.only_after_failure = true),
+        ]
+    };
+    let mut bench = Bench::new(jobs(AllowFailure::Never), Limits::slots(8));
+    assert_eq!(bench.outcome("alone"), OutcomeKind::Skipped);
+    bench.finish("a", failed());
+    assert_eq!(bench.finish("b", Outcome::Success), ["rescue"]);
+    let mut bench = Bench::new(jobs(AllowFailure::Always), Limits::slots(8));
+    bench.finish("a", failed());
+    assert!(bench.finish("b", Outcome::Success).is_empty());
+    assert_eq!(bench.outcome("rescue"), OutcomeKind::Skipped);
+}
+
+#[test]
 fn a_retry_waits_out_its_pause_and_counts_attempts() {
     let backoff = crate::job::Backoff::exponential(seconds(2));
     let jobs = vec![JobSpec::new("flaky").retry(Retry::times(1).backoff(backoff))];

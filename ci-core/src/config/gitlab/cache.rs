@@ -9,11 +9,14 @@ use regex::Regex;
 use super::globs::Glob;
 use super::rules_if::{Expression, ExpressionError, compile_pattern};
 
+/// A pattern that was made ready: nothing for text that is none, an error for one that is no good.
+type Pattern = Rc<Option<Result<Regex, String>>>;
+
 /// What was made ready before, and what it came to where nothing changes that.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     expressions: RefCell<HashMap<String, Rc<Result<Expression, ExpressionError>>>>,
-    patterns: RefCell<HashMap<String, Rc<Option<Result<Regex, String>>>>>,
+    patterns: RefCell<HashMap<String, Pattern>>,
     changed: RefCell<HashMap<String, bool>>,
     found: RefCell<HashMap<String, bool>>,
 }
@@ -25,7 +28,7 @@ impl Cache {
     }
 
     /// The pattern `/…/` of a text, if it is one.
-    pub(super) fn pattern(&self, text: &str) -> Rc<Option<Result<Regex, String>>> {
+    pub(super) fn pattern(&self, text: &str) -> Pattern {
         ready(&self.patterns, text, || Rc::new(compile_pattern(text)))
     }
 
@@ -48,7 +51,7 @@ fn ready<T: Clone>(cache: &RefCell<HashMap<String, T>>, text: &str, make: impl F
     if let Some(made) = cache.borrow().get(text) {
         return made.clone();
     }
-    let made = make();
-    cache.borrow_mut().insert(text.to_owned(), made.clone());
-    made
+    let fresh = make();
+    cache.borrow_mut().insert(text.to_owned(), fresh.clone());
+    fresh
 }

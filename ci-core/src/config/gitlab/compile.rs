@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::fidelity::Row;
 use super::files::Files;
 use super::job_rules::When;
+use super::notes::Notes;
 use super::options::Options;
 use super::pipeline::{self, Pipeline};
-use super::state::State;
 use super::variables::Variables;
 use super::{check, explain, include, jobs, lower, merge, predefined, reference};
 use crate::config::problem::{ConfigError, Problem};
@@ -37,10 +37,10 @@ impl Project {
     /// # Ok::<(), ci_core::config::problem::ConfigError>(())
     /// ```
     pub fn load(files: &dyn Files, options: &Options) -> Result<Compiled, ConfigError> {
-        let mut state = State::default();
-        let compiled = compile(files, options, &mut state);
-        let rows = state.take_rows();
-        let warnings = state.problems.finish()?;
+        let mut notes = Notes::default();
+        let compiled = compile(files, options, &mut notes);
+        let rows = notes.take_rows();
+        let warnings = notes.problems.finish()?;
         let Some(mut compiled) = compiled else {
             let problem = Problem::of_file(&options.file, "the configuration could not be read");
             return Err(problem.into());
@@ -146,28 +146,28 @@ impl Compiled {
     }
 }
 
-fn compile(files: &dyn Files, options: &Options, state: &mut State) -> Option<Compiled> {
+fn compile(files: &dyn Files, options: &Options, notes: &mut Notes) -> Option<Compiled> {
     let predefined = Arc::new(predefined::of_pipeline(&options.facts));
     let mut visible = Variables::above(&predefined);
     visible.extend_texts(&options.facts.variables);
     visible.extend_texts(&options.facts.run.variables);
-    let root = include::load(files, options, &visible, state)?;
-    let root = merge::extend(&root, state);
-    let root = reference::resolve(&root, state);
-    check::globals(&root, state);
-    let stages = jobs::stages(&root, state);
-    let jobs = jobs::collect(&root, &stages, state);
+    let root = include::load(files, options, &visible, notes)?;
+    let root = merge::extend(&root, notes);
+    let root = reference::resolve(&root, notes);
+    check::globals(&root, notes);
+    let stages = jobs::stages(&root, notes);
+    let jobs = jobs::collect(&root, &stages, notes);
     let is_job = |(name, _): &(&Arc<str>, _)| merge::is_job(name) && !name.starts_with('.');
-    if !root.iter().any(|entry| is_job(&entry)) && !state.stubbed {
+    if !root.iter().any(|entry| is_job(&entry)) && !notes.stubbed {
         let message = "jobs config should contain at least one visible job";
-        state
+        notes
             .problems
             .push(Problem::of_file(&options.file, message));
     }
     for job in &jobs {
-        explain::job(job, state);
+        explain::job(job, notes);
     }
-    explain::file(&root, state);
+    explain::file(&root, notes);
     let pipeline = {
         let project = pipeline::Source {
             root: &root,
@@ -176,7 +176,7 @@ fn compile(files: &dyn Files, options: &Options, state: &mut State) -> Option<Co
             files,
             options,
         };
-        pipeline::of(&project, &predefined, state)
+        pipeline::of(&project, &predefined, notes)
     };
     let name = root
         .get("workflow")

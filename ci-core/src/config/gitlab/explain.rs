@@ -2,7 +2,7 @@
 
 use super::fidelity::{Fidelity, OF_JOBS, OF_WORKFLOW};
 use super::jobs::Job;
-use super::state::State;
+use super::notes::Notes;
 use crate::config::yaml::{Map, Node};
 
 use Fidelity::{Approximated, Ignored};
@@ -153,49 +153,49 @@ const WITHIN: &[(&[&str], Fidelity, &str)] = &[
 ];
 
 /// Reports what a job does not do here.
-pub(super) fn job(job: &Job, state: &mut State) {
+pub(super) fn job(job: &Job, notes: &mut Notes) {
     for (key, fidelity, why) in OF_JOBS {
         if let Some(entry) = job.map.entry(key) {
-            state.of_job(*fidelity, &entry.key, &job.name, key, *why);
+            notes.of_job(*fidelity, &entry.key, &job.name, key, *why);
         }
     }
     for (path, fidelity, why) in WITHIN {
         for mark in places(&job.map, path) {
-            state.of_job(*fidelity, &mark, &job.name, &path.join(":"), *why);
+            notes.of_job(*fidelity, &mark, &job.name, &path.join(":"), *why);
         }
     }
     if let Some(entry) = job.map.entry("after_script") {
         let why = "it does not run after a cancellation";
-        state.of_job(Approximated, &entry.key, &job.name, "after_script", why);
+        notes.of_job(Approximated, &entry.key, &job.name, "after_script", why);
     }
     if let Some(entry) = job.map.entry("cache") {
         let why = "each save is a version of its own, and the newest is brought back";
-        state.of_job(Approximated, &entry.key, &job.name, "cache", why);
+        notes.of_job(Approximated, &entry.key, &job.name, "cache", why);
     }
-    trigger(job, state);
-    dependencies(job, state);
-    retry(job, state);
+    trigger(job, notes);
+    dependencies(job, notes);
+    retry(job, notes);
 }
 
-fn trigger(job: &Job, state: &mut State) {
+fn trigger(job: &Job, notes: &mut Notes) {
     if let Some(entry) = job.map.entry("trigger") {
         let why = "no other pipeline is started; the job succeeds at once";
-        state.of_job(Ignored, &entry.key, &job.name, "trigger", why);
+        notes.of_job(Ignored, &entry.key, &job.name, "trigger", why);
     }
 }
 
-fn dependencies(job: &Job, state: &mut State) {
+fn dependencies(job: &Job, notes: &mut Notes) {
     let chooses = job
         .map
         .entry("dependencies")
         .filter(|entry| entry.node.as_seq().is_some_and(|list| !list.is_empty()));
     if let Some(entry) = chooses {
         let why = "the artifacts of every job before it are fetched, not of the named ones only";
-        state.of_job(Approximated, &entry.key, &job.name, "dependencies", why);
+        notes.of_job(Approximated, &entry.key, &job.name, "dependencies", why);
     }
 }
 
-fn retry(job: &Job, state: &mut State) {
+fn retry(job: &Job, notes: &mut Notes) {
     let Some(when) = job.map.get("retry").and_then(|retry| retry.get("when")) else {
         return;
     };
@@ -209,7 +209,7 @@ fn retry(job: &Job, state: &mut State) {
         let word = node.as_str().unwrap_or_default();
         if !known.contains(&word) {
             let why = format!("`{word}` means any failure of the machine or the engine");
-            state.of_job(Approximated, &node.mark, &job.name, "retry:when", why);
+            notes.of_job(Approximated, &node.mark, &job.name, "retry:when", why);
         }
     }
 }
@@ -236,20 +236,20 @@ fn items(node: &Node) -> &[Node] {
 }
 
 /// Reports what the file as a whole does not do here.
-pub(super) fn file(root: &Map, state: &mut State) {
+pub(super) fn file(root: &Map, notes: &mut Notes) {
     let Some(workflow) = root.get("workflow").and_then(Node::as_map) else {
         return;
     };
     for (key, why) in OF_WORKFLOW {
         if let Some(entry) = workflow.entry(key) {
             let name = format!("workflow:{key}");
-            state.row(super::fidelity::Row::new(Ignored, &entry.key, name, *why));
+            notes.row(super::fidelity::Row::new(Ignored, &entry.key, name, *why));
         }
     }
     if let Some(default) = root.get("default").and_then(Node::as_map)
         && let Some(entry) = default.entry("timeout")
     {
-        state.row(super::fidelity::Row::new(
+        notes.row(super::fidelity::Row::new(
             Approximated,
             &entry.key,
             "default:timeout",

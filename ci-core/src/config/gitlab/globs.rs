@@ -58,14 +58,14 @@ fn translate(pattern: &str) -> String {
     let mut open = 0usize;
     let mut at_start = true;
     while let Some(letter) = letters.next() {
-        let starts = std::mem::replace(&mut at_start, letter == '/');
+        let is_start = std::mem::replace(&mut at_start, letter == '/');
         match letter {
             '*' => {
                 let mut stars = 1;
                 while letters.next_if_eq(&'*').is_some() {
                     stars += 1;
                 }
-                if stars == 2 && starts && letters.next_if_eq(&'/').is_some() {
+                if stars == 2 && is_start && letters.next_if_eq(&'/').is_some() {
                     out.push_str("(?:[^/]+/)*");
                     at_start = true;
                 } else {
@@ -77,7 +77,7 @@ fn translate(pattern: &str) -> String {
             '{' if closes(letters.clone()) => {
                 open += 1;
                 out.push_str("(?:");
-                at_start = starts;
+                at_start = is_start;
             }
             ',' if open > 0 => out.push('|'),
             '}' if open > 0 => {

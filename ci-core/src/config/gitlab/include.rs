@@ -6,8 +6,8 @@ use super::files::Files;
 use super::globs::wildcard;
 use super::inputs::{Interpolation, bind};
 use super::merge::merge;
+use super::notes::Notes;
 use super::options::Options;
-use super::state::State;
 use super::variables::Variables;
 use crate::config::problem::Problem;
 use crate::config::yaml::{Loader, Map, Mark, Node, Schema, Value};
@@ -45,14 +45,14 @@ pub(super) fn load(
     files: &dyn Files,
     options: &Options,
     variables: &Variables,
-    state: &mut State,
+    notes: &mut Notes,
 ) -> Option<Map> {
     let top = Mark::new(&*options.file, 1, 1);
     let text = match files.read(&options.file) {
         Ok(text) => text,
         Err(error) => {
             let message = format!("cannot read `{}`: {error}", options.file);
-            state.problems.push(Problem::error(&top, message));
+            notes.problems.push(Problem::error(&top, message));
             return None;
         }
     };
@@ -64,7 +64,7 @@ pub(super) fn load(
         own: files,
         options,
         variables,
-        state,
+        notes,
         count: 0,
         open: Vec::new(),
     };
@@ -96,7 +96,7 @@ struct Reader<'a> {
     own: &'a dyn Files,
     options: &'a Options,
     variables: &'a Variables,
-    state: &'a mut State,
+    notes: &'a mut Notes,
     count: usize,
     /// The files that are being read, each included by the one before it.
     open: Vec<String>,
@@ -106,10 +106,10 @@ impl Reader<'_> {
     /// What a file comes to. The recursion ends with the number of files that may be included.
     fn file(&mut self, file: &File, given: &Map, at: &Mark) -> Option<Map> {
         let loader = Loader::default().schema(Schema::Psych);
-        let documents = match loader.load(&file.text, &file.name, &mut self.state.problems) {
+        let documents = match loader.load(&file.text, &file.name, &mut self.notes.problems) {
             Ok(documents) => documents,
             Err(problem) => {
-                self.state.problems.push(problem);
+                self.notes.problems.push(problem);
                 return None;
             }
         };
@@ -120,7 +120,7 @@ impl Reader<'_> {
         let content = self.interpolated(header.as_ref(), &content, given, at);
         let Some(own) = content.as_map() else {
             let message = format!("a configuration has to be a map, not {}", content.kind());
-            self.state
+            self.notes
                 .problems
                 .push(Problem::error(&content.mark, message));
             return None;
@@ -150,11 +150,11 @@ impl Reader<'_> {
         if declared.is_none() && given.is_empty() {
             return content.clone();
         }
-        let inputs = bind(declared, given, at, &mut self.state.problems);
+        let inputs = bind(declared, given, at, &mut self.notes.problems);
         let mut interpolation = Interpolation {
             inputs: &inputs,
             variables: self.variables,
-            problems: &mut self.state.problems,
+            problems: &mut self.notes.problems,
             added: 0,
         };
         if interpolation.problems.has_errors() {
@@ -186,7 +186,7 @@ impl Reader<'_> {
                 let Some(kind) = KINDS.into_iter().find(|kind| map.contains(kind)) else {
                     let message = "an include has none of its keys";
                     let hint = format!("valid subkeys are: `{}`", KINDS.join("`, `"));
-                    self.state
+                    self.notes
                         .problems
                         .push(Problem::error(&entry.mark, message).hint(hint));
                     return;
@@ -199,7 +199,7 @@ impl Reader<'_> {
             }
             _ => {
                 let message = format!("an include is a string or a map, not {}", entry.kind());
-                self.state
+                self.notes
                     .problems
                     .push(Problem::error(&entry.mark, message));
                 return;
@@ -210,7 +210,7 @@ impl Reader<'_> {
         }
         let Some(name) = what.as_str() else {
             let message = format!("`{kind}` takes a string, not {}", what.kind());
-            self.state
+            self.notes
                 .problems
                 .push(Problem::error(&what.mark, message));
             return;
@@ -233,7 +233,7 @@ impl Reader<'_> {
             if !KEYS.contains(&&**key) {
                 let problem =
                     Problem::error(&entry.key, format!("unknown key `{key}` of an include"));
-                self.state
+                self.notes
                     .problems
                     .push(problem.did_you_mean(closest(key, KEYS)));
             }
@@ -244,12 +244,12 @@ impl Reader<'_> {
         self.count += 1;
         if self.count > MOST {
             let message = format!("maximum of {MOST} nested includes are allowed");
-            self.state.problems.push(Problem::error(at, message));
+            self.notes.problems.push(Problem::error(at, message));
             return None;
         }
         if self.open.contains(&file.name) {
             let path = format!("{} -> {}", self.open.join(" -> "), file.name);
-            self.state.problems.push(Problem::error(
+            self.notes.problems.push(Problem::error(
                 at,
                 format!("the files include each other: {path}"),
             ));
@@ -298,7 +298,7 @@ impl Reader<'_> {
             Origin::Of(files, project) => (&**files, format!("{project}:")),
             Origin::Nowhere => {
                 let message = format!("local file `{name}` cannot be included from a remote one");
-                self.state.problems.push(Problem::error(at, message));
+                self.notes.problems.push(Problem::error(at, message));
                 return Vec::new();
             }
         };
@@ -331,22 +331,18 @@ impl Reader<'_> {
             }
         }
         if let Some(message) = wrong {
-            self.state.problems.push(Problem::error(at, message));
+            self.notes.problems.push(Problem::error(at, message));
         }
         found
     }
 
     fn of_project(&mut self, project: &str, map: &Map, at: &Mark) -> Vec<File> {
-        let names: Vec<Node> = match map.get("file") {
-            Some(node) => node
-                .as_seq()
-                .map_or_else(|| vec![node.clone()], <[Node]>::to_vec),
-            None => {
-                let message = format!("include of project `{project}` needs to specify `file`");
-                self.state.problems.push(Problem::error(at, message));
-                return Vec::new();
-            }
+        let Some(names) = map.get("file") else {
+            let message = format!("include of project `{project}` needs to specify `file`");
+            self.notes.problems.push(Problem::error(at, message));
+            return Vec::new();
         };
+        let names = names.as_seq().unwrap_or(std::slice::from_ref(names));
         let files = self.options.sources.of_project(project);
         let mut found = Vec::new();
         for node in names {
@@ -374,7 +370,7 @@ impl Reader<'_> {
         let Some((path, _version)) = address.rsplit_once('@') else {
             let message = format!("component `{address}` names no version");
             let problem = Problem::error(at, message).hint("write `HOST/PROJECT/NAME@VERSION`");
-            self.state.problems.push(problem);
+            self.notes.problems.push(problem);
             return Vec::new();
         };
         let found = self
@@ -402,8 +398,8 @@ impl Reader<'_> {
     /// What is not at hand: a problem, or a row if the caller wants to go on.
     fn absent(&mut self, at: &Mark, what: &str) -> Vec<File> {
         if self.options.stub_missing {
-            self.state.stubbed = true;
-            self.state.missing(
+            self.notes.stubbed = true;
+            self.notes.missing(
                 at,
                 "include",
                 format!("{what} is not at hand and was left out"),
@@ -411,7 +407,7 @@ impl Reader<'_> {
         } else {
             let problem = Problem::error(at, format!("{what} is not at hand")).at("include");
             let hint = "give it to the compiler, or go on without it with `--stub-missing`";
-            self.state.problems.push(problem.hint(hint));
+            self.notes.problems.push(problem.hint(hint));
         }
         Vec::new()
     }
@@ -432,7 +428,7 @@ impl Reader<'_> {
     fn rule_holds(&mut self, rule: &Node) -> bool {
         if let Some(text) = rule.get("if") {
             match &*self
-                .state
+                .notes
                 .cache
                 .expression(&text.scalar().unwrap_or_default())
             {
@@ -442,7 +438,7 @@ impl Reader<'_> {
                     }
                 }
                 Err(error) => {
-                    self.state
+                    self.notes
                         .problems
                         .push(Problem::error(&text.mark, error.to_string()).at("include"));
                     return false;
@@ -452,7 +448,7 @@ impl Reader<'_> {
         if let Some(node) = rule.get("exists")
             && !globs(node, self.variables)
                 .iter()
-                .any(|glob| self.state.cache.found(glob, self.own.paths()))
+                .any(|glob| self.notes.cache.found(glob, self.own.paths()))
         {
             return false;
         }
@@ -461,7 +457,7 @@ impl Reader<'_> {
                 let globs = globs(node, self.variables);
                 globs
                     .iter()
-                    .any(|glob| self.state.cache.changed(glob, changed))
+                    .any(|glob| self.notes.cache.changed(glob, changed))
             }
             _ => true,
         }

@@ -124,11 +124,13 @@ fn typed(value: &Node, kind: &str) -> Option<Node> {
         },
         _ => None,
     };
-    let fits = match (&value.value, kind) {
-        (Value::Str(_), "string") | (Value::Bool(_), "boolean") | (Value::Seq(_), "array") => true,
-        (Value::Int(_) | Value::Float(_), "number") => true,
-        _ => false,
-    };
+    let fits = matches!(
+        (&value.value, kind),
+        (Value::Str(_), "string")
+            | (Value::Bool(_), "boolean")
+            | (Value::Seq(_), "array")
+            | (Value::Int(_) | Value::Float(_), "number")
+    );
     if fits {
         return Some(value.clone());
     }

@@ -9,9 +9,9 @@ use super::duration::natural;
 use super::files::Files;
 use super::include::globs;
 use super::jobs::{Job, variables};
+use super::notes::Notes;
 use super::only;
 use super::options::Facts;
-use super::state::State;
 use super::variables::Variables;
 use crate::config::yaml::Node;
 use crate::job::AllowFailure;
@@ -71,7 +71,7 @@ pub(super) fn decide(
     job: &Job,
     visible: &Variables,
     scene: &Scene<'_>,
-    state: &mut State,
+    notes: &mut Notes,
 ) -> Result<Chosen, String> {
     let when = job.text("when").and_then(When::of);
     let Some(rules) = job.map.get("rules").filter(|node| !node.is_null()) else {
@@ -106,7 +106,7 @@ pub(super) fn decide(
             allow_failure: allow_failure(own, job.text("when") == Some("manual")),
             start_in: start_in(rule.get("start_in").or(job.map.get("start_in"))),
             needs: rule.get("needs").cloned(),
-            variables: variables(rule.get("variables"), &path, state),
+            variables: variables(rule.get("variables"), &path, notes),
         });
     }
     Err("none of its rules holds".to_owned())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::check::flatten;
 use super::merge::is_job;
-use super::state::State;
+use super::notes::Notes;
 use super::variables::{Variable, Variables};
 use crate::config::problem::Problem;
 use crate::config::yaml::{Map, Mark, Node};
@@ -49,14 +49,14 @@ impl Job {
 }
 
 /// Every job that is not hidden.
-pub(super) fn collect(root: &Map, stages: &[Arc<str>], state: &mut State) -> Vec<Job> {
-    let globals = variables(root.get("variables"), "variables", state);
+pub(super) fn collect(root: &Map, stages: &[Arc<str>], notes: &mut Notes) -> Vec<Job> {
+    let globals = variables(root.get("variables"), "variables", notes);
     let mut jobs = Vec::new();
     for (name, entry) in root.entries() {
         if !is_job(name) || name.starts_with('.') {
             continue;
         }
-        super::check::job(name, entry, state);
+        super::check::job(name, entry, notes);
         let Some(map) = entry.node.as_map() else {
             continue;
         };
@@ -65,13 +65,13 @@ pub(super) fn collect(root: &Map, stages: &[Arc<str>], state: &mut State) -> Vec
         let stage_name = written.and_then(Node::scalar).unwrap_or("test".into());
         let Some(stage) = stages.iter().position(|stage| **stage == *stage_name) else {
             let mark = written.map_or(&entry.key, |node| &node.mark);
-            unknown_stage(name, &stage_name, mark, stages, state);
+            unknown_stage(name, &stage_name, mark, stages, notes);
             continue;
         };
         let own = variables(
             map.get("variables"),
             &format!("jobs:{name}:variables"),
-            state,
+            notes,
         );
         let inherited = inherited(&globals, &map);
         jobs.push(Job {
@@ -85,18 +85,18 @@ pub(super) fn collect(root: &Map, stages: &[Arc<str>], state: &mut State) -> Vec
     jobs
 }
 
-fn unknown_stage(name: &str, stage: &str, mark: &Mark, stages: &[Arc<str>], state: &mut State) {
-    if state.stubbed {
+fn unknown_stage(name: &str, stage: &str, mark: &Mark, stages: &[Arc<str>], notes: &mut Notes) {
+    if notes.stubbed {
         let why = format!(
             "stage `{stage}` of `{name}` is unknown: an include that was left out may have it"
         );
-        state.missing(mark, "stage", why);
+        notes.missing(mark, "stage", why);
         return;
     }
     let list = stages.join(", ");
     let message = format!("chosen stage `{stage}` does not exist; available stages are {list}");
     let problem = Problem::error(mark, message).at(format!("jobs:{name}"));
-    state
+    notes
         .problems
         .push(problem.did_you_mean(closest(stage, stages.iter().map(AsRef::as_ref))));
 }
@@ -146,7 +146,7 @@ fn inherited(globals: &Variables, map: &Map) -> Variables {
 }
 
 /// The variables under a key.
-pub(super) fn variables(node: Option<&Node>, path: &str, state: &mut State) -> Variables {
+pub(super) fn variables(node: Option<&Node>, path: &str, notes: &mut Notes) -> Variables {
     let mut found = Variables::default();
     let Some(map) = node.and_then(Node::as_map) else {
         return found;
@@ -165,7 +165,7 @@ pub(super) fn variables(node: Option<&Node>, path: &str, state: &mut State) -> V
         let Some(text) = value.scalar() else {
             let message = "config should be a hash of key value pairs";
             let problem = Problem::error(&value.mark, message).at(format!("{path}:{name}"));
-            state.problems.push(problem);
+            notes.problems.push(problem);
             continue;
         };
         let expand = node.get("expand").and_then(Node::as_bool).unwrap_or(true);
@@ -176,7 +176,7 @@ pub(super) fn variables(node: Option<&Node>, path: &str, state: &mut State) -> V
 }
 
 /// The stages in their order, `.pre` first and `.post` last.
-pub(super) fn stages(root: &Map, state: &mut State) -> Vec<Arc<str>> {
+pub(super) fn stages(root: &Map, notes: &mut Notes) -> Vec<Arc<str>> {
     let mut stages: Vec<Arc<str>> = vec![".pre".into()];
     match root.get("stages").filter(|node| !node.is_null()) {
         None => stages.extend(STAGES.map(Arc::from)),
@@ -190,7 +190,7 @@ pub(super) fn stages(root: &Map, state: &mut State) -> Vec<Arc<str>> {
             for stage in flat {
                 let Some(name) = stage.scalar() else {
                     let message = "config should be an array of strings";
-                    state
+                    notes
                         .problems
                         .push(Problem::error(&stage.mark, message).at("stages"));
                     continue;

@@ -237,13 +237,8 @@ fn environment(entry: &Entry<'_>, stage: &str, below: &Arc<BTreeMap<String, Stri
         .and_then(Node::scalar);
     let mut variables = Variables::above(below);
     let mut set = |name: &str, value: String| {
-        variables.set(
-            name,
-            Variable {
-                value,
-                expand: false,
-            },
-        )
+        let expand = false;
+        variables.set(name, Variable { value, expand });
     };
     set("CI_JOB_NAME", entry.name().to_owned());
     set("CI_JOB_NAME_SLUG", slug(entry.name()));

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::state::State;
+use super::notes::Notes;
 use crate::config::problem::Problem;
 use crate::config::yaml::{Map, Node, Value};
 use crate::similar::closest;
@@ -46,11 +46,11 @@ pub(super) fn is_job(key: &str) -> bool {
 }
 
 /// Every job with what it extends merged into it.
-pub(super) fn extend(root: &Map, state: &mut State) -> Map {
+pub(super) fn extend(root: &Map, notes: &mut Notes) -> Map {
     let mut extending = Extending {
         root,
         done: HashMap::new(),
-        state,
+        notes,
     };
     let mut out = Map::new();
     for (name, entry) in root.entries() {
@@ -72,7 +72,7 @@ struct Extending<'a, 's> {
     root: &'a Map,
     /// Jobs that are done, with the length of the chain below each; `None` for broken ones.
     done: HashMap<&'a str, Option<(Arc<Map>, usize)>>,
-    state: &'s mut State,
+    notes: &'s mut Notes,
 }
 
 impl<'a> Extending<'a, '_> {
@@ -112,7 +112,7 @@ impl<'a> Extending<'a, '_> {
         for base in bases {
             let Some(base_name) = base.as_str() else {
                 let message = "`extends` should be an array of strings or a string";
-                self.state
+                self.notes
                     .problems
                     .push(Problem::error(&base.mark, message).at(name));
                 continue;
@@ -129,7 +129,7 @@ impl<'a> Extending<'a, '_> {
                     "circular dependency detected in `extends`: {}",
                     path.join(" -> ")
                 );
-                self.state
+                self.notes
                     .problems
                     .push(Problem::error(&base.mark, message).at(name));
                 return None;
@@ -162,15 +162,15 @@ impl<'a> Extending<'a, '_> {
 
     fn too_deep(&mut self, name: &str, at: &Node) {
         let message = format!("nesting too deep in `extends`: more than {DEEPEST} levels");
-        self.state
+        self.notes
             .problems
             .push(Problem::error(&at.mark, message).at(name));
     }
 
     fn unknown(&mut self, name: &str, base: &Node, base_name: &str) {
-        if self.state.stubbed {
+        if self.notes.stubbed {
             let why = format!("`{base_name}` is unknown: an include that was left out may have it");
-            self.state.missing(&base.mark, "extends", why);
+            self.notes.missing(&base.mark, "extends", why);
             return;
         }
         let problem = Problem::error(
@@ -178,7 +178,7 @@ impl<'a> Extending<'a, '_> {
             format!("unknown keys in `extends` ({base_name})"),
         );
         let meant = closest(base_name, self.root.keys().filter(|key| is_job(key)));
-        self.state
+        self.notes
             .problems
             .push(problem.at(name).did_you_mean(meant));
     }

@@ -18,9 +18,11 @@ mod include;
 mod inputs;
 mod job_rules;
 mod jobs;
+mod keys;
 mod lower;
 mod merge;
 mod needs;
+mod notes;
 mod only;
 mod options;
 mod parallel;
@@ -29,8 +31,9 @@ mod predefined;
 mod reference;
 mod rules_if;
 mod script;
-mod state;
 mod storage;
+#[cfg(test)]
+mod tests;
 mod variables;
 mod workflow_rules;
 

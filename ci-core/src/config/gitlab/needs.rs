@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::jobs::Job;
+use super::notes::Notes;
 use super::parallel::combinations;
 use super::pipeline::Entry;
-use super::state::State;
 use crate::config::problem::{Problem, Problems};
 use crate::config::yaml::{Mark, Node};
 use crate::similar::closest;
@@ -67,7 +67,7 @@ impl<'a> Names<'a> {
 pub(super) fn resolve(
     entry: &Entry<'_>,
     names: &Names<'_>,
-    state: &mut State,
+    notes: &mut Notes,
     missing: &mut Problems,
 ) -> Option<Vec<Needed>> {
     let needs = entry.chosen.needs.as_ref().or(entry.job.map.get("needs"))?;
@@ -82,7 +82,7 @@ pub(super) fn resolve(
             "config has {} needs; more than {MOST} are too many",
             items.len()
         );
-        state
+        notes
             .problems
             .push(Problem::warning(&needs.mark, message).at(path.clone()));
     }
@@ -97,7 +97,7 @@ pub(super) fn resolve(
         }
         let Some(name) = name else {
             let problem = Problem::error(&item.mark, "a need names no `job`").at(path.clone());
-            state.problems.push(problem);
+            notes.problems.push(problem);
             continue;
         };
         let wanted = Wanted {
@@ -113,12 +113,12 @@ pub(super) fn resolve(
                 .unwrap_or(false),
         };
         let targets =
-            matrix(item, name, names, &path, state).unwrap_or_else(|| names.find(name).to_vec());
+            matrix(item, name, names, &path, notes).unwrap_or_else(|| names.find(name).to_vec());
         if targets.is_empty() {
-            absent(entry, &wanted, names, state, missing);
+            absent(entry, &wanted, names, notes, missing);
         }
         for job in targets {
-            later(entry, &wanted, job, names, state);
+            later(entry, &wanted, job, names, notes);
             let artifacts = wanted.artifacts;
             found.push(Needed { job, artifacts });
         }
@@ -141,13 +141,13 @@ fn matrix(
     name: &str,
     names: &Names<'_>,
     path: &str,
-    state: &mut State,
+    notes: &mut Notes,
 ) -> Option<Vec<usize>> {
     let matrix = item.get("parallel")?.get("matrix")?;
     let combinations = match combinations(matrix) {
         Ok(combinations) => combinations,
         Err(problem) => {
-            state
+            notes
                 .problems
                 .push(problem.at(format!("{path}:parallel:matrix")));
             return Some(Vec::new());
@@ -170,32 +170,32 @@ fn absent(
     entry: &Entry<'_>,
     wanted: &Wanted<'_>,
     names: &Names<'_>,
-    state: &mut State,
+    notes: &mut Notes,
     missing: &mut Problems,
 ) {
     if wanted.optional {
         return;
     }
-    let (job, name) = (entry.name(), wanted.name);
+    let (job, name) = (&entry.job.name, wanted.name);
     let path = format!("jobs:{}:needs", entry.job.name);
     if names.is_job(name) {
         let message =
             format!("'{job}' job needs '{name}' job, but it was not added to the pipeline");
         let hint = "to need a job that sometimes is not in the pipeline, use `optional: true`";
         missing.push(Problem::error(wanted.mark, message).at(path).hint(hint));
-    } else if state.stubbed {
+    } else if notes.stubbed {
         let why = format!("`{name}` is unknown: an include that was left out may have it");
-        state.missing(wanted.mark, "needs", why);
+        notes.missing(wanted.mark, "needs", why);
     } else {
         let known = names.jobs.iter().map(|job| &*job.name);
         let problem = Problem::error(wanted.mark, format!("undefined need: `{name}`")).at(path);
-        state
+        notes
             .problems
             .push(problem.did_you_mean(closest(name, known)));
     }
 }
 
-fn later(entry: &Entry<'_>, wanted: &Wanted<'_>, job: usize, names: &Names<'_>, state: &mut State) {
+fn later(entry: &Entry<'_>, wanted: &Wanted<'_>, job: usize, names: &Names<'_>, notes: &mut Notes) {
     let Some(other) = names.entries.get(job) else {
         return;
     };
@@ -206,7 +206,7 @@ fn later(entry: &Entry<'_>, wanted: &Wanted<'_>, job: usize, names: &Names<'_>, 
             wanted.name
         );
         let path = format!("jobs:{}:needs", entry.job.name);
-        state
+        notes
             .problems
             .push(Problem::error(wanted.mark, message).at(path));
     }
@@ -216,7 +216,7 @@ fn later(entry: &Entry<'_>, wanted: &Wanted<'_>, job: usize, names: &Names<'_>, 
 pub(super) fn dependencies(
     entry: &Entry<'_>,
     names: &Names<'_>,
-    state: &mut State,
+    notes: &mut Notes,
 ) -> Option<Vec<usize>> {
     let node = entry.job.map.get("dependencies")?;
     let items = node.as_seq()?;
@@ -226,14 +226,14 @@ pub(super) fn dependencies(
         let name = item.scalar().unwrap_or_default();
         let targets = names.find(&name);
         if targets.is_empty() && !names.is_job(&name) {
-            if state.stubbed {
+            if notes.stubbed {
                 let why = format!("`{name}` is unknown: an include that was left out may have it");
-                state.missing(&item.mark, "dependencies", why);
+                notes.missing(&item.mark, "dependencies", why);
                 continue;
             }
             let known = names.jobs.iter().map(|job| &*job.name);
             let problem = Problem::error(&item.mark, format!("undefined dependency: `{name}`"));
-            state
+            notes
                 .problems
                 .push(problem.at(path.clone()).did_you_mean(closest(&name, known)));
         }

@@ -52,20 +52,17 @@ pub(super) fn instances(job: &Job, problems: &mut Problems) -> Vec<Instance> {
     let total = parallel
         .scalar()
         .and_then(|text| text.parse::<usize>().ok());
-    match total {
-        Some(total @ 1..=MOST) => (1..=total)
-            .map(|index| Instance {
-                name: format!("{} {index}/{total}", job.name).into(),
-                values: Vec::new(),
-                place: Some((index, total)),
-            })
-            .collect(),
-        _ => {
-            let message = format!("config should be a number from 1 to {MOST}");
-            problems.push(Problem::error(&parallel.mark, message).at(path()));
-            vec![single]
-        }
-    }
+    let Some(total @ 1..=MOST) = total else {
+        let message = format!("config should be a number from 1 to {MOST}");
+        problems.push(Problem::error(&parallel.mark, message).at(path()));
+        return vec![single];
+    };
+    let shard = |index| Instance {
+        name: format!("{} {index}/{total}", job.name).into(),
+        values: Vec::new(),
+        place: Some((index, total)),
+    };
+    (1..=total).map(shard).collect()
 }
 
 fn matrix_name(job: &str, values: &[(Arc<str>, String)]) -> Arc<str> {

@@ -8,8 +8,8 @@ use super::files::Files;
 use super::job_rules::{Chosen, Scene, When, decide};
 use super::jobs::Job;
 use super::needs::{Names, Needed, by_stage, dependencies, resolve};
+use super::notes::Notes;
 use super::parallel::{Instance, instances};
-use super::state::State;
 use super::variables::{Variable, Variables};
 use super::{Options, workflow_rules};
 use crate::config::problem::Problems;
@@ -80,22 +80,22 @@ pub(super) struct Source<'a> {
 pub(super) fn of<'a>(
     source: &Source<'a>,
     predefined: &Arc<BTreeMap<String, String>>,
-    state: &mut State,
+    notes: &mut Notes,
 ) -> Pipeline<'a> {
     let scene = Scene {
         files: source.files,
         facts: &source.options.facts,
-        cache: Rc::clone(&state.cache),
+        cache: Rc::clone(&notes.cache),
         has_workflow_rules: workflow_rules::rules(source.root).is_some(),
     };
-    let mut levels = Levels::new(source, predefined, state);
-    let granted = workflow_rules::decide(source.root, &levels.of_workflow(), &scene, state);
+    let mut levels = Levels::new(source, predefined, notes);
+    let granted = workflow_rules::decide(source.root, &levels.of_workflow(), &scene, notes);
     let mut stopped = None;
     match granted {
         Ok(granted) => levels.granted = granted,
         Err(why) => stopped = Some(why),
     }
-    let (entries, skipped) = choose(source, &levels, &scene, state);
+    let (entries, skipped) = choose(source, &levels, &scene, notes);
     let last = source.stages.len();
     let middle = |entry: &Entry<'_>| entry.job.stage > 0 && entry.job.stage + 1 < last;
     if stopped.is_none() && !entries.iter().any(middle) {
@@ -106,7 +106,7 @@ pub(super) fn of<'a>(
         });
     }
     let mut missing = Problems::new();
-    let links = link(source, &entries, state, &mut missing);
+    let links = link(source, &entries, notes, &mut missing);
     Pipeline {
         entries,
         links,
@@ -123,19 +123,19 @@ fn choose<'a>(
     source: &Source<'a>,
     levels: &Levels<'_>,
     scene: &Scene<'_>,
-    state: &mut State,
+    notes: &mut Notes,
 ) -> (Vec<Entry<'a>>, Skipped) {
     let (mut entries, mut skipped) = (Vec::new(), Vec::new());
     // A job that has the name of another's instance stands for it, and of equal instances one counts.
     let mut taken: HashSet<Arc<str>> = HashSet::new();
     taken.extend(source.jobs.iter().map(|job| Arc::clone(&job.name)));
     for job in source.jobs {
-        for instance in instances(job, &mut state.problems) {
+        for instance in instances(job, &mut notes.problems) {
             if instance.name != job.name && !taken.insert(Arc::clone(&instance.name)) {
                 continue;
             }
             let mut variables = levels.of_job(job, &instance, None);
-            match decide(job, &variables, scene, state) {
+            match decide(job, &variables, scene, notes) {
                 Ok(chosen) => {
                     if !chosen.variables.is_empty() {
                         variables = levels.of_job(job, &instance, Some(&chosen.variables));
@@ -157,13 +157,13 @@ fn choose<'a>(
 fn link(
     source: &Source<'_>,
     entries: &[Entry<'_>],
-    state: &mut State,
+    notes: &mut Notes,
     missing: &mut Problems,
 ) -> Vec<Links> {
     let names = Names::new(source.jobs, entries, source.stages);
     let chosen: Vec<Option<Vec<Needed>>> = entries
         .iter()
-        .map(|entry| resolve(entry, &names, state, missing))
+        .map(|entry| resolve(entry, &names, notes, missing))
         .collect();
     let by_stages: Vec<bool> = chosen.iter().map(Option::is_none).collect();
     let stages = source.stages.len();
@@ -171,7 +171,7 @@ fn link(
     let whole = by_stage(entries, &by_stages, stages, true);
     let mut links = Vec::new();
     for (entry, needs) in entries.iter().zip(chosen) {
-        let wanted = dependencies(entry, &names, state);
+        let wanted = dependencies(entry, &names, notes);
         let is_by_stage = needs.is_none();
         let needs = needs.unwrap_or_else(|| {
             let waits = if entry.chosen.when == When::OnFailure {
@@ -221,12 +221,12 @@ impl<'a> Levels<'a> {
     fn new(
         source: &Source<'a>,
         predefined: &Arc<BTreeMap<String, String>>,
-        state: &mut State,
+        notes: &mut Notes,
     ) -> Self {
         Self {
             options: source.options,
             predefined: Arc::clone(predefined),
-            globals: super::jobs::variables(source.root.get("variables"), "variables", state),
+            globals: super::jobs::variables(source.root.get("variables"), "variables", notes),
             granted: Variables::default(),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::state::State;
+use super::notes::Notes;
 use crate::config::problem::Problem;
 use crate::config::yaml::{Map, Node, Value};
 
@@ -15,10 +15,10 @@ const MOST: usize = 1_000_000;
 
 /// The file with every reference resolved. A reference within a list brings the items of the list
 /// that it names.
-pub(super) fn resolve(root: &Map, state: &mut State) -> Map {
+pub(super) fn resolve(root: &Map, notes: &mut Notes) -> Map {
     let mut resolver = Resolver {
         root,
-        state,
+        notes,
         active: Vec::new(),
         done: HashMap::new(),
         left: MOST,
@@ -28,7 +28,7 @@ pub(super) fn resolve(root: &Map, state: &mut State) -> Map {
 
 struct Resolver<'a, 's> {
     root: &'a Map,
-    state: &'s mut State,
+    notes: &'s mut Notes,
     /// The references that are being followed.
     active: Vec<Vec<String>>,
     /// What references came to, so that each path is followed once.
@@ -47,9 +47,12 @@ impl Resolver<'_, '_> {
 
     fn node(&mut self, node: &Node) -> Node {
         if is_reference(node) {
-            return self
-                .follow(node)
-                .unwrap_or_else(|| Node::new(Value::Null, &node.mark));
+            return match self.follow(node) {
+                Some(found) => found,
+                // What an include that was left out may have is as good as not there.
+                None if self.notes.stubbed => Node::new(Value::Null, &node.mark),
+                None => node.clone(),
+            };
         }
         let value = match &node.value {
             Value::Seq(nodes) if holds_reference(node) => Value::Seq(self.list(nodes).into()),
@@ -95,7 +98,7 @@ impl Resolver<'_, '_> {
         });
         let Some(path) = path.filter(|path| !path.is_empty()) else {
             let message = "`!reference` takes a list of keys";
-            self.state
+            self.notes
                 .problems
                 .push(Problem::error(&node.mark, message));
             return None;
@@ -120,11 +123,11 @@ impl Resolver<'_, '_> {
             found = found.and_then(|node| node.get(key));
         }
         let Some(found) = found else {
-            if self.state.stubbed {
+            if self.notes.stubbed {
                 let why = format!(
                     "`{written}` names nothing here: an include that was left out may have it"
                 );
-                self.state.missing(&node.mark, "!reference", why);
+                self.notes.missing(&node.mark, "!reference", why);
                 return None;
             }
             return self.refuse(node, format!("`{written}` could not be found"));
@@ -145,7 +148,7 @@ impl Resolver<'_, '_> {
     }
 
     fn refuse(&mut self, node: &Node, message: String) -> Option<Node> {
-        self.state
+        self.notes
             .problems
             .push(Problem::error(&node.mark, message));
         None

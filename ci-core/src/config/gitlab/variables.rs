@@ -1,6 +1,6 @@
 //! Variables: which value wins, and how `$x`, `${x}` and `%x%` become values.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// The most text that all variables of a job may grow to.
@@ -149,7 +149,7 @@ impl Expansion {
             let Some(variable) = variables.all.get(name) else {
                 continue;
             };
-            let value = if variable.expand && !loops.contains_key(name) {
+            let value = if variable.expand && !loops.contains(name) {
                 self.value(&variable.value)
             } else {
                 variable.value.clone()
@@ -174,15 +174,15 @@ impl Expansion {
 }
 
 /// The names that lead back to themselves.
-fn loops<'a>(order: &HashMap<&'a str, Vec<&'a str>>) -> HashMap<&'a str, ()> {
+fn loops<'a>(order: &HashMap<&'a str, Vec<&'a str>>) -> HashSet<&'a str> {
     // Whatever is left after names with nothing open were taken away again and again stands in a
     // loop or leads to one; of those, the same from the other side leads away from one.
     let forward = leftovers(order);
     let mut backward: HashMap<&str, Vec<&str>> = HashMap::new();
     for (name, inner) in order {
-        if forward.contains_key(name) {
+        if forward.contains(name) {
             backward.entry(name).or_default();
-            for other in inner.iter().filter(|other| forward.contains_key(*other)) {
+            for other in inner.iter().filter(|other| forward.contains(*other)) {
                 backward.entry(other).or_default().push(name);
             }
         }
@@ -190,7 +190,7 @@ fn loops<'a>(order: &HashMap<&'a str, Vec<&'a str>>) -> HashMap<&'a str, ()> {
     leftovers(&backward)
 }
 
-fn leftovers<'a>(order: &HashMap<&'a str, Vec<&'a str>>) -> HashMap<&'a str, ()> {
+fn leftovers<'a>(order: &HashMap<&'a str, Vec<&'a str>>) -> HashSet<&'a str> {
     let mut open: HashMap<&str, usize> = HashMap::new();
     let mut users: HashMap<&str, Vec<&str>> = HashMap::new();
     for (name, inner) in order {
@@ -216,21 +216,18 @@ fn leftovers<'a>(order: &HashMap<&'a str, Vec<&'a str>>) -> HashMap<&'a str, ()>
             }
         }
     }
-    open.into_keys().map(|name| (name, ())).collect()
+    open.into_keys().collect()
 }
 
 /// The names so that each comes after those it is made of; loops come first.
-fn in_order<'a>(
-    order: &HashMap<&'a str, Vec<&'a str>>,
-    loops: &HashMap<&'a str, ()>,
-) -> Vec<&'a str> {
-    let mut sorted: Vec<&str> = loops.keys().copied().collect();
-    let mut seen: HashMap<&str, ()> = loops.clone();
+fn in_order<'a>(order: &HashMap<&'a str, Vec<&'a str>>, loops: &HashSet<&'a str>) -> Vec<&'a str> {
+    let mut sorted: Vec<&str> = loops.iter().copied().collect();
+    let mut seen: HashSet<&str> = loops.clone();
     let mut names: Vec<&str> = order.keys().copied().collect();
     names.sort_unstable();
     for start in names {
         let mut stack = vec![(start, 0)];
-        if seen.insert(start, ()).is_some() {
+        if !seen.insert(start) {
             continue;
         }
         while let Some((name, next)) = stack.pop() {
@@ -238,7 +235,7 @@ fn in_order<'a>(
             match inner {
                 Some(inner) => {
                     stack.push((name, next + 1));
-                    if seen.insert(inner, ()).is_none() {
+                    if seen.insert(inner) {
                         stack.push((inner, 0));
                     }
                 }

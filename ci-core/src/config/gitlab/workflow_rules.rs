@@ -3,7 +3,7 @@
 use super::check::flatten;
 use super::job_rules::{Scene, holds};
 use super::jobs::variables;
-use super::state::State;
+use super::notes::Notes;
 use super::variables::Variables;
 use crate::config::yaml::{Map, Node};
 
@@ -12,7 +12,7 @@ pub(super) fn decide(
     root: &Map,
     visible: &Variables,
     scene: &Scene<'_>,
-    state: &mut State,
+    notes: &mut Notes,
 ) -> Result<Variables, String> {
     let Some(rules) = rules(root) else {
         return Ok(Variables::default());
@@ -33,7 +33,7 @@ pub(super) fn decide(
         return Ok(variables(
             rule.get("variables"),
             "workflow:rules:rule:variables",
-            state,
+            notes,
         ));
     }
     Err("none of the workflow's rules holds".to_owned())

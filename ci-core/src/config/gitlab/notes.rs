@@ -10,7 +10,7 @@ use crate::config::yaml::Mark;
 
 /// What is found out while a project compiles.
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct Notes {
     pub(super) cache: Rc<Cache>,
     pub(super) problems: Problems,
     pub(super) rows: Vec<Row>,
@@ -18,7 +18,7 @@ pub(super) struct State {
     pub(super) stubbed: bool,
 }
 
-impl State {
+impl Notes {
     pub(super) fn missing(&mut self, mark: &Mark, key: &str, why: impl Into<String>) {
         self.row(Row::new(Fidelity::Missing, mark, key, why));
     }
