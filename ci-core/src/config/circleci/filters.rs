@@ -107,8 +107,10 @@ mod tests {
     #[test]
     fn branches_run_unless_told_and_tags_only_if_told() {
         let branch = |name: &str| RunFacts::default().branch(name);
-        let mut tag = RunFacts::default();
-        tag.tag = Some("v1.2".into());
+        let tag = RunFacts {
+            tag: Some("v1.2".into()),
+            ..RunFacts::default()
+        };
         for (filters, on_main, on_topic, on_tag) in [
             ("{}", true, true, false),
             ("branches: {only: main}", true, false, false),

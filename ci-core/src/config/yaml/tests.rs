@@ -90,7 +90,8 @@ fn a_few_lines_cannot_stand_for_millions_of_values() {
     for level in 1..12 {
         let before = level - 1;
         let aliases = vec![format!("*a{before}"); 10].join(", ");
-        text.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+        text.push_str(&["a", &level.to_string(), ": &a", &level.to_string(), " ["].concat());
+        text.push_str(&[&aliases, "]\n"].concat());
     }
     assert!(error(&text).contains("more than 1000000 values"));
     let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
