@@ -58,6 +58,14 @@ pub(crate) enum Format {
     Text,
     /// For programs: one event a line for runs, one document for listings.
     Json,
+    /// Reports for pull requests.
+    Markdown,
+    /// Test reports as one JUnit file.
+    Junit,
+    /// Coverage reports as one LCOV file.
+    Lcov,
+    /// Coverage reports as one Cobertura file.
+    Cobertura,
 }
 
 /// Whether to use colours.
@@ -393,25 +401,9 @@ pub(crate) struct TestsArgs {
     /// Report files
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// How to print
-    #[arg(long = "format", value_enum, default_value_t = TestsForm::Text, id = "form")]
-    pub(crate) format: TestsForm,
     /// List every case in the JSON
     #[arg(long)]
     pub(crate) cases: bool,
-}
-
-/// How test results are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum TestsForm {
-    /// One JSON document.
-    Json,
-    /// For people.
-    Text,
-    /// For pull requests.
-    Markdown,
-    /// One JUnit file.
-    Junit,
 }
 
 #[derive(Debug, clap::Args)]
@@ -419,9 +411,6 @@ pub(crate) struct CoverageArgs {
     /// Report files
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// How to print
-    #[arg(long = "format", value_enum, default_value_t = CoverageForm::Text, id = "form")]
-    pub(crate) format: CoverageForm,
     /// The least share of covered lines, in percent
     #[arg(long, value_name = "PCT")]
     pub(crate) fail_under: Option<f64>,
@@ -434,21 +423,6 @@ pub(crate) struct CoverageArgs {
     /// The revision that changed lines are found by
     #[arg(long, value_name = "REV")]
     pub(crate) base: Option<String>,
-}
-
-/// How coverage is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CoverageForm {
-    /// One JSON document.
-    Json,
-    /// For people.
-    Text,
-    /// For pull requests.
-    Markdown,
-    /// One LCOV file.
-    Lcov,
-    /// One Cobertura file.
-    Cobertura,
 }
 
 #[derive(Debug, clap::Args)]

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Args, Command, ReportCommand, ShimCommand};
+use args::{Args, Command, Format, ReportCommand, ShimCommand};
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -53,6 +53,11 @@ fn main() -> ExitCode {
 
 async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
     let global = args.global;
+    let is_common = matches!(global.format, Format::Text | Format::Json);
+    if !(is_common || matches!(args.command, Command::Report(_))) {
+        return Err(failure::Failure::input("that format is for reports")
+            .hint("`ci report tests` and `ci report coverage` have it"));
+    }
     match args.command {
         Command::Run(args) => commands::run::run(&global, args).await,
         Command::Resume(args) => commands::run::resume(&global, args).await,
@@ -69,8 +74,10 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         Command::Approve(args) => commands::requests::approve(&global, args).await,
         Command::Artifacts(args) => commands::artifacts::artifacts(&global, &args).await,
         Command::Cache(args) => commands::cache::cache(&global, &args),
-        Command::Report(ReportCommand::Tests(args)) => commands::report::tests(&args),
-        Command::Report(ReportCommand::Coverage(args)) => commands::report::coverage(&args),
+        Command::Report(ReportCommand::Tests(args)) => commands::report::tests(&global, &args),
+        Command::Report(ReportCommand::Coverage(args)) => {
+            commands::report::coverage(&global, &args)
+        }
         Command::Split(args) => commands::split::split(&args),
         Command::Glob { patterns } => commands::split::glob(&patterns),
         Command::Shim(ShimCommand::Circleci { words }) => commands::shim::circleci(&words),

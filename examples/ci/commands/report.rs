@@ -12,7 +12,7 @@ use ci_core::report::coverage::{
 use ci_core::report::tests::{self, Case, Counts, TestReport, write_junit};
 use serde_json::{Value, json};
 
-use crate::args::{CoverageArgs, CoverageForm, TestsArgs, TestsForm};
+use crate::args::{CoverageArgs, Format, Global, TestsArgs};
 use crate::failure::{Failure, chain};
 use crate::output;
 
@@ -20,7 +20,7 @@ use crate::output;
 const GATE: u8 = 1;
 
 /// Reads test reports.
-pub(crate) fn tests(args: &TestsArgs) -> Result<u8, Failure> {
+pub(crate) fn tests(global: &Global, args: &TestsArgs) -> Result<u8, Failure> {
     let (mut read, mut problems) = (Vec::new(), Vec::new());
     for path in &args.files {
         match File::open(path).and_then(|file| tests::read(BufReader::new(file))) {
@@ -35,19 +35,25 @@ pub(crate) fn tests(args: &TestsArgs) -> Result<u8, Failure> {
     for problem in &problems {
         output::say(problem);
     }
-    match args.format {
-        TestsForm::Json => output::json(&document(&read, args.cases))?,
-        TestsForm::Text => output::print(&text(&read))?,
-        TestsForm::Markdown => output::print(&markdown(&read))?,
-        TestsForm::Junit => {
+    match global.format {
+        Format::Json => output::json(&document(&read, args.cases))?,
+        Format::Text => output::print(&text(&read))?,
+        Format::Markdown => output::print(&markdown(&read))?,
+        Format::Junit => {
             let mut all = TestReport::default();
             for (_, report) in read {
                 all.suites.extend(report.suites);
             }
             write_junit(&all, io::stdout().lock())?;
         }
+        Format::Lcov | Format::Cobertura => return Err(not_for("test results")),
     }
     Ok(0)
+}
+
+fn not_for(what: &str) -> Failure {
+    Failure::input(format!("{what} cannot be written in that format"))
+        .hint("`--help` lists the formats")
 }
 
 /// All files counted.
@@ -183,7 +189,7 @@ fn markdown(read: &[(&PathBuf, TestReport)]) -> String {
 }
 
 /// Reads coverage reports, merged into one.
-pub(crate) fn coverage(args: &CoverageArgs) -> Result<u8, Failure> {
+pub(crate) fn coverage(global: &Global, args: &CoverageArgs) -> Result<u8, Failure> {
     let (mut all, mut problems, mut any) = (Coverage::new(), Vec::new(), false);
     for path in &args.files {
         let report = File::open(path)
@@ -207,12 +213,13 @@ pub(crate) fn coverage(args: &CoverageArgs) -> Result<u8, Failure> {
         output::say(problem);
     }
     let out = &mut io::stdout().lock();
-    match args.format {
-        CoverageForm::Json => write_json(&all, out)?,
-        CoverageForm::Text => write_text(&all, SummaryOptions::default(), out)?,
-        CoverageForm::Markdown => write_markdown(&all, SummaryOptions::default(), out)?,
-        CoverageForm::Lcov => write_lcov(&all, out)?,
-        CoverageForm::Cobertura => write_cobertura(&all, out)?,
+    match global.format {
+        Format::Json => write_json(&all, out)?,
+        Format::Text => write_text(&all, SummaryOptions::default(), out)?,
+        Format::Markdown => write_markdown(&all, SummaryOptions::default(), out)?,
+        Format::Lcov => write_lcov(&all, out)?,
+        Format::Cobertura => write_cobertura(&all, out)?,
+        Format::Junit => return Err(not_for("coverage")),
     }
     let mut gates = Gates::new();
     if let Some(percent) = args.fail_under {

@@ -125,7 +125,7 @@ async fn options(
     }
     Ok(match global.format {
         Format::Json => options.sink(JsonLines::new(io::stdout())),
-        Format::Text => {
+        _ => {
             let history = store.durations(workflow).await?;
             options.sink(console(global, how, history))
         }
