@@ -43,7 +43,13 @@ pub(crate) fn project(args: &WorkflowArgs) -> Result<Project, Failure> {
                 .map_err(|error| Failure::input(error.to_string()))?;
             skipped = lowered.skipped;
             fidelity = lowered.fidelity;
-            lowered.workflow
+            let mut workflow = lowered.workflow;
+            // What jobs call `circleci` comes back to this program.
+            if let Ok(program) = std::env::current_exe() {
+                let program = program.display().to_string();
+                workflow.env.insert("CI_CORE_PROGRAM".into(), program);
+            }
+            workflow
         }
     };
     Ok(Project {

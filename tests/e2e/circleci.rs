@@ -26,6 +26,7 @@ jobs:
       - greet: {who: << parameters.py >>}
       - restore_cache: {keys: ["deps-{{ checksum \"lock\" }}", "deps-"]}
       - run: echo "export FROM_STEP=kept" >> "$BASH_ENV"; mkdir -p deps "out/$CIRCLE_NODE_INDEX-$PY"
+      - run: circleci tests glob "lo*" ".circleci/*.yml" | circleci tests split --split-by=name
       - run: echo "step=$FROM_STEP executor=$FROM_EXECUTOR node=$CIRCLE_NODE_INDEX/$CIRCLE_NODE_TOTAL"
       - save_cache: {key: "deps-{{ checksum \"lock\" }}", paths: [deps]}
       - run: echo "<testsuite/>" > "out/$CIRCLE_NODE_INDEX-$PY/r.xml"
@@ -114,7 +115,14 @@ fn a_configuration_runs_as_at_the_vendor() {
         assert_eq!(job(&finished, name)["outcome"], outcome, "{name}");
     }
     let log = |name: &str| project.ci(&["logs", "last", name]).ok().stdout;
-    assert!(log("test-3.9 (1/2)").contains("hello 3.9"));
+    let (one, other) = (log("test-3.9 (1/2)"), log("test-3.9 (2/2)"));
+    assert!(one.contains("hello 3.9"));
+    // Each node has one of the two files.
+    let has = |log: &str, file: &str| log.lines().any(|line| line.ends_with(file));
+    for file in [" lock", ".circleci/config.yml"] {
+        let file = file.trim();
+        assert!(has(&one, file) != has(&other, file), "{file}: {one}{other}");
+    }
     let halted = log("halted");
     assert!(halted.contains("still here") && !halted.contains("must not show"));
     let broken = log("broken");
@@ -164,7 +172,7 @@ fn a_wrong_configuration_is_told_with_its_places() {
     for words in [
         "config.yml:18:17: the command `greet` has no parameter `hwo`",
         "did you mean `who`?",
-        "config.yml:48:9: there is no job `haltd`",
+        "config.yml:49:9: there is no job `haltd`",
         "did you mean `halted`?",
     ] {
         assert!(told.contains(words), "{words} is not in:\n{told}");

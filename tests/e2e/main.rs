@@ -11,5 +11,7 @@ mod commands;
 mod crash;
 mod faults;
 mod quickstart;
+mod reports;
+mod settings;
 mod shared;
 mod support;
