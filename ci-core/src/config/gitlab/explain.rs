@@ -179,8 +179,17 @@ pub(super) fn job(job: &Job, notes: &mut Notes) {
 
 fn trigger(job: &Job, notes: &mut Notes) {
     if let Some(entry) = job.map.entry("trigger") {
-        let why = "no other pipeline is started; the job succeeds at once";
-        notes.of_job(Ignored, &entry.key, &job.name, "trigger", why);
+        let (fidelity, why) = match super::children::includes(&entry.node) {
+            Some(_) => (
+                Approximated,
+                "the jobs of the child pipeline are jobs of this run, named after this one",
+            ),
+            None => (
+                Ignored,
+                "no other pipeline is started; the job succeeds at once",
+            ),
+        };
+        notes.of_job(fidelity, &entry.key, &job.name, "trigger", why);
     }
 }
 

@@ -292,7 +292,10 @@ fn is_variable(name: &str) -> bool {
 fn steps(entry: &Entry<'_>, (fetches, dotenv): &(bool, Vec<String>), env: &Env) -> Vec<StepSpec> {
     let map = &entry.job.map;
     if map.contains("trigger") {
-        let words = "another pipeline would start here; none is started";
+        let words = match map.get("trigger").and_then(super::children::includes) {
+            Some(_) => "the jobs of the child pipeline follow",
+            None => "another pipeline would start here; none is started",
+        };
         return vec![StepSpec::run(format!("echo '{words}'")).name("trigger")];
     }
     // The paths of caches and artifacts are below the project.

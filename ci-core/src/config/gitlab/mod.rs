@@ -7,6 +7,7 @@
 
 mod cache;
 mod check;
+mod children;
 mod compile;
 mod container;
 mod duration;
@@ -37,6 +38,7 @@ mod tests;
 mod variables;
 mod workflow_rules;
 
+pub use children::Child;
 pub use compile::{Compiled, ListedJob, Project, SkippedJob};
 pub use fidelity::{Fidelity, Row};
 pub use files::{Directory, Files, MemoryFiles, Sources};

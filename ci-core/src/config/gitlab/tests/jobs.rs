@@ -204,6 +204,10 @@ fn needs_that_cannot_be_are_refused() {
         bad("a: {stage: build, script: x, needs: [b]}\nb: {script: x}\n"),
         "1:38: jobs:a:needs: need `b` is not defined in current or prior stages: it is in `test`"
     );
+    assert_eq!(
+        bad("a: {script: x, needs: [a]}\n"),
+        "1:24: jobs:a:needs: job `a` cannot need itself"
+    );
     let circle = good("a: {script: x, needs: [b]}\nb: {script: x, needs: [a]}\n");
     assert!(
         circle
@@ -212,6 +216,20 @@ fn needs_that_cannot_be_are_refused() {
             .to_string()
             .contains("a -> b -> a")
     );
+}
+
+#[test]
+fn a_need_may_name_the_values_of_its_own_matrix() {
+    let text = |name: &str| {
+        format!(
+            "build: {{stage: build, script: x, parallel: {{matrix: [{{P: [aws, gcp]}}]}}}}\n\
+         test:\n  script: x\n  parallel: {{matrix: [{{P: [aws, gcp]}}]}}\n  needs:\n    \
+         - {{job: build, parallel: {{matrix: [{{P: '$[[ matrix.{name} ]]'}}]}}}}\n"
+        )
+    };
+    let compiled = good(&text("P"));
+    assert_eq!(needs(&compiled, "test: [gcp]"), ["build: [gcp]"]);
+    assert!(bad(&text("X")).contains("`X` does not exist in matrix configuration"));
 }
 
 #[test]
