@@ -52,14 +52,15 @@ build:
   artifacts: {paths: [out/], reports: {dotenv: build.env}}
 test:
   parallel: {matrix: [{FLAVOUR: [sweet, sour]}]}
-  script: [echo \"$FLAVOUR $VERSION $(cat out/file) $CI_JOB_NAME\"]
+  variables: {FULL: 'v${VERSION}-$NOBODY'}
+  script: [echo \"$FLAVOUR $VERSION $(cat out/file) $CI_JOB_NAME $FULL\"]
 ",
     )
     .await;
     assert!(report.is_success(), "{:?} {}", report.jobs, output("build"));
     let printed = output("test: [sour]");
     assert!(
-        printed.contains("sour 1.2 three made test: [sour]\n"),
+        printed.contains("sour 1.2 three made test: [sour] v1.2 three-$NOBODY\n"),
         "{printed}"
     );
     assert!(printed.contains("$ echo \"$FLAVOUR"), "{printed}");

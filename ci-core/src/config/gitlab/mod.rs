@@ -10,6 +10,7 @@ mod check;
 mod children;
 mod compile;
 mod container;
+mod coverage;
 mod duration;
 mod explain;
 mod fidelity;
@@ -40,6 +41,7 @@ mod workflow_rules;
 
 pub use children::Child;
 pub use compile::{Compiled, ListedJob, Project, SkippedJob};
+pub use coverage::coverage;
 pub use fidelity::{Fidelity, Row};
 pub use files::{Directory, Files, MemoryFiles, Sources};
 pub use job_rules::When;

@@ -68,6 +68,18 @@ fn messages_name_the_place_and_what_was_meant() {
             "a: {script: x, dependencies: [b]}",
             "1:31: jobs:a:dependencies: undefined dependency: `b`",
         ),
+        (
+            "a: {script: []}",
+            "1:1: jobs:a: config should implement the script:, run:, or trigger: keyword",
+        ),
+        (
+            "a: {script: x, when: never}",
+            "1:22: jobs:a:when: config should be one of: on_success, on_failure, always, manual, delayed\n  hint: `never` can only be used in rules",
+        ),
+        (
+            "a: {script: x, cache: {paths: [y], key: {files: [a, b, c]}}}",
+            "1:49: jobs:a:cache:key:files: config has too many items (maximum is 2)",
+        ),
     ] {
         assert_eq!(bad(text), expected, "{text}");
     }

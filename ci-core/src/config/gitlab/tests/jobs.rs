@@ -13,7 +13,7 @@ a:
       when: manual
     - changes: ['src/**/*.rs']
       allow_failure: true
-b: {script: x}
+b: {script: x, rules: []}
 c: {script: x, only: [tags, /^release-.*$/], except: [release-0]}
 d: {script: x, only: {refs: [branches], variables: [$GO]}}
 ";
