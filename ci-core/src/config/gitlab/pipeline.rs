@@ -12,9 +12,15 @@ use super::notes::Notes;
 use super::parallel::{Instance, instances};
 use super::variables::{Variable, Variables};
 use super::{Options, workflow_rules};
-use crate::config::problem::Problems;
+use crate::config::problem::{Problem, Problems};
 use crate::config::yaml::Map;
 use crate::job::AllowFailure;
+
+/// The most values that the jobs of a pipeline may stand for, each instance of a job counted.
+const MOST_VALUES: usize = 20_000_000;
+
+/// The most pairs of a job and one that it waits for.
+const MOST_EDGES: usize = 4_000_000;
 
 /// A job of the pipeline.
 #[derive(Debug, Clone)]
@@ -129,6 +135,7 @@ fn choose<'a>(
     // A job that has the name of another's instance stands for it, and of equal instances one counts.
     let mut taken: HashSet<Arc<str>> = HashSet::new();
     taken.extend(source.jobs.iter().map(|job| Arc::clone(&job.name)));
+    let mut left = MOST_VALUES;
     for job in source.jobs {
         for instance in instances(job, &mut notes.problems) {
             if instance.name != job.name && !taken.insert(Arc::clone(&instance.name)) {
@@ -137,6 +144,12 @@ fn choose<'a>(
             let mut variables = levels.of_job(job, &instance, None);
             match decide(job, &variables, scene, notes) {
                 Ok(chosen) => {
+                    left = left.saturating_sub(job.weight);
+                    if left == 0 {
+                        let message = "the jobs of the pipeline stand for too many values";
+                        notes.problems.push(Problem::error(&job.mark, message));
+                        return (entries, skipped);
+                    }
                     if !chosen.variables.is_empty() {
                         variables = levels.of_job(job, &instance, Some(&chosen.variables));
                     }
@@ -170,6 +183,7 @@ fn link(
     let short = by_stage(entries, &by_stages, stages, false);
     let whole = by_stage(entries, &by_stages, stages, true);
     let mut links = Vec::new();
+    let mut edges = 0usize;
     for (entry, needs) in entries.iter().zip(chosen) {
         let wanted = dependencies(entry, &names, notes);
         let is_by_stage = needs.is_none();
@@ -186,6 +200,16 @@ fn link(
             })
             .collect()
         });
+        edges = edges.saturating_add(needs.len());
+        if edges > MOST_EDGES {
+            let message = format!(
+                "the jobs wait for each other in more than {MOST_EDGES} ways: use `needs` instead of stages"
+            );
+            notes
+                .problems
+                .push(Problem::error(&entry.job.mark, message));
+            return links;
+        }
         let artifacts = if is_by_stage {
             wanted
         } else {

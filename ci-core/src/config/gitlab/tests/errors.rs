@@ -1,5 +1,7 @@
 //! What is refused, and in which words.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::{bad, load};
@@ -91,6 +93,22 @@ fn a_matrix_has_two_hundred_jobs_at_most() {
     let list = values.join(", ");
     let text = format!("a: {{script: x, parallel: {{matrix: [{{A: [{list}], B: [{list}]}}]}}}}");
     assert!(bad(&text).contains("generates too many jobs (maximum is 200)"));
+}
+
+#[test]
+fn few_lines_cannot_stand_for_endless_work() {
+    let lines = vec!["- x"; 40_000].join("\n");
+    let mut text = format!(".base:\n  script:\n{}\n", lines.replace("- x", "  - x"));
+    for job in 0..120 {
+        let _ = writeln!(text, "j{job}: {{extends: .base}}");
+    }
+    assert!(bad(&text).contains("the jobs stand for more than 4000000 values"));
+    let mut text = String::from("stages: [one, two]\n");
+    for job in 0..24 {
+        let stage = if job < 12 { "one" } else { "two" };
+        let _ = writeln!(text, "j{job}: {{stage: {stage}, script: x, parallel: 200}}");
+    }
+    assert!(bad(&text).contains("in more than 4000000 ways"));
 }
 
 /// Pieces of configurations, put together at random.
