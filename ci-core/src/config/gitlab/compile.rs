@@ -201,7 +201,7 @@ pub(super) fn compile(
     let name = name.and_then(Node::as_str).map(|name| visible.expand(name));
     Some(Compiled {
         merged: Node::map(shown(&root), &Mark::new(&*options.file, 1, 1)),
-        workflow: workflow(&pipeline, &stages, &predefined, &children, options),
+        workflow: workflow(&root, &pipeline, &stages, &predefined, &children, options),
         children,
         jobs: listed(&pipeline, &stages),
         skipped: skipped(&pipeline),
@@ -214,6 +214,7 @@ pub(super) fn compile(
 }
 
 fn workflow(
+    root: &Map,
     pipeline: &Pipeline<'_>,
     stages: &[Arc<str>],
     predefined: &BTreeMap<String, String>,
@@ -228,6 +229,7 @@ fn workflow(
     }
     pipeline.missing.clone().finish()?;
     let mut workflow = lower::workflow(pipeline, stages, predefined, "pipeline");
+    workflow.fail_fast = fails_fast(root);
     for child in children {
         graft(&mut workflow, child, &child.pipeline.workflow()?);
     }
@@ -242,6 +244,15 @@ fn workflow(
             ))
         }
     }
+}
+
+/// Whether the first failure cancels the pipeline: `workflow:auto_cancel:on_job_failure`.
+fn fails_fast(root: &Map) -> bool {
+    let cancel = root
+        .get("workflow")
+        .and_then(|workflow| workflow.get("auto_cancel"));
+    let on_failure = cancel.and_then(|cancel| cancel.get("on_job_failure"));
+    on_failure.and_then(Node::as_str) == Some("all")
 }
 
 /// The file without the jobs that only others use.

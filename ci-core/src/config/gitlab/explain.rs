@@ -1,6 +1,6 @@
 //! Finds every key of a job that does not do all that it says.
 
-use super::fidelity::{Fidelity, OF_JOBS, OF_WORKFLOW};
+use super::fidelity::{Fidelity, OF_JOBS};
 use super::jobs::Job;
 use super::notes::Notes;
 use crate::config::yaml::{Map, Node};
@@ -246,14 +246,12 @@ fn items(node: &Node) -> &[Node] {
 
 /// Reports what the file as a whole does not do here.
 pub(super) fn file(root: &Map, notes: &mut Notes) {
-    let Some(workflow) = root.get("workflow").and_then(Node::as_map) else {
-        return;
-    };
-    for (key, why) in OF_WORKFLOW {
-        if let Some(entry) = workflow.entry(key) {
-            let name = format!("workflow:{key}");
-            notes.row(super::fidelity::Row::new(Ignored, &entry.key, name, *why));
-        }
+    let workflow = root.get("workflow");
+    let cancel = workflow.and_then(|workflow| workflow.get("auto_cancel")?.as_map());
+    if let Some(entry) = cancel.and_then(|cancel| cancel.entry("on_new_commit")) {
+        let why = "no newer pipeline cancels a local run";
+        let key = "workflow:auto_cancel:on_new_commit";
+        notes.row(super::fidelity::Row::new(Ignored, &entry.key, key, why));
     }
     if let Some(default) = root.get("default").and_then(Node::as_map)
         && let Some(entry) = default.entry("timeout")

@@ -101,6 +101,9 @@ pub(super) fn of<'a>(
         Ok(granted) => levels.granted = granted,
         Err(why) => stopped = Some(why),
     }
+    if let Some(word) = skip_word(source.options) {
+        stopped = Some(format!("the commit message says `{word}`"));
+    }
     let (entries, skipped) = choose(source, &levels, &scene, notes);
     let last = source.stages.len();
     let middle = |entry: &Entry<'_>| entry.job.stage > 0 && entry.job.stage + 1 < last;
@@ -120,6 +123,16 @@ pub(super) fn of<'a>(
         stopped,
         missing,
     }
+}
+
+/// The words in a commit message that keep a push from starting a pipeline.
+fn skip_word(options: &Options) -> Option<&'static str> {
+    let message = options.facts.message.as_deref()?.to_ascii_lowercase();
+    let words = ["[ci skip]", "[skip ci]", "[ci-skip]", "[skip-ci]"];
+    let is_push = options.facts.source == "push";
+    words
+        .into_iter()
+        .find(|word| is_push && message.contains(word))
 }
 
 type Skipped = Vec<(Arc<str>, String)>;

@@ -116,6 +116,19 @@ b: {script: x}
 }
 
 #[test]
+fn a_commit_message_may_ask_for_no_pipeline() {
+    let mut facts = Facts::branch("main");
+    facts.message = Some("typo\n\n[Skip CI]".to_owned());
+    let skipped = load_for("a: {script: x}", facts.clone()).unwrap();
+    assert_eq!(skipped.why(), Some("the commit message says `[skip ci]`"));
+    assert!(
+        load_for("a: {script: x}", facts.source("web"))
+            .unwrap()
+            .runs()
+    );
+}
+
+#[test]
 fn a_job_by_stages_waits_for_all_before_it() {
     let compiled = good(
         "\

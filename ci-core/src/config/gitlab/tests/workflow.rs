@@ -238,7 +238,12 @@ go: {trigger: {project: g/p}}
     assert_eq!(
         rows,
         [
-            (Fidelity::Ignored, 1, None, "workflow:auto_cancel"),
+            (
+                Fidelity::Ignored,
+                1,
+                None,
+                "workflow:auto_cancel:on_new_commit"
+            ),
             (Fidelity::Ignored, 4, Some("job"), "tags"),
             (Fidelity::Ignored, 5, Some("job"), "artifacts:expire_in"),
             (Fidelity::Approximated, 6, Some("job"), "retry:when"),
