@@ -67,6 +67,34 @@ test:
 }
 
 #[tokio::test]
+async fn a_job_with_needs_gets_the_files_of_those_and_of_no_others() {
+    let (report, output) = pipeline(
+        "\
+variables: {GIT_STRATEGY: none}
+default: {artifacts: {paths: ['*.txt']}}
+a: {stage: build, script: touch a.txt}
+b: {stage: build, needs: [a], script: [mv a.txt b.txt]}
+by-need: {needs: [b], script: echo *.txt}
+by-stage: {script: echo *.txt}
+by-choice: {dependencies: [a], script: echo *.txt}
+",
+    )
+    .await;
+    assert!(report.is_success(), "{:?}", report.jobs);
+    for (job, files) in [
+        ("by-need", "b.txt"),
+        ("by-stage", "a.txt b.txt"),
+        ("by-choice", "a.txt"),
+    ] {
+        assert!(
+            output(job).contains(&format!("\n{files}\n")),
+            "{job}: {}",
+            output(job)
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_failure_starts_what_waits_for_one() {
     let (report, output) = pipeline(
         "\

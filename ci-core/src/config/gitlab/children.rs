@@ -12,6 +12,7 @@ use super::pipeline::{Entry, Pipeline};
 use crate::config::yaml::Node;
 use crate::job::{JobSpec, Need};
 use crate::outcome::{OutcomeKind, OutcomeSet};
+use crate::step::{Action, StepSpec};
 use crate::workflow::WorkflowSpec;
 
 /// How many pipelines may be within one another: children of children.
@@ -94,6 +95,17 @@ fn options_of(entry: &Entry<'_>, trigger: &Node, options: &Options) -> Options {
     options
 }
 
+/// The step, with the jobs that it fetches files from named as they are in the parent.
+fn fetched(step: &StepSpec, name: impl Fn(&str) -> Arc<str>) -> StepSpec {
+    let mut step = step.clone();
+    if let Action::AttachWorkspace(spec) = &mut step.action {
+        for job in &mut spec.from {
+            *job = name(job).to_string();
+        }
+    }
+    step
+}
+
 /// What a job that goes by success asks of a child's job: one that did not run says nothing.
 const NONE_FAILED: [OutcomeKind; 3] = [
     OutcomeKind::Success,
@@ -130,6 +142,7 @@ pub(super) fn graft(parent: &mut WorkflowSpec, child: &Child, workflow: &Workflo
         for need in &mut job.needs {
             need.job = name(&need.job);
         }
+        job.steps = job.steps.iter().map(|step| fetched(step, name)).collect();
         job.needs.push(Need::success(Arc::clone(&child.job)));
         job.with(|options| {
             options.stage = options.stage.as_deref().map(name);

@@ -173,7 +173,6 @@ pub(super) fn job(job: &Job, notes: &mut Notes) {
         notes.of_job(Approximated, &entry.key, &job.name, "cache", why);
     }
     trigger(job, notes);
-    dependencies(job, notes);
     retry(job, notes);
 }
 
@@ -190,17 +189,6 @@ fn trigger(job: &Job, notes: &mut Notes) {
             ),
         };
         notes.of_job(fidelity, &entry.key, &job.name, "trigger", why);
-    }
-}
-
-fn dependencies(job: &Job, notes: &mut Notes) {
-    let chooses = job
-        .map
-        .entry("dependencies")
-        .filter(|entry| entry.node.as_seq().is_some_and(|list| !list.is_empty()));
-    if let Some(entry) = chooses {
-        let why = "the artifacts of every job before it are fetched, not of the named ones only";
-        notes.of_job(Approximated, &entry.key, &job.name, "dependencies", why);
     }
 }
 

@@ -204,6 +204,7 @@ fn artifacts_are_fetched_from_what_the_job_asks_for() {
     };
     assert!(fetches(""));
     assert!(fetches(", needs: [a]"));
+    assert!(!fetches(", dependencies: [b]"));
     assert!(fetches(", dependencies: [a]"));
     assert!(!fetches(", dependencies: []"));
     assert!(!fetches(", needs: [b]"));
