@@ -52,17 +52,46 @@ build:
   artifacts: {paths: [out/], reports: {dotenv: build.env}}
 test:
   parallel: {matrix: [{FLAVOUR: [sweet, sour]}]}
-  script: [echo \"$FLAVOUR $VERSION $(cat out/file) $CI_JOB_NAME\"]
+  variables: {FULL: 'v${VERSION}-$NOBODY'}
+  script: [echo \"$FLAVOUR $VERSION $(cat out/file) $CI_JOB_NAME $FULL\"]
 ",
     )
     .await;
     assert!(report.is_success(), "{:?} {}", report.jobs, output("build"));
     let printed = output("test: [sour]");
     assert!(
-        printed.contains("sour 1.2 three made test: [sour]\n"),
+        printed.contains("sour 1.2 three made test: [sour] v1.2 three-$NOBODY\n"),
         "{printed}"
     );
     assert!(printed.contains("$ echo \"$FLAVOUR"), "{printed}");
+}
+
+#[tokio::test]
+async fn a_job_with_needs_gets_the_files_of_those_and_of_no_others() {
+    let (report, output) = pipeline(
+        "\
+variables: {GIT_STRATEGY: none}
+default: {artifacts: {paths: ['*.txt']}}
+a: {stage: build, script: touch a.txt}
+b: {stage: build, needs: [a], script: [mv a.txt b.txt]}
+by-need: {needs: [b], script: echo *.txt}
+by-stage: {script: echo *.txt}
+by-choice: {dependencies: [a], script: echo *.txt}
+",
+    )
+    .await;
+    assert!(report.is_success(), "{:?}", report.jobs);
+    for (job, files) in [
+        ("by-need", "b.txt"),
+        ("by-stage", "a.txt b.txt"),
+        ("by-choice", "a.txt"),
+    ] {
+        assert!(
+            output(job).contains(&format!("\n{files}\n")),
+            "{job}: {}",
+            output(job)
+        );
+    }
 }
 
 #[tokio::test]

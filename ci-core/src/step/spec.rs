@@ -148,6 +148,9 @@ pub struct WorkspaceSpec {
     pub root: String,
     /// Files, directories and globs to add; not used when attaching.
     pub paths: Vec<String>,
+    /// The jobs whose files are attached; those of all jobs before this one if empty. Not used when
+    /// adding.
+    pub from: Vec<String>,
 }
 
 /// Files to keep after the job.
@@ -289,6 +292,7 @@ impl StepSpec {
         Self::new(Action::PersistWorkspace(WorkspaceSpec {
             root: root.into(),
             paths,
+            from: Vec::new(),
         }))
     }
 
@@ -299,6 +303,7 @@ impl StepSpec {
         Self::new(Action::AttachWorkspace(WorkspaceSpec {
             root,
             paths: Vec::new(),
+            from: Vec::new(),
         }))
     }
 

@@ -128,7 +128,10 @@ impl AttachWorkspace {
         let root = root(&base(cx).await?, &self.0.root);
         let workspace = {
             let (storage, run) = (Arc::clone(&storage), cx.run_id());
-            let jobs = cx.services().upstream();
+            let mut jobs = cx.services().upstream();
+            if !self.0.from.is_empty() {
+                jobs.retain(|job| self.0.from.iter().any(|name| **name == **job));
+            }
             blocking("read the workspace", move || storage.workspace(run, &jobs)).await?
         };
         if workspace.layers.is_empty() {

@@ -39,7 +39,7 @@ pub(super) fn job(name: &str, entry: &Entry, notes: &mut Notes) {
         }
     } else if !["script", "run"]
         .iter()
-        .any(|key| map.get(key).is_some_and(|node| !node.is_null()))
+        .any(|key| map.get(key).is_some_and(says_something))
     {
         let message = "config should implement the script:, run:, or trigger: keyword";
         if notes.stubbed {
@@ -68,6 +68,11 @@ pub(super) fn job(name: &str, entry: &Entry, notes: &mut Notes) {
             .problems
             .push(Problem::error(&entry.key, message).at(path));
     }
+}
+
+/// Whether there is something under a key: not nothing, and no empty list.
+fn says_something(node: &Node) -> bool {
+    !node.is_null() && node.as_seq().is_none_or(|list| !list.is_empty())
 }
 
 /// Checks what stands at the top of a file beside the jobs.
@@ -142,6 +147,7 @@ fn value(key: &str, node: &Node, path: &str, notes: &mut Notes) {
             for node in node.as_seq().unwrap_or(one) {
                 let should = "should be a hash or an array of hashes";
                 inner(node, known, path, |_| false, should, notes);
+                cache_files(node, path, notes);
             }
         }
         Shape::Mixed(known) => mixed(key, node, known, path, notes),
@@ -150,7 +156,10 @@ fn value(key: &str, node: &Node, path: &str, notes: &mut Notes) {
                 let message = format!("config should be one of: {}", words.join(", "));
                 let meant = closest(node.as_str().unwrap_or_default(), words.iter().copied());
                 let problem = Problem::error(&node.mark, message).at(path);
-                notes.problems.push(problem.did_you_mean(meant));
+                notes.problems.push(match node.as_str() {
+                    Some("never") => problem.hint("`never` can only be used in rules"),
+                    _ => problem.did_you_mean(meant),
+                });
             }
         }
         Shape::Duration => {
@@ -170,6 +179,23 @@ fn value(key: &str, node: &Node, path: &str, notes: &mut Notes) {
             }
         }
     }
+}
+
+/// The files that a cache's key is made of: one or two.
+fn cache_files(cache: &Node, path: &str, notes: &mut Notes) {
+    let Some(files) = cache.get("key").and_then(|key| key.get("files")) else {
+        return;
+    };
+    let message = match files.as_seq().map(<[Node]>::len) {
+        Some(1 | 2) => return,
+        Some(0) => "config requires at least 1 item",
+        Some(_) => "config has too many items (maximum is 2)",
+        None => "config should be an array of strings",
+    };
+    let path = format!("{path}:key:files");
+    notes
+        .problems
+        .push(Problem::error(&files.mark, message).at(path));
 }
 
 /// A list of maps, and of strings where the key takes them.

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::children::{self, Child, graft};
 use super::fidelity::Row;
 use super::files::Files;
+use super::include::{self, Top};
 use super::job_rules::When;
 use super::notes::Notes;
 use super::options::Options;
 use super::pipeline::{self, Pipeline};
 use super::variables::Variables;
-use super::{check, explain, include, jobs, lower, merge, predefined, reference};
+use super::{check, explain, jobs, lower, merge, predefined, reference};
 use crate::config::problem::{ConfigError, Problem};
 use crate::config::yaml::{Map, Mark, Node};
 use crate::job::AllowFailure;
@@ -38,7 +40,7 @@ impl Project {
     /// ```
     pub fn load(files: &dyn Files, options: &Options) -> Result<Compiled, ConfigError> {
         let mut notes = Notes::default();
-        let compiled = compile(files, options, &mut notes);
+        let compiled = compile(files, options, &Top::File, 0, &mut notes);
         let rows = notes.take_rows();
         let warnings = notes.problems.finish()?;
         let Some(mut compiled) = compiled else {
@@ -59,6 +61,7 @@ pub struct Compiled {
     stages: Vec<Arc<str>>,
     jobs: Vec<ListedJob>,
     skipped: Vec<SkippedJob>,
+    children: Vec<Child>,
     stopped: Option<String>,
     workflow: Result<WorkflowSpec, ConfigError>,
     rows: Vec<Row>,
@@ -127,7 +130,12 @@ impl Compiled {
         &self.skipped
     }
 
-    /// The workflow of the pipeline; without jobs if there is no pipeline.
+    /// The pipelines that jobs of this one start.
+    pub fn children(&self) -> &[Child] {
+        &self.children
+    }
+
+    /// The workflow of the pipeline with those that it starts; without jobs if there is no pipeline.
     ///
     /// # Errors
     /// If the pipeline cannot be created: a job needs one that is not in it, or jobs need each other.
@@ -146,19 +154,27 @@ impl Compiled {
     }
 }
 
-fn compile(files: &dyn Files, options: &Options, notes: &mut Notes) -> Option<Compiled> {
+/// Compiles a file, or what a trigger includes. `depth` counts the pipelines around this one, which
+/// ends the recursion.
+pub(super) fn compile(
+    files: &dyn Files,
+    options: &Options,
+    top: &Top<'_>,
+    depth: usize,
+    notes: &mut Notes,
+) -> Option<Compiled> {
     let predefined = Arc::new(predefined::of_pipeline(&options.facts));
     let mut visible = Variables::above(&predefined);
     visible.extend_texts(&options.facts.variables);
     visible.extend_texts(&options.facts.run.variables);
-    let root = include::load(files, options, &visible, notes)?;
+    let root = include::load(files, options, top, &visible, notes)?;
     let root = merge::extend(&root, notes);
     let root = reference::resolve(&root, notes);
     check::globals(&root, notes);
     let stages = jobs::stages(&root, notes);
     let jobs = jobs::collect(&root, &stages, notes);
     let is_job = |(name, _): &(&Arc<str>, _)| merge::is_job(name) && !name.starts_with('.');
-    if !root.iter().any(|entry| is_job(&entry)) && !notes.stubbed {
+    if !root.iter().any(|entry| is_job(&entry)) && !notes.stubbed && !notes.problems.has_errors() {
         let message = "jobs config should contain at least one visible job";
         notes
             .problems
@@ -178,13 +194,15 @@ fn compile(files: &dyn Files, options: &Options, notes: &mut Notes) -> Option<Co
         };
         pipeline::of(&project, &predefined, notes)
     };
+    let children = children::of(&pipeline, files, options, depth, notes);
     let name = root
         .get("workflow")
         .and_then(|workflow| workflow.get("name"));
     let name = name.and_then(Node::as_str).map(|name| visible.expand(name));
     Some(Compiled {
         merged: Node::map(shown(&root), &Mark::new(&*options.file, 1, 1)),
-        workflow: workflow(&pipeline, &stages, &predefined, options),
+        workflow: workflow(&root, &pipeline, &stages, &predefined, &children, options),
+        children,
         jobs: listed(&pipeline, &stages),
         skipped: skipped(&pipeline),
         stopped: pipeline.stopped.clone(),
@@ -196,9 +214,11 @@ fn compile(files: &dyn Files, options: &Options, notes: &mut Notes) -> Option<Co
 }
 
 fn workflow(
+    root: &Map,
     pipeline: &Pipeline<'_>,
     stages: &[Arc<str>],
     predefined: &BTreeMap<String, String>,
+    children: &[Child],
     options: &Options,
 ) -> Result<WorkflowSpec, ConfigError> {
     if pipeline.stopped.is_some() {
@@ -208,7 +228,11 @@ fn workflow(
         });
     }
     pipeline.missing.clone().finish()?;
-    let workflow = lower::workflow(pipeline, stages, predefined, "pipeline");
+    let mut workflow = lower::workflow(pipeline, stages, predefined, "pipeline");
+    workflow.fail_fast = fails_fast(root);
+    for child in children {
+        graft(&mut workflow, child, &child.pipeline.workflow()?);
+    }
     match workflow.validate() {
         Ok(()) => Ok(workflow),
         Err(invalid) => {
@@ -220,6 +244,15 @@ fn workflow(
             ))
         }
     }
+}
+
+/// Whether the first failure cancels the pipeline: `workflow:auto_cancel:on_job_failure`.
+fn fails_fast(root: &Map) -> bool {
+    let cancel = root
+        .get("workflow")
+        .and_then(|workflow| workflow.get("auto_cancel"));
+    let on_failure = cancel.and_then(|cancel| cancel.get("on_job_failure"));
+    on_failure.and_then(Node::as_str) == Some("all")
 }
 
 /// The file without the jobs that only others use.

@@ -1,6 +1,6 @@
 //! Finds every key of a job that does not do all that it says.
 
-use super::fidelity::{Fidelity, OF_JOBS, OF_WORKFLOW};
+use super::fidelity::{Fidelity, OF_JOBS};
 use super::jobs::Job;
 use super::notes::Notes;
 use crate::config::yaml::{Map, Node};
@@ -173,25 +173,22 @@ pub(super) fn job(job: &Job, notes: &mut Notes) {
         notes.of_job(Approximated, &entry.key, &job.name, "cache", why);
     }
     trigger(job, notes);
-    dependencies(job, notes);
     retry(job, notes);
 }
 
 fn trigger(job: &Job, notes: &mut Notes) {
     if let Some(entry) = job.map.entry("trigger") {
-        let why = "no other pipeline is started; the job succeeds at once";
-        notes.of_job(Ignored, &entry.key, &job.name, "trigger", why);
-    }
-}
-
-fn dependencies(job: &Job, notes: &mut Notes) {
-    let chooses = job
-        .map
-        .entry("dependencies")
-        .filter(|entry| entry.node.as_seq().is_some_and(|list| !list.is_empty()));
-    if let Some(entry) = chooses {
-        let why = "the artifacts of every job before it are fetched, not of the named ones only";
-        notes.of_job(Approximated, &entry.key, &job.name, "dependencies", why);
+        let (fidelity, why) = match super::children::includes(&entry.node) {
+            Some(_) => (
+                Approximated,
+                "the jobs of the child pipeline are jobs of this run, named after this one",
+            ),
+            None => (
+                Ignored,
+                "no other pipeline is started; the job succeeds at once",
+            ),
+        };
+        notes.of_job(fidelity, &entry.key, &job.name, "trigger", why);
     }
 }
 
@@ -237,14 +234,12 @@ fn items(node: &Node) -> &[Node] {
 
 /// Reports what the file as a whole does not do here.
 pub(super) fn file(root: &Map, notes: &mut Notes) {
-    let Some(workflow) = root.get("workflow").and_then(Node::as_map) else {
-        return;
-    };
-    for (key, why) in OF_WORKFLOW {
-        if let Some(entry) = workflow.entry(key) {
-            let name = format!("workflow:{key}");
-            notes.row(super::fidelity::Row::new(Ignored, &entry.key, name, *why));
-        }
+    let workflow = root.get("workflow");
+    let cancel = workflow.and_then(|workflow| workflow.get("auto_cancel")?.as_map());
+    if let Some(entry) = cancel.and_then(|cancel| cancel.entry("on_new_commit")) {
+        let why = "no newer pipeline cancels a local run";
+        let key = "workflow:auto_cancel:on_new_commit";
+        notes.row(super::fidelity::Row::new(Ignored, &entry.key, key, why));
     }
     if let Some(default) = root.get("default").and_then(Node::as_map)
         && let Some(entry) = default.entry("timeout")

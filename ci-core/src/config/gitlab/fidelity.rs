@@ -136,7 +136,3 @@ pub(super) const OF_JOBS: &[(&str, Fidelity, &str)] = &[
         "steps with a `script` run; steps of others are left out",
     ),
 ];
-
-/// Keys of the file as a whole that nothing here can honour.
-pub(super) const OF_WORKFLOW: &[(&str, &str)] =
-    &[("auto_cancel", "no newer pipeline cancels a local run")];

@@ -74,7 +74,7 @@ pub(super) fn decide(
     notes: &mut Notes,
 ) -> Result<Chosen, String> {
     let when = job.text("when").and_then(When::of);
-    let Some(rules) = job.map.get("rules").filter(|node| !node.is_null()) else {
+    let Some(rules) = own_rules(job) else {
         if let Some(why) = only::excluded(&job.map, visible, scene) {
             return Err(why);
         }
@@ -110,6 +110,15 @@ pub(super) fn decide(
         });
     }
     Err("none of its rules holds".to_owned())
+}
+
+/// The rules of a job, if it has some.
+fn own_rules(job: &Job) -> Option<&Node> {
+    let rules = job.map.get("rules")?;
+    rules
+        .as_seq()
+        .is_some_and(|list| !list.is_empty())
+        .then_some(rules)
 }
 
 /// Whether everything that a rule asks for is so; a rule that asks for nothing always holds.

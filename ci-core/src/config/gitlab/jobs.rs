@@ -27,13 +27,20 @@ const DEFAULTS: [&str; 13] = [
     "timeout",
 ];
 
+/// The most values that all jobs may stand for, with what they extend.
+const MOST: usize = 4_000_000;
+
 const STAGES: [&str; 3] = ["build", "test", "deploy"];
 
 /// A job that is not hidden, with its defaults.
 #[derive(Debug, Clone)]
 pub(super) struct Job {
     pub(super) name: Arc<str>,
+    /// Where its name stands.
+    pub(super) mark: Mark,
     pub(super) map: Map,
+    /// How many values stand in it.
+    pub(super) weight: usize,
     /// The place of its stage among the stages.
     pub(super) stage: usize,
     /// The variables of the file that it inherits, and its own.
@@ -52,15 +59,24 @@ impl Job {
 pub(super) fn collect(root: &Map, stages: &[Arc<str>], notes: &mut Notes) -> Vec<Job> {
     let globals = variables(root.get("variables"), "variables", notes);
     let mut jobs = Vec::new();
+    let mut left = MOST;
     for (name, entry) in root.entries() {
         if !is_job(name) || name.starts_with('.') {
             continue;
+        }
+        left = left.saturating_sub(weight(&entry.node, left));
+        if left == 0 {
+            let message = format!("the jobs stand for more than {MOST} values");
+            notes.problems.push(Problem::error(&entry.key, message));
+            return jobs;
         }
         super::check::job(name, entry, notes);
         let Some(map) = entry.node.as_map() else {
             continue;
         };
         let map = with_defaults(map, root);
+        let weight = map.iter().map(|(_, node)| weight(node, MOST)).sum();
+        left = left.saturating_sub(weight);
         let written = map.get("stage").filter(|node| !node.is_null());
         let stage_name = written.and_then(Node::scalar).unwrap_or("test".into());
         let Some(stage) = stages.iter().position(|stage| **stage == *stage_name) else {
@@ -76,7 +92,9 @@ pub(super) fn collect(root: &Map, stages: &[Arc<str>], notes: &mut Notes) -> Vec
         let inherited = inherited(&globals, &map);
         jobs.push(Job {
             name: Arc::clone(name),
+            mark: entry.key.clone(),
             map,
+            weight,
             stage,
             inherited,
             own,
@@ -99,6 +117,22 @@ fn unknown_stage(name: &str, stage: &str, mark: &Mark, stages: &[Arc<str>], note
     notes
         .problems
         .push(problem.did_you_mean(closest(stage, stages.iter().map(AsRef::as_ref))));
+}
+
+/// How many values stand in a node, counted up to `most`.
+fn weight(node: &Node, most: usize) -> usize {
+    let mut total = 1;
+    let mut count = |node: &Node| {
+        if total < most {
+            total += weight(node, most - total);
+        }
+    };
+    if let Some(items) = node.as_seq() {
+        items.iter().for_each(&mut count);
+    } else if let Some(map) = node.as_map() {
+        map.iter().for_each(|(_, node)| count(node));
+    }
+    total
 }
 
 /// The job with what it lacks taken from the defaults, as its `inherit` lets it.

@@ -68,8 +68,19 @@ struct Lowering<'a> {
 struct Leftovers {
     /// Whether a job leaves files, and the file of its variables.
     of: Vec<(bool, Option<String>)>,
-    /// The same for all jobs before a stage.
-    before: Vec<(bool, Vec<String>)>,
+    /// What a job by stages fetches, for each stage.
+    before: Vec<Fetch>,
+}
+
+/// What a job fetches.
+#[derive(Debug, Clone, Default)]
+struct Fetch {
+    /// Whether there are files.
+    files: bool,
+    /// The jobs they are from; all before this one if none are named.
+    from: Vec<String>,
+    /// The files of variables.
+    dotenv: Vec<String>,
 }
 
 impl Leftovers {
@@ -80,33 +91,31 @@ impl Leftovers {
             (files, variables.then(|| dotenv_file(entry.name())))
         });
         let of: Vec<(bool, Option<String>)> = of.collect();
-        let mut before = vec![(false, Vec::new()); stages];
+        let mut before = vec![Fetch::default(); stages];
         for (entry, (files, variables)) in entries.iter().zip(&of) {
             for place in before.iter_mut().skip(entry.job.stage + 1) {
-                place.0 |= *files;
-                place.1.extend(variables.clone());
+                place.files |= *files;
+                place.dotenv.extend(variables.clone());
             }
         }
         Self { of, before }
     }
 
-    /// What a job fetches: whether there are files, and the files of variables.
-    fn of_job(&self, entry: &Entry<'_>, links: &Links) -> (bool, Vec<String>) {
+    fn of_job(&self, entry: &Entry<'_>, links: &Links, entries: &[Entry<'_>]) -> Fetch {
         let Some(chosen) = &links.artifacts else {
-            return self
-                .before
-                .get(entry.job.stage)
-                .cloned()
-                .unwrap_or_default();
+            let fetch = self.before.get(entry.job.stage);
+            return fetch.cloned().unwrap_or_default();
         };
-        let chosen = chosen.iter().filter_map(|job| self.of.get(*job));
-        let files = chosen.clone().any(|(files, _)| *files);
-        (
-            files,
-            chosen
-                .filter_map(|(_, variables)| variables.clone())
-                .collect(),
-        )
+        let mut fetch = Fetch::default();
+        for job in chosen {
+            let (Some((true, dotenv)), Some(other)) = (self.of.get(*job), entries.get(*job)) else {
+                continue;
+            };
+            fetch.files = true;
+            fetch.from.push(other.name().to_owned());
+            fetch.dotenv.extend(dotenv.clone());
+        }
+        fetch
     }
 }
 
@@ -141,7 +150,8 @@ impl Lowering<'_> {
                 .insert("gitlab.coverage".to_owned(), pattern.into());
         }
         options.only_after_failure = entry.chosen.when == When::OnFailure;
-        let steps = steps(entry, &self.left.of_job(entry, links), &env);
+        let fetch = self.left.of_job(entry, links, &self.pipeline.entries);
+        let steps = steps(entry, &fetch, &env);
         options.env = env.own;
         let mut spec = JobSpec::new(entry.name()).steps(steps);
         spec.needs = links
@@ -289,10 +299,13 @@ fn is_variable(name: &str) -> bool {
         && letters.all(|letter| letter == '_' || letter.is_ascii_alphanumeric())
 }
 
-fn steps(entry: &Entry<'_>, (fetches, dotenv): &(bool, Vec<String>), env: &Env) -> Vec<StepSpec> {
+fn steps(entry: &Entry<'_>, fetch: &Fetch, env: &Env) -> Vec<StepSpec> {
     let map = &entry.job.map;
     if map.contains("trigger") {
-        let words = "another pipeline would start here; none is started";
+        let words = match map.get("trigger").and_then(super::children::includes) {
+            Some(_) => "the jobs of the child pipeline follow",
+            None => "another pipeline would start here; none is started",
+        };
         return vec![StepSpec::run(format!("echo '{words}'")).name("trigger")];
     }
     // The paths of caches and artifacts are below the project.
@@ -313,8 +326,13 @@ fn steps(entry: &Entry<'_>, (fetches, dotenv): &(bool, Vec<String>), env: &Env) 
     }
     let cache = caches(map.get("cache"), &in_project);
     steps.extend(cache.before);
-    if *fetches {
-        steps.push(StepSpec::attach_workspace(".").name("fetch artifacts"));
+    let dotenv = &fetch.dotenv;
+    if fetch.files {
+        let mut step = StepSpec::attach_workspace(".").name("fetch artifacts");
+        if let Action::AttachWorkspace(spec) = &mut step.action {
+            spec.from.clone_from(&fetch.from);
+        }
+        steps.push(step);
     }
     let mut main = commands(map.get("before_script"));
     main.extend(commands(map.get("script")));

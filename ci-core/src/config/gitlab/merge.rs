@@ -33,7 +33,6 @@ pub(super) fn is_job(key: &str) -> bool {
         "default"
             | "include"
             | "stages"
-            | "types"
             | "variables"
             | "workflow"
             | "spec"
@@ -100,7 +99,7 @@ impl<'a> Extending<'a, '_> {
         map: &'a Map,
         chain: &mut Vec<&'a str>,
     ) -> Option<(Arc<Map>, usize)> {
-        let Some(extends) = map.get("extends") else {
+        let Some(extends) = map.get("extends").filter(|node| !node.is_null()) else {
             return Some((Arc::new(map.clone()), 0));
         };
         let bases: Vec<&'a Node> = match &extends.value {

@@ -7,8 +7,10 @@
 
 mod cache;
 mod check;
+mod children;
 mod compile;
 mod container;
+mod coverage;
 mod duration;
 mod explain;
 mod fidelity;
@@ -37,7 +39,9 @@ mod tests;
 mod variables;
 mod workflow_rules;
 
+pub use children::Child;
 pub use compile::{Compiled, ListedJob, Project, SkippedJob};
+pub use coverage::coverage;
 pub use fidelity::{Fidelity, Row};
 pub use files::{Directory, Files, MemoryFiles, Sources};
 pub use job_rules::When;

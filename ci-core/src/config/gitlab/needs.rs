@@ -113,11 +113,22 @@ pub(super) fn resolve(
                 .unwrap_or(false),
         };
         let targets =
-            matrix(item, name, names, &path, notes).unwrap_or_else(|| names.find(name).to_vec());
+            matrix(item, entry, names, &path, notes).unwrap_or_else(|| names.find(name).to_vec());
         if targets.is_empty() {
             absent(entry, &wanted, names, notes, missing);
         }
         for job in targets {
+            if names
+                .entries
+                .get(job)
+                .is_some_and(|other| other.name() == entry.name())
+            {
+                let message = format!("job `{}` cannot need itself", entry.name());
+                notes
+                    .problems
+                    .push(Problem::error(wanted.mark, message).at(path.clone()));
+                continue;
+            }
             later(entry, &wanted, job, names, notes);
             let artifacts = wanted.artifacts;
             found.push(Needed { job, artifacts });
@@ -138,32 +149,61 @@ struct Wanted<'a> {
 /// The instances that `parallel:matrix` of a need picks; nothing if it has none.
 fn matrix(
     item: &Node,
-    name: &str,
+    entry: &Entry<'_>,
     names: &Names<'_>,
     path: &str,
     notes: &mut Notes,
 ) -> Option<Vec<usize>> {
     let matrix = item.get("parallel")?.get("matrix")?;
+    let name = item.get("job").and_then(Node::as_str).unwrap_or_default();
     let combinations = match combinations(matrix) {
         Ok(combinations) => combinations,
         Err(problem) => {
-            notes
-                .problems
-                .push(problem.at(format!("{path}:parallel:matrix")));
+            let problem = problem.at(format!("{path}:parallel:matrix"));
+            notes.problems.push(problem);
             return Some(Vec::new());
         }
     };
     let mut found = Vec::new();
-    for values in combinations {
+    for mut values in combinations {
+        for (_, value) in &mut values {
+            match own_value(value, entry) {
+                Ok(Some(own)) => *value = own,
+                Ok(None) => {}
+                Err(unknown) => {
+                    let message = format!("`{unknown}` does not exist in matrix configuration");
+                    notes
+                        .problems
+                        .push(Problem::error(&matrix.mark, message).at(path));
+                }
+            }
+        }
         let same = |index: &&usize| {
-            names
-                .entries
-                .get(**index)
-                .is_some_and(|entry| entry.instance.values == values)
+            let other = names.entries.get(**index);
+            other.is_some_and(|other| other.instance.values == values)
         };
         found.extend(names.find(name).iter().find(same));
     }
     Some(found)
+}
+
+/// The value of the job's own matrix that `$[[ matrix.X ]]` stands for; nothing for other text, and
+/// the name as an error if there is no such value.
+fn own_value(text: &str, entry: &Entry<'_>) -> Result<Option<String>, String> {
+    let inner = text
+        .trim()
+        .strip_prefix("$[[")
+        .and_then(|rest| rest.strip_suffix("]]"));
+    let Some(name) = inner.and_then(|inner| inner.trim().strip_prefix("matrix.")) else {
+        return Ok(None);
+    };
+    let own = entry
+        .instance
+        .values
+        .iter()
+        .find(|(known, _)| **known == *name);
+    own.map(|(_, value)| Some(value.clone()))
+        .ok_or_else(|| name.to_owned())
 }
 
 fn absent(

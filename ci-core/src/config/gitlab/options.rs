@@ -94,6 +94,10 @@ pub struct Facts {
     pub target_branch: Option<String>,
     /// The message of the commit.
     pub message: Option<String>,
+    /// Who wrote the commit, as `Name <address>`.
+    pub author: Option<String>,
+    /// When it was written, as in ISO 8601.
+    pub timestamp: Option<String>,
     /// Variables of the project's settings: they win over those of the file.
     pub variables: BTreeMap<String, String>,
 }
@@ -120,6 +124,8 @@ impl Facts {
             project: "local/project".to_owned(),
             target_branch: None,
             message: None,
+            author: None,
+            timestamp: None,
             variables: BTreeMap::new(),
         }
     }

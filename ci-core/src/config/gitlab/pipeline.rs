@@ -12,9 +12,15 @@ use super::notes::Notes;
 use super::parallel::{Instance, instances};
 use super::variables::{Variable, Variables};
 use super::{Options, workflow_rules};
-use crate::config::problem::Problems;
+use crate::config::problem::{Problem, Problems};
 use crate::config::yaml::Map;
 use crate::job::AllowFailure;
+
+/// The most values that the jobs of a pipeline may stand for, each instance of a job counted.
+const MOST_VALUES: usize = 20_000_000;
+
+/// The most pairs of a job and one that it waits for.
+const MOST_EDGES: usize = 4_000_000;
 
 /// A job of the pipeline.
 #[derive(Debug, Clone)]
@@ -95,6 +101,9 @@ pub(super) fn of<'a>(
         Ok(granted) => levels.granted = granted,
         Err(why) => stopped = Some(why),
     }
+    if let Some(word) = skip_word(source.options) {
+        stopped = Some(format!("the commit message says `{word}`"));
+    }
     let (entries, skipped) = choose(source, &levels, &scene, notes);
     let last = source.stages.len();
     let middle = |entry: &Entry<'_>| entry.job.stage > 0 && entry.job.stage + 1 < last;
@@ -116,6 +125,16 @@ pub(super) fn of<'a>(
     }
 }
 
+/// The words in a commit message that keep a push from starting a pipeline.
+fn skip_word(options: &Options) -> Option<&'static str> {
+    let message = options.facts.message.as_deref()?.to_ascii_lowercase();
+    let words = ["[ci skip]", "[skip ci]", "[ci-skip]", "[skip-ci]"];
+    let is_push = options.facts.source == "push";
+    words
+        .into_iter()
+        .find(|word| is_push && message.contains(word))
+}
+
 type Skipped = Vec<(Arc<str>, String)>;
 
 /// The jobs that are in the pipeline, and those that are not.
@@ -129,6 +148,7 @@ fn choose<'a>(
     // A job that has the name of another's instance stands for it, and of equal instances one counts.
     let mut taken: HashSet<Arc<str>> = HashSet::new();
     taken.extend(source.jobs.iter().map(|job| Arc::clone(&job.name)));
+    let mut left = MOST_VALUES;
     for job in source.jobs {
         for instance in instances(job, &mut notes.problems) {
             if instance.name != job.name && !taken.insert(Arc::clone(&instance.name)) {
@@ -137,6 +157,12 @@ fn choose<'a>(
             let mut variables = levels.of_job(job, &instance, None);
             match decide(job, &variables, scene, notes) {
                 Ok(chosen) => {
+                    left = left.saturating_sub(job.weight);
+                    if left == 0 {
+                        let message = "the jobs of the pipeline stand for too many values";
+                        notes.problems.push(Problem::error(&job.mark, message));
+                        return (entries, skipped);
+                    }
                     if !chosen.variables.is_empty() {
                         variables = levels.of_job(job, &instance, Some(&chosen.variables));
                     }
@@ -170,6 +196,7 @@ fn link(
     let short = by_stage(entries, &by_stages, stages, false);
     let whole = by_stage(entries, &by_stages, stages, true);
     let mut links = Vec::new();
+    let mut edges = 0usize;
     for (entry, needs) in entries.iter().zip(chosen) {
         let wanted = dependencies(entry, &names, notes);
         let is_by_stage = needs.is_none();
@@ -186,6 +213,16 @@ fn link(
             })
             .collect()
         });
+        edges = edges.saturating_add(needs.len());
+        if edges > MOST_EDGES {
+            let message = format!(
+                "the jobs wait for each other in more than {MOST_EDGES} ways: use `needs` instead of stages"
+            );
+            notes
+                .problems
+                .push(Problem::error(&entry.job.mark, message));
+            return links;
+        }
         let artifacts = if is_by_stage {
             wanted
         } else {

@@ -18,6 +18,11 @@ pub(super) fn of_pipeline(facts: &Facts) -> BTreeMap<String, String> {
     set("CI_PIPELINE_SOURCE", &facts.source);
     set("CI_PIPELINE_ID", "1");
     set("CI_PIPELINE_IID", "1");
+    let url = format!("https://localhost/{}/-/pipelines/1", facts.project);
+    set("CI_PIPELINE_URL", &url);
+    if facts.source == "trigger" {
+        set("CI_PIPELINE_TRIGGERED", "true");
+    }
     set("CI_CONFIG_PATH", ".gitlab-ci.yml");
     set("CI_SERVER", "yes");
     set("CI_SERVER_NAME", "GitLab");
@@ -53,6 +58,12 @@ fn of_commit(facts: &Facts, set: &mut impl FnMut(&str, &str)) {
     set("CI_COMMIT_MESSAGE", message);
     let (title, description) = message.split_once('\n').unwrap_or((message, ""));
     set("CI_COMMIT_TITLE", title);
+    set(
+        "CI_COMMIT_AUTHOR",
+        facts.author.as_deref().unwrap_or_default(),
+    );
+    let timestamp = facts.timestamp.as_deref().unwrap_or_default();
+    set("CI_COMMIT_TIMESTAMP", timestamp);
     set(
         "CI_COMMIT_DESCRIPTION",
         description.trim_start_matches('\n'),
@@ -111,6 +122,8 @@ fn of_merge_request(facts: &Facts, set: &mut impl FnMut(&str, &str)) {
 pub(super) fn of_jobs() -> BTreeMap<String, String> {
     let pairs = [
         ("CI_JOB_ID", "1".to_owned()),
+        ("CI_JOB_STATUS", "running".to_owned()),
+        ("CI_CONCURRENT_ID", "0".to_owned()),
         ("CI_NODE_TOTAL", "1".to_owned()),
         // Defined, but with nothing in it: there is no server that would take it.
         ("CI_JOB_TOKEN", String::new()),

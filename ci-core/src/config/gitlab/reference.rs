@@ -120,7 +120,7 @@ impl Resolver<'_, '_> {
         let mut keys = path.iter();
         let mut found = keys.next().and_then(|key| root.get(key));
         for key in keys {
-            found = found.and_then(|node| node.get(key));
+            found = found.and_then(|node| within(node, key));
         }
         let Some(found) = found else {
             if self.notes.stubbed {
@@ -152,6 +152,14 @@ impl Resolver<'_, '_> {
             .problems
             .push(Problem::error(&node.mark, message));
         None
+    }
+}
+
+/// What stands under a key, or in a list under a number that counts from 0.
+fn within<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
+    match node.as_seq() {
+        Some(items) => items.get(key.parse::<usize>().ok()?),
+        None => node.get(key),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::check::flatten;
-use super::variables::{Env, names};
+use super::variables::{Env, Piece, names, pieces};
 use crate::config::yaml::Node;
 
 /// Bash where there is one, else the system's shell, as a runner chooses. The script follows as the
@@ -43,13 +43,16 @@ pub(super) fn commands(node: Option<&Node>) -> Vec<String> {
 pub(super) fn script(commands: &[String], env: &Env, dotenv: &[String]) -> String {
     let mut out = String::from("set -e\n(set -o pipefail) 2>/dev/null && set -o pipefail\n");
     out.push_str("export CI_PROJECT_DIR=\"$PWD\" CI_BUILDS_DIR=\"${PWD%/*}\"\n");
-    for (name, value) in &env.own {
-        if names(value).contains(&PROJECT_DIR) {
-            let _ = writeln!(out, "export {name}={}", with_project_dir(value));
-        }
-    }
     for file in dotenv {
         out.push_str(&load_dotenv(file));
+    }
+    for (name, value) in &env.own {
+        // What reports bring is not known before; what nobody knows stays as it is written.
+        let late =
+            |inner: &str| inner == PROJECT_DIR || (!dotenv.is_empty() && env.get(inner).is_none());
+        if names(value).into_iter().any(late) {
+            let _ = writeln!(out, "export {name}={}", filled_late(value, late));
+        }
     }
     for command in commands {
         let command = command.trim_end();
@@ -97,14 +100,24 @@ pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-/// A word of the shell for a value that names the project's directory.
-fn with_project_dir(value: &str) -> String {
-    let marked = value
-        .replace("${CI_PROJECT_DIR}", "\0")
-        .replace("%CI_PROJECT_DIR%", "\0");
-    let marked = marked.replace("$CI_PROJECT_DIR", "\0");
-    let parts: Vec<String> = marked.split('\0').map(quoted).collect();
-    parts.join("\"$CI_PROJECT_DIR\"")
+/// A word of the shell for a value of which the shell fills in some variables.
+fn filled_late(value: &str, late: impl Fn(&str) -> bool) -> String {
+    let mut out = String::new();
+    for piece in pieces(value) {
+        match piece {
+            Piece::Variable { name, .. } if name == PROJECT_DIR => {
+                out.push_str("\"$CI_PROJECT_DIR\"");
+            }
+            Piece::Variable { name, written } if late(name) => {
+                let unset = written.replace('$', "\\$").replace('}', "\\}");
+                let _ = write!(out, "\"${{{name}-{unset}}}\"");
+            }
+            Piece::Variable { written: text, .. } | Piece::Text(text) => {
+                out.push_str(&quoted(text));
+            }
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -114,7 +127,7 @@ mod tests {
     #[test]
     fn a_value_with_the_project_directory_is_filled_by_the_shell() {
         assert_eq!(
-            with_project_dir("$CI_PROJECT_DIR/it's"),
+            filled_late("$CI_PROJECT_DIR/it's", |name| name == PROJECT_DIR),
             "''\"$CI_PROJECT_DIR\"'/it'\\''s'"
         );
     }

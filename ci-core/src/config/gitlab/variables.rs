@@ -273,13 +273,14 @@ pub(super) fn replace<'v>(text: &str, value: impl Fn(&str) -> Option<&'v str>) -
     out
 }
 
-enum Piece<'a> {
+/// A part of a text.
+pub(super) enum Piece<'a> {
     Text(&'a str),
     Variable { name: &'a str, written: &'a str },
 }
 
 /// Cuts a text at `$name`, `${name}` and `%name%`; `$$` and `%%` are text.
-fn pieces(text: &str) -> Vec<Piece<'_>> {
+pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut found = Vec::new();
     let (mut rest, mut plain) = (text, 0);
     while let Some(at) = rest.get(plain..).and_then(|rest| rest.find(['$', '%'])) {

@@ -10,13 +10,14 @@ fn persist(root: &str, paths: &[&str]) -> PersistWorkspace {
     PersistWorkspace(WorkspaceSpec {
         root: root.to_owned(),
         paths: words(paths),
+        ..WorkspaceSpec::default()
     })
 }
 
 fn attach(root: &str) -> AttachWorkspace {
     AttachWorkspace(WorkspaceSpec {
         root: root.to_owned(),
-        paths: Vec::new(),
+        ..WorkspaceSpec::default()
     })
 }
 
@@ -59,6 +60,14 @@ async fn later_jobs_win_and_strangers_conflict() {
     for word in ["`left`", "`right`", "`lib/b`"] {
         assert!(warning.contains(word), "{warning}");
     }
+    let mut chosen = attach("ws");
+    chosen.0.from = words(&["left"]);
+    let done = new("chosen", &["base", "left", "right"])
+        .run(chosen)
+        .await
+        .ok();
+    assert_eq!(done.machine.read("ws/lib/b").as_deref(), Some("left"));
+    assert_eq!(done.machine.read("ws/lib/a"), None);
     let first = new("first", &[]).run(attach(".")).await.ok();
     assert!(
         first.said.contains("no job before this one"),

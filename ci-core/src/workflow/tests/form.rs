@@ -116,6 +116,7 @@ jobs:
     contexts: [aws]
     shell: [bash, -c]
     working_dir: ~/project
+    only_after_failure: true
     private_home: false
     extra: {shm: 64}
     timeout: 10m

@@ -141,7 +141,13 @@ fn action() -> impl Strategy<Value = Action> {
         CacheLookup::NewestByPrefix,
         CacheLookup::ExactOnly,
     ]);
-    let workspace = || (text(), texts()).prop_map(|(root, paths)| WorkspaceSpec { root, paths });
+    let workspace = || {
+        (text(), texts(), texts()).prop_map(|(root, paths, from)| WorkspaceSpec {
+            root,
+            paths,
+            from,
+        })
+    };
     prop_oneof![
         4 => command().prop_map(Action::Run),
         1 => checkout().prop_map(Action::Checkout),

@@ -1,5 +1,7 @@
 //! What is refused, and in which words.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::{bad, load};
@@ -68,6 +70,18 @@ fn messages_name_the_place_and_what_was_meant() {
             "a: {script: x, dependencies: [b]}",
             "1:31: jobs:a:dependencies: undefined dependency: `b`",
         ),
+        (
+            "a: {script: []}",
+            "1:1: jobs:a: config should implement the script:, run:, or trigger: keyword",
+        ),
+        (
+            "a: {script: x, when: never}",
+            "1:22: jobs:a:when: config should be one of: on_success, on_failure, always, manual, delayed\n  hint: `never` can only be used in rules",
+        ),
+        (
+            "a: {script: x, cache: {paths: [y], key: {files: [a, b, c]}}}",
+            "1:49: jobs:a:cache:key:files: config has too many items (maximum is 2)",
+        ),
     ] {
         assert_eq!(bad(text), expected, "{text}");
     }
@@ -79,6 +93,22 @@ fn a_matrix_has_two_hundred_jobs_at_most() {
     let list = values.join(", ");
     let text = format!("a: {{script: x, parallel: {{matrix: [{{A: [{list}], B: [{list}]}}]}}}}");
     assert!(bad(&text).contains("generates too many jobs (maximum is 200)"));
+}
+
+#[test]
+fn few_lines_cannot_stand_for_endless_work() {
+    let lines = vec!["- x"; 40_000].join("\n");
+    let mut text = format!(".base:\n  script:\n{}\n", lines.replace("- x", "  - x"));
+    for job in 0..120 {
+        let _ = writeln!(text, "j{job}: {{extends: .base}}");
+    }
+    assert!(bad(&text).contains("the jobs stand for more than 4000000 values"));
+    let mut text = String::from("stages: [one, two]\n");
+    for job in 0..24 {
+        let stage = if job < 12 { "one" } else { "two" };
+        let _ = writeln!(text, "j{job}: {{stage: {stage}, script: x, parallel: 200}}");
+    }
+    assert!(bad(&text).contains("in more than 4000000 ways"));
 }
 
 /// Pieces of configurations, put together at random.

@@ -159,6 +159,59 @@ job:
 }
 
 #[test]
+fn components_of_the_project_itself_are_at_hand() {
+    let files = [
+        (
+            ".gitlab-ci.yml",
+            "include: {component: $CI_SERVER_FQDN/$CI_PROJECT_PATH/lint@$CI_COMMIT_SHA}\n",
+        ),
+        ("templates/lint/template.yml", "lint: {script: x}\n"),
+    ];
+    assert_eq!(names(&load(&files, &Options::new()).unwrap()), ["lint"]);
+    let files = [(".gitlab-ci.yml", "include: none.yml\n")];
+    bad(
+        &files,
+        &Options::new(),
+        ".gitlab-ci.yml:1:10: include: local file `none.yml` does not exist\n  \
+         hint: give it to the compiler, or go on without it with `--stub-missing`",
+    );
+}
+
+#[test]
+fn the_jobs_of_a_child_pipeline_follow_the_job_that_starts_it() {
+    let files = [
+        (
+            ".gitlab-ci.yml",
+            "stages: [one, two, three]\n\
+             first: {stage: one, script: x}\n\
+             child: {stage: two, variables: {GO: '1'}, trigger: {include: sub/child.yml, strategy: depend}}\n\
+             last: {stage: three, script: x}\n",
+        ),
+        (
+            "sub/child.yml",
+            "a: {stage: build, script: x, rules: [{if: $GO && $CI_PIPELINE_SOURCE == 'parent_pipeline'}]}\n\
+             b: {script: x}\n\
+             c: {script: x, when: manual}\n",
+        ),
+    ];
+    let compiled = load(&files, &Options::new()).unwrap();
+    let child = &compiled.children()[0];
+    assert_eq!((&*child.job, child.waits), ("child", true));
+    let workflow = compiled.workflow().unwrap();
+    let needs = |name: &str| {
+        let job = workflow.jobs.iter().find(|job| &*job.name == name).unwrap();
+        job.needs.iter().map(|need| &*need.job).collect::<Vec<_>>()
+    };
+    assert_eq!(needs("child / a"), ["child"]);
+    assert_eq!(needs("child / b"), ["child / a", "child"]);
+    assert_eq!(needs("last"), ["child", "child / a", "child / b"]);
+    assert_eq!(
+        workflow.jobs[3].options.env["CI_PIPELINE_SOURCE"],
+        "parent_pipeline"
+    );
+}
+
+#[test]
 fn files_that_include_each_other_are_refused() {
     let files = [
         (".gitlab-ci.yml", "include: a.yml\njob: {script: x}\n"),

@@ -13,7 +13,7 @@ a:
       when: manual
     - changes: ['src/**/*.rs']
       allow_failure: true
-b: {script: x}
+b: {script: x, rules: []}
 c: {script: x, only: [tags, /^release-.*$/], except: [release-0]}
 d: {script: x, only: {refs: [branches], variables: [$GO]}}
 ";
@@ -116,6 +116,19 @@ b: {script: x}
 }
 
 #[test]
+fn a_commit_message_may_ask_for_no_pipeline() {
+    let mut facts = Facts::branch("main");
+    facts.message = Some("typo\n\n[Skip CI]".to_owned());
+    let skipped = load_for("a: {script: x}", facts.clone()).unwrap();
+    assert_eq!(skipped.why(), Some("the commit message says `[skip ci]`"));
+    assert!(
+        load_for("a: {script: x}", facts.source("web"))
+            .unwrap()
+            .runs()
+    );
+}
+
+#[test]
 fn a_job_by_stages_waits_for_all_before_it() {
     let compiled = good(
         "\
@@ -204,6 +217,10 @@ fn needs_that_cannot_be_are_refused() {
         bad("a: {stage: build, script: x, needs: [b]}\nb: {script: x}\n"),
         "1:38: jobs:a:needs: need `b` is not defined in current or prior stages: it is in `test`"
     );
+    assert_eq!(
+        bad("a: {script: x, needs: [a]}\n"),
+        "1:24: jobs:a:needs: job `a` cannot need itself"
+    );
     let circle = good("a: {script: x, needs: [b]}\nb: {script: x, needs: [a]}\n");
     assert!(
         circle
@@ -212,6 +229,20 @@ fn needs_that_cannot_be_are_refused() {
             .to_string()
             .contains("a -> b -> a")
     );
+}
+
+#[test]
+fn a_need_may_name_the_values_of_its_own_matrix() {
+    let text = |name: &str| {
+        format!(
+            "build: {{stage: build, script: x, parallel: {{matrix: [{{P: [aws, gcp]}}]}}}}\n\
+         test:\n  script: x\n  parallel: {{matrix: [{{P: [aws, gcp]}}]}}\n  needs:\n    \
+         - {{job: build, parallel: {{matrix: [{{P: '$[[ matrix.{name} ]]'}}]}}}}\n"
+        )
+    };
+    let compiled = good(&text("P"));
+    assert_eq!(needs(&compiled, "test: [gcp]"), ["build: [gcp]"]);
+    assert!(bad(&text("X")).contains("`X` does not exist in matrix configuration"));
 }
 
 #[test]

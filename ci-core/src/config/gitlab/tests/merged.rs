@@ -66,8 +66,8 @@ job:
     - d
   rules:
     - !reference [.setup, rules]
-  variables: {X: !reference [.vars, X]}
-.vars: {X: 1}
+  variables: {X: !reference [.vars, X, 1]}
+.vars: {X: [0, 1]}
 ",
         r#"{"job":{"script":["a","b","c","d"],"rules":[{"if":"$CI"}],"variables":{"X":1}}}"#,
     );

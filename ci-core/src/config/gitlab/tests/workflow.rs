@@ -204,6 +204,7 @@ fn artifacts_are_fetched_from_what_the_job_asks_for() {
     };
     assert!(fetches(""));
     assert!(fetches(", needs: [a]"));
+    assert!(!fetches(", dependencies: [b]"));
     assert!(fetches(", dependencies: [a]"));
     assert!(!fetches(", dependencies: []"));
     assert!(!fetches(", needs: [b]"));
@@ -238,7 +239,12 @@ go: {trigger: {project: g/p}}
     assert_eq!(
         rows,
         [
-            (Fidelity::Ignored, 1, None, "workflow:auto_cancel"),
+            (
+                Fidelity::Ignored,
+                1,
+                None,
+                "workflow:auto_cancel:on_new_commit"
+            ),
             (Fidelity::Ignored, 4, Some("job"), "tags"),
             (Fidelity::Ignored, 5, Some("job"), "artifacts:expire_in"),
             (Fidelity::Approximated, 6, Some("job"), "retry:when"),
