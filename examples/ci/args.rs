@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 /// Run CI workflows on this machine, and look at what happened.
 ///
-/// A workflow is a file, or a directory with `.ci/workflow.yml` or a CircleCI configuration in it. Runs
-/// are kept in a store, so that a run whose process died can be resumed, and what failed can be run
+/// A workflow is a file, or a directory with `.ci/workflow.yml` or a configuration of CircleCI or GitLab
+/// in it. Runs are kept in a store, so that a run whose process died can be resumed, and what failed can be run
 /// again.
 #[derive(Debug, Parser)]
 #[command(name = "ci", version, max_term_width = 100, after_help = EXAMPLES)]
@@ -88,7 +88,7 @@ pub(crate) enum Command {
     Resume(AgainArgs),
     /// Run again what did not succeed, reusing the rest
     Rerun(RerunArgs),
-    /// Print a CircleCI file as the vendor compiles it
+    /// Print a CircleCI or GitLab file as the vendor compiles it
     Compile(WorkflowArgs),
     /// Say everything that is wrong with a workflow or a vendor's file
     Validate(WorkflowArgs),
@@ -137,7 +137,7 @@ pub(crate) enum Command {
 /// A workflow and what a run of it is for.
 #[derive(Debug, clap::Args)]
 pub(crate) struct WorkflowArgs {
-    /// A file, or a directory with `.ci/workflow.yml` or `.circleci/config.yml` in it
+    /// A file, or a directory with `.ci/workflow.yml`, `.circleci/config.yml` or `.gitlab-ci.yml` in it
     #[arg(default_value = ".", value_name = "PATH")]
     pub(crate) path: PathBuf,
     /// The file to use, where the directory has several
@@ -153,6 +153,9 @@ pub(crate) struct WorkflowArgs {
     /// anyway
     #[arg(long, value_name = "DIR")]
     pub(crate) orbs: Vec<PathBuf>,
+    /// Go on without includes that are not on this machine, and report them
+    #[arg(long)]
+    pub(crate) stub_missing: bool,
     /// What started the pipeline
     #[arg(long, value_enum, default_value_t = EventChoice::Push)]
     pub(crate) event: EventChoice,

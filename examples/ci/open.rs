@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use ci_core::config::circleci::Skipped;
 use ci_core::config::fidelity::Fidelity;
 use ci_core::id::RunId;
 use ci_core::settings::Settings;
@@ -22,7 +22,7 @@ pub(crate) struct Project {
     pub(crate) settings: Settings,
     pub(crate) dir: PathBuf,
     /// The jobs of the file that do not run, and why.
-    pub(crate) skipped: Vec<Skipped>,
+    pub(crate) skipped: Vec<(Arc<str>, String)>,
     /// What is not the same as on the vendor's machines.
     pub(crate) fidelity: Fidelity,
 }
@@ -41,7 +41,8 @@ pub(crate) fn project(args: &WorkflowArgs) -> Result<Project, Failure> {
             let lowered = compiled
                 .lower(args.workflow.as_deref(), &options)
                 .map_err(|error| Failure::input(error.to_string()))?;
-            skipped = lowered.skipped;
+            let left_out = lowered.skipped.into_iter();
+            skipped = left_out.map(|job| (job.name, job.why)).collect();
             fidelity = lowered.fidelity;
             let mut workflow = lowered.workflow;
             // What jobs call `circleci` comes back to this program.
@@ -49,6 +50,18 @@ pub(crate) fn project(args: &WorkflowArgs) -> Result<Project, Failure> {
                 let program = program.display().to_string();
                 workflow.env.insert("CI_CORE_PROGRAM".into(), program);
             }
+            workflow
+        }
+        Some(Vendor::GitLab) => {
+            let compiled = origin::gitlab(args, &file, &facts, &dir)?;
+            let left_out = compiled.skipped().iter();
+            skipped = left_out
+                .map(|job| (Arc::clone(&job.name), job.why.clone()))
+                .collect();
+            fidelity = origin::fidelity_of(&compiled);
+            let workflow = compiled.workflow();
+            let mut workflow = workflow.map_err(|error| Failure::input(error.to_string()))?;
+            origin::in_local_shell(&mut workflow, &file, &mut fidelity);
             workflow
         }
     };

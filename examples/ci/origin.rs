@@ -4,18 +4,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ci_core::config::circleci::{CompileOptions, Compiled, OrbDirectory, compile};
-use ci_core::workflow::RunFacts;
+use ci_core::config::fidelity::Fidelity;
+use ci_core::config::gitlab;
+use ci_core::config::yaml::Mark;
+use ci_core::workflow::{RunFacts, WorkflowSpec};
 
 use crate::args::{EventChoice, WorkflowArgs};
 use crate::failure::Failure;
 
 /// The names under which a directory's workflow is looked for, the first that is there counts.
-const FILES: [(&str, Option<Vendor>); 5] = [
+const FILES: [(&str, Option<Vendor>); 6] = [
     (".ci/workflow.yml", None),
     (".ci/workflow.yaml", None),
     (".ci/workflow.json", None),
     (".circleci/config.yml", Some(Vendor::CircleCi)),
     (".circleci/config.yaml", Some(Vendor::CircleCi)),
+    (".gitlab-ci.yml", Some(Vendor::GitLab)),
 ];
 
 /// The directories in which such files lie, below the project's own.
@@ -25,6 +29,7 @@ const FOLDERS: [&str; 2] = [".ci", ".circleci"];
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Vendor {
     CircleCi,
+    GitLab,
 }
 
 /// A file and the project that it belongs to.
@@ -84,8 +89,12 @@ fn project_of(file: &Path) -> &Path {
     }
 }
 
-/// Whose language a file is in, by what it says: CircleCI's begin with a version of 2.
+/// Whose language a file is in, by its name or what it says: CircleCI's begin with a version of 2.
 fn vendor_of(file: &Path) -> Result<Option<Vendor>, Failure> {
+    let name = file.file_name().and_then(|name| name.to_str());
+    if name.is_some_and(|name| name.contains("gitlab-ci")) {
+        return Ok(Some(Vendor::GitLab));
+    }
     let text = read(file)?;
     let version = text
         .lines()
@@ -118,6 +127,66 @@ pub(crate) fn circleci_options(
     pipeline.id = ci_core::id::RunId::new().to_string();
     pipeline.schedule = (args.event == EventChoice::Schedule).then(|| "local".to_owned());
     options
+}
+
+/// Compiles a GitLab CI file of the project in `dir`.
+pub(crate) fn gitlab(
+    args: &WorkflowArgs,
+    file: &Path,
+    facts: &RunFacts,
+    dir: &Path,
+) -> Result<gitlab::Compiled, Failure> {
+    let source = match args.event {
+        EventChoice::Push => "push",
+        EventChoice::Schedule => "schedule",
+        EventChoice::Api => "api",
+    };
+    let name = file.strip_prefix(dir).unwrap_or(file).display().to_string();
+    let mut options = gitlab::Options::new()
+        .facts(gitlab::Facts::of(facts.clone()).source(source))
+        .file(name);
+    for (name, value) in &args.parameters {
+        options = options.input(name, value);
+    }
+    if args.stub_missing {
+        options = options.stub_missing();
+    }
+    gitlab::Project::load(&gitlab::Directory::new(dir), &options)
+        .map_err(|error| Failure::input(error.to_string()))
+}
+
+/// The rows of a GitLab file in the form that all vendors share.
+pub(crate) fn fidelity_of(compiled: &gitlab::Compiled) -> Fidelity {
+    let mut fidelity = Fidelity::default();
+    for row in compiled.fidelity() {
+        match row.fidelity {
+            gitlab::Fidelity::Approximated => fidelity.approximated(&row.mark, &row.key, &row.why),
+            _ => fidelity.ignored(&row.mark, &row.key, &row.why),
+        }
+    }
+    fidelity
+}
+
+/// Lets all jobs run in the shell of this machine, whatever image or machine they name, and says so.
+pub(crate) fn in_local_shell(workflow: &mut WorkflowSpec, file: &Path, fidelity: &mut Fidelity) {
+    let mark = Mark::new(shown(file), 1, 1);
+    for job in Arc::make_mut(&mut workflow.jobs) {
+        if !job.asks_for_a_place() {
+            continue;
+        }
+        let requires = &mut Arc::make_mut(&mut job.options).requires;
+        if let Some(image) = requires.image.take() {
+            let key = format!("image: {image}");
+            fidelity.approximated(&mark, &key, "jobs run in the shell of this machine");
+        }
+        for service in requires.services.drain(..) {
+            let why = "services are not started: have one that answers";
+            fidelity.ignored(&mark, &format!("services: {}", service.image), why);
+        }
+        for tag in requires.labels.drain(..) {
+            fidelity.ignored(&mark, &format!("tags: {tag}"), "jobs run on this machine");
+        }
+    }
 }
 
 /// Compiles a CircleCI file.

@@ -10,6 +10,7 @@ mod circleci;
 mod commands;
 mod crash;
 mod faults;
+mod gitlab;
 mod quickstart;
 mod reports;
 mod settings;

@@ -53,7 +53,7 @@ pub(crate) fn list(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> 
         .skipped
         .iter()
         .map(|(id, why)| (&plan.job(*id).name, &**why));
-    let filtered = project.skipped.iter().map(|job| (&job.name, &*job.why));
+    let filtered = project.skipped.iter().map(|(name, why)| (name, &**why));
     let skipped: Vec<(&Arc<str>, &str)> = filtered.chain(out).collect();
     if global.format == Format::Json {
         let why = if listed.is_empty() {

@@ -30,9 +30,9 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
     {
         output::say(format!("{summary}; `ci explain` lists them"));
     }
-    for skipped in &project.skipped {
+    for (job, why) in &project.skipped {
         if global.format == Format::Text && args.how.verbose {
-            output::say(format!("{} does not run: {}", skipped.name, skipped.why));
+            output::say(format!("{job} does not run: {why}"));
         }
     }
     let kept = Kept::of(global, &project.settings, &project.dir);
@@ -123,13 +123,11 @@ async fn options(
         })?;
         options = options.sink(ChromeTrace::new(BufWriter::new(file)));
     }
-    Ok(match global.format {
-        Format::Json => options.sink(JsonLines::new(io::stdout())),
-        _ => {
-            let history = store.durations(workflow).await?;
-            options.sink(console(global, how, history))
-        }
-    })
+    if global.format == Format::Json {
+        return Ok(options.sink(JsonLines::new(io::stdout())));
+    }
+    let history = store.durations(workflow).await?;
+    Ok(options.sink(console(global, how, history)))
 }
 
 fn console(

@@ -10,21 +10,30 @@ use crate::{open, output};
 /// Prints a file as the vendor compiles it.
 pub(crate) fn compile(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> {
     let located = origin::locate(args)?;
-    let Some(Vendor::CircleCi) = located.vendor else {
-        let message = format!("`{}` is no file of a vendor", located.file.display());
-        return Err(Failure::input(message).hint("`ci graph` shows the jobs of a workflow"));
-    };
     let facts = open::facts(args, &located.dir)?;
-    let options = origin::circleci_options(args, &facts, &located.dir);
-    let compiled = origin::circleci(&located.file, &options)?;
-    for warning in &compiled.warnings {
+    let (config, warnings) = match located.vendor {
+        Some(Vendor::CircleCi) => {
+            let options = origin::circleci_options(args, &facts, &located.dir);
+            let compiled = origin::circleci(&located.file, &options)?;
+            (compiled.config, compiled.warnings)
+        }
+        Some(Vendor::GitLab) => {
+            let compiled = origin::gitlab(args, &located.file, &facts, &located.dir)?;
+            (compiled.merged().clone(), compiled.warnings().to_vec())
+        }
+        None => {
+            let message = format!("`{}` is no file of a vendor", located.file.display());
+            return Err(Failure::input(message).hint("`ci graph` shows the jobs of a workflow"));
+        }
+    };
+    for warning in &warnings {
         output::say(warning.to_string());
     }
     if global.format == Format::Json {
-        output::line(serde_json::to_string_pretty(&compiled.config)?)?;
+        output::line(serde_json::to_string_pretty(&config)?)?;
     } else {
-        let text = serde_saphyr::to_string(&compiled.config)
-            .map_err(|error| Failure::engine(error.to_string()))?;
+        let text =
+            serde_saphyr::to_string(&config).map_err(|error| Failure::engine(error.to_string()))?;
         output::print(&text)?;
     }
     Ok(0)

@@ -124,13 +124,14 @@ impl Lowering<'_> {
                 let spec = WorkspaceSpec {
                     root: self.text(given, "root", mark)?,
                     paths: texts(given.get("paths")),
+                    ..WorkspaceSpec::default()
                 };
                 StepSpec::new(Action::PersistWorkspace(spec)).name("Persisting to Workspace")
             }
             "attach_workspace" => {
                 let spec = WorkspaceSpec {
                     root: self.text(given, "at", mark)?,
-                    paths: Vec::new(),
+                    ..WorkspaceSpec::default()
                 };
                 StepSpec::new(Action::AttachWorkspace(spec)).name("Attaching Workspace")
             }

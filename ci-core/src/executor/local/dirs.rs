@@ -39,13 +39,20 @@ impl Root {
     }
 
     /// Where directories go unless told otherwise: a place of this user in the system's directory for
-    /// temporary files.
-    pub(super) fn default_path() -> PathBuf {
+    /// temporary files. Executors of other names have one each, because a run's directory has one owner.
+    pub(super) fn default_path(executor: &str) -> PathBuf {
         #[cfg(unix)]
         let user = rustix::process::getuid().as_raw().to_string();
         #[cfg(not(unix))]
         let user = "jobs";
-        std::env::temp_dir().join(format!("ci-core-{user}"))
+        let name = if executor == "local" {
+            format!("ci-core-{user}")
+        } else {
+            let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+            let executor: String = executor.chars().map(plain).collect();
+            format!("ci-core-{user}-{executor}")
+        };
+        std::env::temp_dir().join(name)
     }
 
     pub(super) fn path(&self) -> &Path {

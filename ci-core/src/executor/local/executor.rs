@@ -57,6 +57,8 @@ pub struct LocalExecutor {
     subreaper: bool,
     cgroups: bool,
     root: Arc<Root>,
+    /// Whether the root was chosen, and so does not follow the name.
+    own_root: bool,
     /// What is looked up once, at the first job.
     machine: Arc<OnceLock<Machine>>,
 }
@@ -108,7 +110,8 @@ impl LocalExecutor {
             inheritance: Inheritance::default(),
             subreaper: true,
             cgroups: true,
-            root: Arc::new(Root::new(Root::default_path())),
+            root: Arc::new(Root::new(Root::default_path("local"))),
+            own_root: false,
             machine: Arc::default(),
         }
     }
@@ -117,6 +120,9 @@ impl LocalExecutor {
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
+        if !self.own_root {
+            self.root = Arc::new(Root::new(Root::default_path(&self.name)));
+        }
         self
     }
 
@@ -135,10 +141,12 @@ impl LocalExecutor {
     }
 
     /// Sets where private directories go. What does not exist is made, for this user only. By default
-    /// it is `ci-core-<uid>` in the system's directory for temporary files.
+    /// it is `ci-core-<uid>` in the system's directory for temporary files, with the executor's name
+    /// behind it unless that is `local`.
     #[must_use]
     pub fn root(mut self, root: impl Into<PathBuf>) -> Self {
         self.root = Arc::new(Root::new(root.into()));
+        self.own_root = true;
         self
     }
 
