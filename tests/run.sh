@@ -4,6 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# System programs are not on the path of every user.
+PATH="$PATH:/usr/sbin:/sbin"
+
 say() { printf '== %s\n' "$*"; }
 
 # A missing tool is a failure where it cannot be installed, never a skipped test.

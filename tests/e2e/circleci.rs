@@ -1,7 +1,5 @@
 //! CircleCI configurations from end to end.
 
-use std::process::Command;
-
 use serde_json::json;
 
 use crate::support::{Project, job};
@@ -65,29 +63,9 @@ workflows:
 "#;
 
 fn project() -> Project {
-    let project = Project::new("");
-    std::fs::remove_file(project.path().join(".ci/workflow.yml")).expect("removed");
-    project.write(".circleci/config.yml", CONFIG);
+    let project = Project::of_vendor(".circleci/config.yml", CONFIG);
     project.write("lock", "1");
-    for words in [
-        &["init", "-q", "-b", "main"][..],
-        &["add", "lock", ".circleci"],
-        &[
-            "-c",
-            "user.name=a",
-            "-c",
-            "user.email=a@b",
-            "commit",
-            "-qm",
-            "first",
-        ],
-    ] {
-        let done = Command::new("git")
-            .args(words)
-            .current_dir(project.path())
-            .status();
-        assert!(done.expect("git").success());
-    }
+    project.commit("lock");
     project
 }
 
@@ -177,4 +155,21 @@ fn a_wrong_configuration_is_told_with_its_places() {
     ] {
         assert!(told.contains(words), "{words} is not in:\n{told}");
     }
+}
+
+#[test]
+fn a_key_that_nobody_knows_is_told() {
+    let project = project();
+    let odd = CONFIG.replace(
+        "    machine: true\n",
+        "    machine: true\n    resource_clas: large\n",
+    );
+    project.write(".circleci/config.yml", &odd);
+    let explained = project.ci(&["explain"]).ok().stdout;
+    assert!(
+        explained.contains(
+            "`resource_clas` is ignored: no such key is known (did you mean `resource_class`?)"
+        ),
+        "{explained}"
+    );
 }

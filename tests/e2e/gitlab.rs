@@ -1,7 +1,5 @@
 //! GitLab CI configurations from end to end.
 
-use std::process::Command;
-
 use serde_json::json;
 
 use crate::support::{Project, job};
@@ -34,29 +32,7 @@ release:
 "#;
 
 fn project(config: &str) -> Project {
-    let project = Project::new("");
-    std::fs::remove_file(project.path().join(".ci/workflow.yml")).expect("removed");
-    project.write(".gitlab-ci.yml", config);
-    for words in [
-        &["init", "-q", "-b", "main"][..],
-        &["add", ".gitlab-ci.yml"],
-        &[
-            "-c",
-            "user.name=a",
-            "-c",
-            "user.email=a@b",
-            "commit",
-            "-qm",
-            "first",
-        ],
-    ] {
-        let done = Command::new("git")
-            .args(words)
-            .current_dir(project.path())
-            .status();
-        assert!(done.expect("git").success());
-    }
-    project
+    Project::of_vendor(".gitlab-ci.yml", config)
 }
 
 #[test]

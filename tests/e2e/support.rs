@@ -37,6 +37,38 @@ impl Project {
         project
     }
 
+    /// A project whose only workflow is this file of a vendor, in a git repository on `main`.
+    pub(crate) fn of_vendor(file: &str, config: &str) -> Self {
+        let project = Self::new("");
+        std::fs::remove_file(project.path().join(".ci/workflow.yml")).expect("removed");
+        project.write(file, config);
+        project.git(&["init", "-q", "-b", "main"]);
+        project.commit(file);
+        project
+    }
+
+    /// Commits a file.
+    pub(crate) fn commit(&self, file: &str) {
+        self.git(&["add", file]);
+        self.git(&[
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@b",
+            "commit",
+            "-qm",
+            "more",
+        ]);
+    }
+
+    fn git(&self, words: &[&str]) {
+        let done = Command::new("git")
+            .args(words)
+            .current_dir(self.path())
+            .status();
+        assert!(done.expect("git").success(), "git {words:?}");
+    }
+
     /// The project's directory.
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()

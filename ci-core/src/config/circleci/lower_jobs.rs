@@ -9,12 +9,27 @@ use super::variables::{builtin, written};
 use crate::config::fidelity::Fidelity;
 use crate::config::yaml::Node;
 use crate::job::{GroupUse, JobSpec, Requirements, ServiceSpec};
+use crate::similar::{closest, did_you_mean};
 
 /// The shell of steps that name none.
 const SHELL: &str = "/bin/bash -eo pipefail";
 
 /// Where jobs work that name no directory.
 const WORKING_DIRECTORY: &str = "~/project";
+
+/// The keys of a compiled job.
+const KEYS: &[&str] = &[
+    "type",
+    "docker",
+    "machine",
+    "macos",
+    "shell",
+    "working_directory",
+    "parallelism",
+    "environment",
+    "steps",
+    "resource_class",
+];
 
 impl Lower<'_, '_> {
     /// The jobs that an entry becomes: one, or one for each of its nodes.
@@ -138,9 +153,18 @@ fn compare(definition: &Node, local_shell: bool, fidelity: &mut Fidelity) {
             ("branches", _) => {
                 fidelity.ignored(&entry.key, key, "filters of workflows replace it");
             }
+            (key, _) if !KEYS.contains(&key) => {
+                fidelity.ignored(&entry.key, key, unknown(key, KEYS));
+            }
             _ => {}
         }
     }
+}
+
+/// What is said of a key that nobody knows.
+pub(super) fn unknown(key: &str, known: &[&str]) -> String {
+    let meant = did_you_mean(closest(key, known.iter().copied()));
+    format!("no such key is known{meant}")
 }
 
 /// A text or a list of them.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::lower_jobs::{texts, words};
+use super::lower_jobs::{texts, unknown, words};
 use super::value::boolean;
 use super::variables::written;
 use crate::config::fidelity::Fidelity;
@@ -145,6 +145,14 @@ impl Lowering<'_> {
                 return None;
             }
         };
+        let known = keys(name);
+        for (key, entry) in given.entries() {
+            if !known.contains(&&**key) {
+                let key = format!("{name}.{key}");
+                let why = unknown(&key[name.len() + 1..], known);
+                self.fidelity.ignored(&entry.key, &key, why);
+            }
+        }
         if let Some(name) = given.get("name").and_then(Node::scalar) {
             step.name = Some(name.as_ref().into());
         }
@@ -250,5 +258,31 @@ impl Lowering<'_> {
                 NO_OUTPUT
             }
         }
+    }
+}
+
+/// The keys that a step knows.
+fn keys(step: &str) -> &'static [&'static str] {
+    match step {
+        "run" | "deploy" => &[
+            "command",
+            "name",
+            "shell",
+            "environment",
+            "background",
+            "working_directory",
+            "no_output_timeout",
+            "when",
+            "max_auto_reruns",
+            "auto_rerun_delay",
+        ],
+        "checkout" => &["path", "method", "depth", "name"],
+        "save_cache" => &["paths", "key", "name", "when"],
+        "restore_cache" => &["key", "keys", "name"],
+        "store_artifacts" => &["path", "destination", "name"],
+        "store_test_results" => &["path", "name"],
+        "persist_to_workspace" => &["root", "paths", "name"],
+        "attach_workspace" => &["at", "name"],
+        _ => &["name"],
     }
 }
