@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ci_core::config::fidelity::Fidelity;
 use ci_core::id::RunId;
 use ci_core::settings::Settings;
-use ci_core::store::{RunQuery, RunStore};
+use ci_core::store::{RunQuery, RunStore, StoredRun};
 use ci_core::vcs::ChangeScope;
 use ci_core::workflow::{RunFacts, WorkflowSpec};
 
@@ -156,4 +156,22 @@ pub(crate) async fn run_id(store: &dyn RunStore, text: &str) -> Result<RunId, Fa
             Err(Failure::input(format!("no run is `{text}`")).hint("`ci runs` lists them"))
         }
     }
+}
+
+/// Refuses the name of a job that the run does not have.
+pub(crate) fn known_job(run: &StoredRun, job: &str) -> Result<(), Failure> {
+    let plan = run
+        .workflow
+        .plan(&run.facts)
+        .map_err(|error| Failure::input(error.to_string()))?;
+    if plan.find(job).is_some() {
+        return Ok(());
+    }
+    let known: Vec<String> = plan
+        .jobs
+        .iter()
+        .map(|job| format!("`{}`", job.name))
+        .collect();
+    Err(Failure::input(format!("the run has no job `{job}`"))
+        .hint(format!("it has {}", known.join(", "))))
 }

@@ -256,6 +256,33 @@ pub struct JobResult {
     pub allowed: bool,
 }
 
+impl JobResult {
+    /// What the end of a job says, and whether an earlier run ended it; `None` for any other event.
+    pub(crate) fn of(event: &RunEvent) -> Option<(Self, bool)> {
+        let RunEvent::JobFinished {
+            job,
+            result,
+            attempts,
+            duration,
+            allowed,
+            reused,
+        } = event
+        else {
+            return None;
+        };
+        let ended = Self {
+            name: Arc::clone(job),
+            outcome: result.kind(),
+            exit_code: result.exit_code(),
+            reason: result.reason(),
+            attempts: *attempts,
+            duration: *duration,
+            allowed: *allowed,
+        };
+        Some((ended, *reused))
+    }
+}
+
 /// What a step put away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -142,29 +142,11 @@ impl State {
 
 impl Kept {
     fn add(&mut self, record: EventRecord) {
-        match &record.event {
-            RunEvent::JobFinished {
-                job,
-                result,
-                attempts,
-                duration,
-                allowed,
-                reused,
-            } => {
-                let ended = JobResult {
-                    name: Arc::clone(job),
-                    outcome: result.kind(),
-                    exit_code: result.exit_code(),
-                    reason: result.reason(),
-                    attempts: *attempts,
-                    duration: *duration,
-                    allowed: *allowed,
-                };
-                self.jobs.retain(|(other, _)| other.name != *job);
-                self.jobs.push((ended, *reused));
-            }
-            RunEvent::RunFinished { outcome, .. } => self.ended = Some((*outcome, record.time)),
-            _ => {}
+        if let Some((ended, reused)) = JobResult::of(&record.event) {
+            self.jobs.retain(|(other, _)| other.name != ended.name);
+            self.jobs.push((ended, reused));
+        } else if let RunEvent::RunFinished { outcome, .. } = &record.event {
+            self.ended = Some((*outcome, record.time));
         }
         self.journal.push(record);
     }

@@ -26,7 +26,7 @@ pub(crate) async fn logs(global: &Global, args: &LogsArgs) -> Result<u8, Failure
         step: args.step,
     };
     if let Some(job) = &args.job {
-        known_job(&*store, run, job).await?;
+        open::known_job(&store.load(run).await?, job)?;
     }
     let mut printed = 0;
     loop {
@@ -46,28 +46,6 @@ pub(crate) async fn logs(global: &Global, args: &LogsArgs) -> Result<u8, Failure
         }
         tokio::time::sleep(POLL).await;
     }
-}
-
-async fn known_job(
-    store: &dyn RunStore,
-    run: ci_core::id::RunId,
-    job: &str,
-) -> Result<(), Failure> {
-    let stored = store.load(run).await?;
-    let plan = stored
-        .workflow
-        .plan(&stored.facts)
-        .map_err(|error| Failure::input(error.to_string()))?;
-    if plan.find(job).is_some() {
-        return Ok(());
-    }
-    let known: Vec<String> = plan
-        .jobs
-        .iter()
-        .map(|job| format!("`{}`", job.name))
-        .collect();
-    Err(Failure::input(format!("the run has no job `{job}`"))
-        .hint(format!("it has {}", known.join(", "))))
 }
 
 /// Prints a line. False when nobody reads any more.

@@ -18,7 +18,9 @@ pub(crate) async fn cancel(global: &Global, args: CancelArgs) -> Result<u8, Fail
         return Err(Failure::input(format!("the run `{run}` does not go on"))
             .hint(format!("`ci show {run}` shows how it ended")));
     }
-    check_job(&stored, args.job.as_deref())?;
+    if let Some(job) = &args.job {
+        open::known_job(&stored, job)?;
+    }
     let kind = RequestKind::Cancel {
         job: args.job,
         reason: CancelReason::Requested,
@@ -31,7 +33,7 @@ pub(crate) async fn approve(global: &Global, args: ApproveArgs) -> Result<u8, Fa
     let store = Kept::here(global)?.store()?;
     let run = open::run_id(&*store, &args.run).await?;
     let stored = store.load(run).await?;
-    check_job(&stored, Some(&args.job))?;
+    open::known_job(&stored, &args.job)?;
     let active = stored.summary.active;
     let kind = RequestKind::Approve {
         job: args.job,
@@ -44,24 +46,6 @@ pub(crate) async fn approve(global: &Global, args: ApproveArgs) -> Result<u8, Fa
         ));
     }
     Ok(code)
-}
-
-fn check_job(run: &ci_core::store::StoredRun, job: Option<&str>) -> Result<(), Failure> {
-    let Some(job) = job else { return Ok(()) };
-    let plan = run
-        .workflow
-        .plan(&run.facts)
-        .map_err(|error| Failure::input(error.to_string()))?;
-    if plan.find(job).is_some() {
-        return Ok(());
-    }
-    let known: Vec<String> = plan
-        .jobs
-        .iter()
-        .map(|job| format!("`{}`", job.name))
-        .collect();
-    Err(Failure::input(format!("the run has no job `{job}`"))
-        .hint(format!("it has {}", known.join(", "))))
 }
 
 async fn ask(

@@ -88,6 +88,8 @@ pub(super) struct Lower<'a, 'p> {
     entries: Vec<Entry<'a>>,
     /// How many workflows have a job of this name.
     seen: HashMap<&'a str, usize>,
+    /// The jobs that run, with their workflows.
+    running: HashSet<(&'a str, &'a str)>,
 }
 
 fn lower(
@@ -105,6 +107,7 @@ fn lower(
         jobs: config.get("jobs").and_then(Node::as_map),
         entries: Vec::new(),
         seen: HashMap::new(),
+        running: HashSet::new(),
     };
     let names = compiled.workflows();
     if let Some(only) = only
@@ -127,11 +130,10 @@ fn lower(
         this.entries.extend(entries);
     }
     drop_orphans(&mut this.entries);
-    for entry in this.entries.iter().filter(|entry| entry.skipped.is_none()) {
-        *this.seen.entry(entry.name).or_default() += 1;
-    }
     let mut running: Vec<&str> = Vec::new();
     for entry in this.entries.iter().filter(|entry| entry.skipped.is_none()) {
+        *this.seen.entry(entry.name).or_default() += 1;
+        this.running.insert((entry.workflow, entry.name));
         if running.last() != Some(&&**entry.workflow) {
             running.push(entry.workflow);
         }
@@ -169,12 +171,7 @@ impl<'a> Lower<'a, '_> {
                 });
                 continue;
             }
-            let known: HashSet<&str> = entries
-                .iter()
-                .filter(|other| other.workflow == entry.workflow && other.skipped.is_none())
-                .map(|other| &**other.name)
-                .collect();
-            let needs = self.needs(entry, &known);
+            let needs = self.needs(entry);
             let definition = self.jobs.and_then(|jobs| jobs.get(entry.name));
             let name = self.final_name(entry.workflow, entry.name);
             let made = self.job(entry, &name, definition);
@@ -192,11 +189,11 @@ impl<'a> Lower<'a, '_> {
     }
 
     /// What an entry waits for: all nodes of the jobs it requires.
-    fn needs(&mut self, entry: &Entry<'a>, known: &HashSet<&str>) -> Vec<Need> {
+    fn needs(&mut self, entry: &Entry<'a>) -> Vec<Need> {
         let mut needs = Vec::new();
         for (name, status) in required(entry) {
             // What is filtered out counts as if it were not required.
-            if !known.contains(&*name) {
+            if !self.running.contains(&(&**entry.workflow, &*name)) {
                 continue;
             }
             let accept = match status {
@@ -239,7 +236,7 @@ fn of_workflow<'a>(
     compiler: &mut Compiler<'_>,
 ) -> Vec<Entry<'a>> {
     let list = node.get("jobs").and_then(Node::as_seq).unwrap_or_default();
-    let mut entries: Vec<Entry<'a>> = Vec::new();
+    let (mut entries, mut invoked) = (Vec::new(), HashSet::new());
     for item in list {
         let (name, given) = match &item.value {
             Value::Str(name) => (name, None),
@@ -250,7 +247,7 @@ fn of_workflow<'a>(
             _ => continue,
         };
         // A job that is invoked twice with the same arguments is one job.
-        if entries.iter().any(|entry| entry.name == name) {
+        if !invoked.insert(name) {
             continue;
         }
         let filters = given.and_then(|given| given.get("filters"));
@@ -272,12 +269,12 @@ fn of_workflow<'a>(
 
 /// Leaves out the jobs all of whose required jobs are left out.
 fn drop_orphans(entries: &mut [Entry<'_>]) {
+    let mut out: HashSet<(Arc<str>, Arc<str>)> = entries
+        .iter()
+        .filter(|entry| entry.skipped.is_some())
+        .map(|entry| (Arc::clone(entry.workflow), Arc::clone(entry.name)))
+        .collect();
     loop {
-        let out: HashSet<(Arc<str>, Arc<str>)> = entries
-            .iter()
-            .filter(|entry| entry.skipped.is_some())
-            .map(|entry| (Arc::clone(entry.workflow), Arc::clone(entry.name)))
-            .collect();
         let mut changed = false;
         for entry in entries.iter_mut().filter(|entry| entry.skipped.is_none()) {
             let required: Vec<Arc<str>> = required(entry).map(|(name, _)| name).collect();
@@ -288,6 +285,7 @@ fn drop_orphans(entries: &mut [Entry<'_>]) {
                     "dependency: none of the jobs it requires runs (`{}`)",
                     required.join("`, `")
                 ));
+                out.insert((Arc::clone(entry.workflow), Arc::clone(entry.name)));
                 changed = true;
             }
         }

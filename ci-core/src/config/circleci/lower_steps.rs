@@ -148,9 +148,9 @@ impl Lowering<'_> {
         let known = keys(name);
         for (key, entry) in given.entries() {
             if !known.contains(&&**key) {
-                let key = format!("{name}.{key}");
-                let why = unknown(&key[name.len() + 1..], known);
-                self.fidelity.ignored(&entry.key, &key, why);
+                let why = unknown(key, known);
+                self.fidelity
+                    .ignored(&entry.key, &format!("{name}.{key}"), why);
             }
         }
         if let Some(name) = given.get("name").and_then(Node::scalar) {

@@ -3,29 +3,13 @@
 use std::sync::Arc;
 
 use super::check::flatten;
+use super::keys;
 use super::merge::is_job;
 use super::notes::Notes;
 use super::variables::{Variable, Variables};
 use crate::config::problem::Problem;
 use crate::config::yaml::{Map, Mark, Node};
 use crate::similar::closest;
-
-/// Keys that a job takes from `default`, or from the top of the file as files did before.
-const DEFAULTS: [&str; 13] = [
-    "after_script",
-    "artifacts",
-    "before_script",
-    "cache",
-    "hooks",
-    "id_tokens",
-    "identity",
-    "image",
-    "interruptible",
-    "retry",
-    "services",
-    "tags",
-    "timeout",
-];
 
 /// The most values that all jobs may stand for, with what they extend.
 const MOST: usize = 4_000_000;
@@ -142,7 +126,7 @@ fn with_defaults(map: &Map, root: &Map) -> Map {
         .get("inherit")
         .and_then(|inherit| inherit.get("default"))
         .cloned();
-    for key in DEFAULTS {
+    for key in keys::DEFAULT.iter().copied() {
         let default = root
             .get("default")
             .and_then(|default| default.get(key))

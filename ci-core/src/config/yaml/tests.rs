@@ -1,5 +1,7 @@
 //! How files are read.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -90,8 +92,7 @@ fn a_few_lines_cannot_stand_for_millions_of_values() {
     for level in 1..12 {
         let before = level - 1;
         let aliases = vec![format!("*a{before}"); 10].join(", ");
-        text.push_str(&["a", &level.to_string(), ": &a", &level.to_string(), " ["].concat());
-        text.push_str(&[&aliases, "]\n"].concat());
+        let _ = writeln!(text, "a{level}: &a{level} [{aliases}]");
     }
     assert!(error(&text).contains("more than 1000000 values"));
     let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));

@@ -162,46 +162,34 @@ pub(super) fn append(
         .prepare_cached("INSERT INTO journal (run, seq, event) VALUES (?, ?, ?)")
         .and_then(|mut insert| insert.execute(params![run, seq, event]))
         .map_err(failed)?;
-    match &record.event {
-        RunEvent::JobFinished {
-            job,
-            result,
-            attempts,
-            duration,
-            allowed,
-            reused,
-        } => {
-            let kept = JobResult {
-                name: Arc::clone(job),
-                outcome: result.kind(),
-                exit_code: result.exit_code(),
-                reason: result.reason(),
-                attempts: *attempts,
-                duration: *duration,
-                allowed: *allowed,
-            };
-            let spent = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-            let (outcome, kept) = (result.kind().as_str(), json(&kept)?);
-            connection
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO jobs
-                     (run, name, workflow, position, outcome, duration, result, reused)
-                     SELECT ?1, ?2, workflow, ?3, ?4, ?5, ?6, ?7 FROM runs WHERE id = ?1",
-                )
-                .and_then(|mut insert| {
-                    insert.execute(params![run, &**job, seq, outcome, spent, kept, *reused])
-                })
-                .map_err(failed)?;
-        }
-        RunEvent::RunFinished { outcome, .. } => {
-            connection
-                .execute(
-                    "UPDATE runs SET outcome = ?2, finished = ?3 WHERE id = ?1",
-                    params![run, outcome.as_str(), millis(record.time)],
-                )
-                .map_err(failed)?;
-        }
-        _ => {}
+    if let Some((ended, reused)) = JobResult::of(&record.event) {
+        let spent = i64::try_from(ended.duration.as_millis()).unwrap_or(i64::MAX);
+        let (outcome, kept) = (ended.outcome.as_str(), json(&ended)?);
+        connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO jobs
+                 (run, name, workflow, position, outcome, duration, result, reused)
+                 SELECT ?1, ?2, workflow, ?3, ?4, ?5, ?6, ?7 FROM runs WHERE id = ?1",
+            )
+            .and_then(|mut insert| {
+                insert.execute(params![
+                    run,
+                    &*ended.name,
+                    seq,
+                    outcome,
+                    spent,
+                    kept,
+                    reused
+                ])
+            })
+            .map_err(failed)?;
+    } else if let RunEvent::RunFinished { outcome, .. } = &record.event {
+        connection
+            .execute(
+                "UPDATE runs SET outcome = ?2, finished = ?3 WHERE id = ?1",
+                params![run, outcome.as_str(), millis(record.time)],
+            )
+            .map_err(failed)?;
     }
     Ok(())
 }

@@ -4,40 +4,19 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use serde::Deserialize;
-use serde::de::MapAccess;
 
 use super::super::context::Context;
 use super::super::count::Join;
 
 use super::super::count::{parse_count, parse_line};
 use super::super::visit::Visitor;
-use super::json::{Fields, Object, map_of, skip, walk};
+use super::json::map_under;
 
 pub(super) fn parse<R: Read, V: Visitor + ?Sized>(
     reader: R,
     cx: &mut Context<'_, V>,
 ) -> io::Result<()> {
-    let mut root = Root { cx: &mut *cx };
-    let damage = walk(reader, Object(&mut root))?;
-    if let Some(damage) = damage {
-        damage.report(cx);
-    }
-    Ok(())
-}
-
-struct Root<'a, 'v, V: ?Sized> {
-    cx: &'a mut Context<'v, V>,
-}
-
-impl<V: Visitor + ?Sized> Fields for Root<'_, '_, V> {
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match key {
-            "coverage" => map.next_value_seed(map_of(|path: String, lines: Lines| {
-                emit(&path, &lines, self.cx);
-            })),
-            _ => skip(map),
-        }
-    }
+    map_under(reader, cx, "coverage", emit)
 }
 
 type Lines = BTreeMap<String, Hit>;

@@ -4,38 +4,19 @@
 use std::io::{self, Read};
 
 use serde::Deserialize;
-use serde::de::MapAccess;
 
 use super::super::context::Context;
 use super::super::count::Join;
 
 use super::super::visit::{FunctionFact, Visitor};
 use super::gcov_json::{BranchRecord, branches};
-use super::json::{Fields, Num, Object, list_of, skip, walk};
+use super::json::{Num, list_under};
 
 pub(super) fn parse<R: Read, V: Visitor + ?Sized>(
     reader: R,
     cx: &mut Context<'_, V>,
 ) -> io::Result<()> {
-    let mut root = Root { cx: &mut *cx };
-    let damage = walk(reader, Object(&mut root))?;
-    if let Some(damage) = damage {
-        damage.report(cx);
-    }
-    Ok(())
-}
-
-struct Root<'a, 'v, V: ?Sized> {
-    cx: &'a mut Context<'v, V>,
-}
-
-impl<V: Visitor + ?Sized> Fields for Root<'_, '_, V> {
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match key {
-            "files" => map.next_value_seed(list_of(|file| emit(&file, self.cx))),
-            _ => skip(map),
-        }
-    }
+    list_under(reader, cx, "files", emit)
 }
 
 #[derive(Deserialize, Default)]

@@ -11,7 +11,8 @@ use std::rc::Rc;
 
 use serde::Deserialize;
 use serde::de::{
-    DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor as DeVisitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
+    Visitor as DeVisitor,
 };
 
 use super::super::context::Context;
@@ -305,6 +306,70 @@ where
         kind,
         message: error.to_string(),
     }))
+}
+
+/// Reads a report whose files are the items of the array `key`.
+pub(super) fn list_under<R: Read, V: Visitor + ?Sized, T: DeserializeOwned>(
+    reader: R,
+    cx: &mut Context<'_, V>,
+    key: &'static str,
+    emit: fn(&T, &mut Context<'_, V>),
+) -> io::Result<()> {
+    let mut root = ListUnder { key, cx, emit };
+    let damage = walk(reader, Object(&mut root))?;
+    if let Some(damage) = damage {
+        damage.report(cx);
+    }
+    Ok(())
+}
+
+struct ListUnder<'a, 'v, V: ?Sized, T> {
+    key: &'static str,
+    cx: &'a mut Context<'v, V>,
+    emit: fn(&T, &mut Context<'_, V>),
+}
+
+impl<V: Visitor + ?Sized, T: DeserializeOwned> Fields for ListUnder<'_, '_, V, T> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        if key == self.key {
+            map.next_value_seed(list_of(|file: T| (self.emit)(&file, self.cx)))
+        } else {
+            skip(map)
+        }
+    }
+}
+
+/// Reads a report whose files are the values of the object `key`, under their paths.
+pub(super) fn map_under<R: Read, V: Visitor + ?Sized, T: DeserializeOwned>(
+    reader: R,
+    cx: &mut Context<'_, V>,
+    key: &'static str,
+    emit: fn(&str, &T, &mut Context<'_, V>),
+) -> io::Result<()> {
+    let mut root = MapUnder { key, cx, emit };
+    let damage = walk(reader, Object(&mut root))?;
+    if let Some(damage) = damage {
+        damage.report(cx);
+    }
+    Ok(())
+}
+
+struct MapUnder<'a, 'v, V: ?Sized, T> {
+    key: &'static str,
+    cx: &'a mut Context<'v, V>,
+    emit: fn(&str, &T, &mut Context<'_, V>),
+}
+
+impl<V: Visitor + ?Sized, T: DeserializeOwned> Fields for MapUnder<'_, '_, V, T> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        if key == self.key {
+            map.next_value_seed(map_of(|path: String, file: T| {
+                (self.emit)(&path, &file, self.cx);
+            }))
+        } else {
+            skip(map)
+        }
+    }
 }
 
 /// Counts the bytes that were taken.
