@@ -9,14 +9,23 @@
 mod command;
 mod container;
 mod copy;
+mod credentials;
 mod engine;
 mod error;
 mod executor;
 mod labels;
+mod make;
+mod options;
+mod plan;
+mod pull;
 mod run;
 mod script;
+mod service;
 mod session;
 mod sweep;
 
 pub use error::{DockerError, DockerErrorKind};
-pub use executor::{DockerExecutor, EngineVersion, PullPolicy};
+pub use executor::{DockerExecutor, EngineVersion};
+pub use options::{
+    ContainerOptions, DockerAccess, DockerOptions, Gpus, PullPolicy, Ulimit, Unmet, Workspace,
+};

@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::{CreateContainerOptions, KillContainerOptions};
 use ci_core::clock::Clock;
-use ci_core::executor::{Executor, ExecutorErrorKind, PrepareRequest, ReapScope};
+use ci_core::executor::{Executor, PrepareRequest, ReapScope};
 use ci_core::id::RunId;
-use ci_core::job::{JobSpec, ServiceSpec};
+use ci_core::job::JobSpec;
 use ci_core::session::{
     Command, CopyRoot, ExecIo, ExitStatus, LogSink, Output, OutputChunk, OutputOptions, Session,
     SessionErrorKind, TreeSelection,
@@ -270,21 +270,6 @@ async fn an_image_without_a_shell_is_an_error_with_a_hint() {
         error.hints()
     );
     assert!(place.containers(run).await.is_empty());
-}
-
-#[tokio::test]
-async fn what_cannot_be_done_yet_is_refused() {
-    let place = place!();
-    let env = BTreeMap::new();
-    let job = JobSpec::new("services").service(ServiceSpec::new("postgres", "db"));
-    let prepared = place
-        .executor()
-        .prepare(PrepareRequest::new(RunId::new(), &job, &env))
-        .await;
-    let Err(error) = prepared else {
-        panic!("a job whose service does not run gave a session");
-    };
-    assert_eq!(error.kind(), ExecutorErrorKind::Unsupported);
 }
 
 #[tokio::test]

@@ -175,6 +175,7 @@ impl Lowering<'_> {
                 .and_then(Node::scalar)
                 .map(Cow::into_owned),
             background: given.get("background").and_then(boolean).unwrap_or(false),
+            image: None,
         };
         let background = spec.background;
         let first_line = script.lines().find(|line| !line.trim().is_empty());

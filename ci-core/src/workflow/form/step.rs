@@ -73,6 +73,9 @@ struct StepFields {
     /// Of `run`: whether the job goes on at once while the command runs until the job ends.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     background: bool,
+    /// Of `run`: the image of a container of its own, beside the job's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<String>,
     /// Puts the sources of the project into the working directory.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     checkout: Option<CheckoutForm>,
@@ -178,6 +181,7 @@ impl StepFields {
             None if !self.shell.is_empty() => Some("shell"),
             None if self.dir.is_some() => Some("dir"),
             None if self.background => Some("background"),
+            None if self.image.is_some() => Some("image"),
             _ => None,
         };
         if let Some(field) = lonely {
@@ -203,6 +207,7 @@ impl StepFields {
                 program,
                 dir: self.dir.take(),
                 background: self.background,
+                image: self.image.take(),
             })
         });
         let wait = self.wait_for.take().map(WaitForm::spec).transpose()?;
@@ -264,6 +269,7 @@ impl From<&StepSpec> for StepFields {
             Action::Run(command) => {
                 fields.dir.clone_from(&command.dir);
                 fields.background = command.background;
+                fields.image.clone_from(&command.image);
                 fields.run = Some(match &command.program {
                     Program::Shell { shell, script } => {
                         fields.shell.clone_from(shell);
