@@ -82,6 +82,7 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         Command::Glob { patterns } => commands::split::glob(&patterns),
         Command::Shim(ShimCommand::Circleci { words }) => commands::shim::circleci(&words),
         Command::Prune(args) => commands::runs::prune(&global, &args).await,
+        Command::Reap(args) => commands::reap::reap(&global, &args).await,
         Command::Schema(args) => commands::graph::schema(&args),
         Command::Completions(args) => {
             commands::completions::completions(&args);

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use ci_core::config::fidelity::Fidelity;
 use ci_core::id::RunId;
-use ci_core::settings::Settings;
+use ci_core::settings::{Chosen, ImageSubstitute, LOCAL, Settings};
 use ci_core::store::{RunQuery, RunStore, StoredRun};
 use ci_core::vcs::ChangeScope;
 use ci_core::workflow::{RunFacts, WorkflowSpec};
 
 use crate::args::WorkflowArgs;
+use crate::executors;
 use crate::failure::{Failure, chain};
 use crate::origin::{self, Located, Vendor, locate};
 
@@ -25,6 +26,8 @@ pub(crate) struct Project {
     pub(crate) skipped: Vec<(Arc<str>, String)>,
     /// What is not the same as on the vendor's machines.
     pub(crate) fidelity: Fidelity,
+    /// Where jobs run for which nothing else decided it, and why.
+    pub(crate) chosen: Vec<Chosen>,
 }
 
 /// Reads the workflow, the settings and the facts.
@@ -33,7 +36,8 @@ pub(crate) fn project(args: &WorkflowArgs) -> Result<Project, Failure> {
     let settings = settings(args.settings.as_deref(), &dir)?;
     let facts = facts(args, &dir)?;
     let (mut skipped, mut fidelity) = (Vec::new(), Fidelity::default());
-    let workflow = match vendor {
+    let mut in_shell = BTreeMap::new();
+    let mut workflow = match vendor {
         None => WorkflowSpec::from_path(&file).map_err(|error| Failure::input(chain(&error)))?,
         Some(Vendor::CircleCi) => {
             let options = origin::circleci_options(args, &facts, &dir);
@@ -43,7 +47,7 @@ pub(crate) fn project(args: &WorkflowArgs) -> Result<Project, Failure> {
                 .map_err(|error| Failure::input(error.to_string()))?;
             let left_out = lowered.skipped.into_iter();
             skipped = left_out.map(|job| (job.name, job.why)).collect();
-            fidelity = lowered.fidelity;
+            (fidelity, in_shell) = (lowered.fidelity, lowered.in_shell);
             let mut workflow = lowered.workflow;
             // What jobs call `circleci` comes back to this program.
             if let Ok(program) = std::env::current_exe() {
@@ -60,11 +64,17 @@ pub(crate) fn project(args: &WorkflowArgs) -> Result<Project, Failure> {
                 .collect();
             fidelity = origin::fidelity_of(&compiled);
             let workflow = compiled.workflow();
-            let mut workflow = workflow.map_err(|error| Failure::input(error.to_string()))?;
-            origin::in_local_shell(&mut workflow, &file, &mut fidelity);
-            workflow
+            workflow.map_err(|error| Failure::input(error.to_string()))?
         }
     };
+    if !args.images.is_empty() {
+        workflow = with_images(workflow, &args.images);
+    }
+    let mut chosen = Vec::new();
+    if vendor.is_some() || args.executor.is_some() {
+        (workflow, chosen) = executors::choose(&settings, workflow, args.executor.as_deref())?;
+        origin::compare_places(&chosen, &in_shell, &file, &mut fidelity);
+    }
     Ok(Project {
         workflow,
         facts,
@@ -72,7 +82,22 @@ pub(crate) fn project(args: &WorkflowArgs) -> Result<Project, Failure> {
         dir,
         skipped,
         fidelity,
+        chosen,
     })
+}
+
+/// The workflow with other images, as they were typed.
+fn with_images(workflow: WorkflowSpec, images: &[(String, String)]) -> WorkflowSpec {
+    let images = images.iter().map(|(from, to)| {
+        let to = match to.as_str() {
+            LOCAL => ImageSubstitute::Local,
+            image => ImageSubstitute::Image(image.to_owned()),
+        };
+        (from.clone(), to)
+    });
+    let mut settings = Settings::default();
+    settings.images = images.collect();
+    settings.apply(workflow).0
 }
 
 /// The settings in `file`, or those of the project.

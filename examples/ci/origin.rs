@@ -1,5 +1,6 @@
 //! Which file is meant, and whose language it is in.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,7 +8,8 @@ use ci_core::config::circleci::{CompileOptions, Compiled, OrbDirectory, compile}
 use ci_core::config::fidelity::Fidelity;
 use ci_core::config::gitlab;
 use ci_core::config::yaml::Mark;
-use ci_core::workflow::{RunFacts, WorkflowSpec};
+use ci_core::settings::Chosen;
+use ci_core::workflow::RunFacts;
 
 use crate::args::{EventChoice, WorkflowArgs};
 use crate::failure::Failure;
@@ -119,7 +121,6 @@ pub(crate) fn circleci_options(
     let mut options = CompileOptions::default();
     let own = std::iter::once(dir.join(".circleci/orbs"));
     options.orbs = Arc::new(OrbDirectory::new(args.orbs.iter().cloned().chain(own)));
-    options.local_shell = true;
     let pipeline = &mut options.pipeline;
     pipeline.facts = facts.clone();
     pipeline.parameters = args.parameters.iter().cloned().collect();
@@ -167,24 +168,32 @@ pub(crate) fn fidelity_of(compiled: &gitlab::Compiled) -> Fidelity {
     fidelity
 }
 
-/// Lets all jobs run in the shell of this machine, whatever image or machine they name, and says so.
-pub(crate) fn in_local_shell(workflow: &mut WorkflowSpec, file: &Path, fidelity: &mut Fidelity) {
+/// Tells what of a job's place is not the same as at the vendor's. `in_shell` has the rows of jobs that
+/// run in the shell of this machine, where their places in the file are known.
+pub(crate) fn compare_places(
+    chosen: &[Chosen],
+    in_shell: &BTreeMap<Arc<str>, Fidelity>,
+    file: &Path,
+    fidelity: &mut Fidelity,
+) {
     let mark = Mark::new(shown(file), 1, 1);
-    for job in Arc::make_mut(&mut workflow.jobs) {
-        if !job.asks_for_a_place() {
+    for it in chosen {
+        let is_shell = it.dropped_image.is_some() || !it.dropped_labels.is_empty();
+        if let Some(rows) = in_shell.get(&it.job).filter(|_| is_shell) {
+            fidelity.extend(rows);
             continue;
         }
-        let requires = &mut Arc::make_mut(&mut job.options).requires;
-        if let Some(image) = requires.image.take() {
+        if let Some(image) = &it.dropped_image {
             let key = format!("image: {image}");
             fidelity.approximated(&mark, &key, "jobs run in the shell of this machine");
         }
-        for service in requires.services.drain(..) {
+        for service in &it.dropped_services {
             let why = "services are not started: have one that answers";
-            fidelity.ignored(&mark, &format!("services: {}", service.image), why);
+            fidelity.ignored(&mark, &format!("services: {service}"), why);
         }
-        for tag in requires.labels.drain(..) {
-            fidelity.ignored(&mark, &format!("tags: {tag}"), "jobs run on this machine");
+        for tag in &it.dropped_labels {
+            let why = "runners of the vendor are not here, and the settings say nothing of the tag";
+            fidelity.ignored(&mark, &format!("tags: {tag}"), why);
         }
     }
 }

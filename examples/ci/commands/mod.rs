@@ -5,6 +5,7 @@ pub(crate) mod cache;
 pub(crate) mod completions;
 pub(crate) mod graph;
 pub(crate) mod logs;
+pub(crate) mod reap;
 pub(crate) mod report;
 pub(crate) mod requests;
 pub(crate) mod run;

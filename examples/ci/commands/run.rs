@@ -14,10 +14,9 @@ use ci_core::settings::Settings;
 use ci_core::store::{RunStore, SqliteStore};
 
 use crate::args::{AgainArgs, Color, Format, Global, HoldChoice, HowArgs, RerunArgs, RunArgs};
-use crate::executors::executors;
 use crate::failure::{self, Failure};
 use crate::kept::Kept;
-use crate::{open, output};
+use crate::{executors, open, output};
 
 /// Where a run is recorded and keeps its files.
 type Places<'a> = (&'a Kept, &'a Arc<SqliteStore>);
@@ -35,6 +34,10 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
             output::say(format!("{job} does not run: {why}"));
         }
     }
+    if global.format == Format::Text {
+        executors::say_choice(&project.chosen);
+    }
+    executors::sweep(&project.settings, &project.workflow).await?;
     let kept = Kept::of(global, &project.settings, &project.dir);
     let store = kept.store()?;
     let workflow = &project.workflow.name;
@@ -87,6 +90,7 @@ async fn again(
         args.settings.as_deref(),
         dir.as_deref().unwrap_or(Path::new(".")),
     )?;
+    executors::sweep(&settings, &stored.workflow).await?;
     let options = options(global, &args.how, places, settings, &stored.workflow.name).await?;
     Ok(match dir {
         Some(dir) => options.project_dir(dir),
@@ -102,7 +106,7 @@ async fn options(
     workflow: &str,
 ) -> Result<RunOptions, Failure> {
     let mut options = RunOptions::new().storage(kept.storage()?);
-    for executor in executors(&settings)? {
+    for executor in executors::executors(&settings)? {
         options = options.executor(executor);
     }
     options = options.settings(settings);

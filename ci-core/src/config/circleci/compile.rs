@@ -16,8 +16,6 @@ pub struct CompileOptions {
     pub pipeline: Pipeline,
     /// Where published orbs come from.
     pub orbs: Arc<dyn OrbSource>,
-    /// Whether jobs run in the shell of this machine, whatever image they name.
-    pub local_shell: bool,
 }
 
 impl std::fmt::Debug for CompileOptions {
@@ -33,7 +31,6 @@ impl Default for CompileOptions {
         Self {
             pipeline: Pipeline::default(),
             orbs: Arc::new(NoOrbs),
-            local_shell: false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Compiled files become workflows of the engine.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::compile::{CompileOptions, Compiled};
@@ -27,6 +27,9 @@ pub struct Lowered {
     pub skipped: Vec<Skipped>,
     /// What is not the same as on the vendor's machines.
     pub fidelity: Fidelity,
+    /// By job, what else is not the same if it runs in the shell of this machine and not in the
+    /// containers or on the machine that it asks for.
+    pub in_shell: BTreeMap<Arc<str>, Fidelity>,
 }
 
 /// A job that is not part of the pipeline.
@@ -84,6 +87,7 @@ pub(super) struct Lower<'a, 'p> {
     pub(super) options: &'a CompileOptions,
     pub(super) compiler: Compiler<'p>,
     pub(super) fidelity: Fidelity,
+    pub(super) in_shell: BTreeMap<Arc<str>, Fidelity>,
     jobs: Option<&'a Map>,
     entries: Vec<Entry<'a>>,
     /// How many workflows have a job of this name.
@@ -104,6 +108,7 @@ fn lower(
         options,
         compiler: Compiler::new(problems, values, Vec::new()),
         fidelity: Fidelity::default(),
+        in_shell: BTreeMap::new(),
         jobs: config.get("jobs").and_then(Node::as_map),
         entries: Vec::new(),
         seen: HashMap::new(),
@@ -154,6 +159,7 @@ fn lower(
         workflow,
         skipped,
         fidelity: this.fidelity,
+        in_shell: this.in_shell,
     }
 }
 

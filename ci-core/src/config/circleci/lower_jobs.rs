@@ -72,9 +72,13 @@ impl Lower<'_, '_> {
             problems: self.compiler.problems,
         };
         let steps = steps(definition, &mut lowering);
-        let local_shell = self.options.local_shell;
-        compare(definition, local_shell, &mut self.fidelity);
+        compare(definition, &mut self.fidelity);
+        let in_shell = compare_shell(definition);
         let total = nodes(definition);
+        for index in (0..total).filter(|_| in_shell.summary().is_some()) {
+            let name = node_name(name, index, total);
+            self.in_shell.insert(name.into(), in_shell.clone());
+        }
         let node = |index: i64| {
             let job = JobSpec::new(node_name(name, index, total)).steps(Arc::clone(&steps));
             job.with(|options| {
@@ -85,9 +89,7 @@ impl Lower<'_, '_> {
                     options.env.extend(named);
                 }
                 options.working_dir = Some(working_dir.to_string());
-                if !local_shell {
-                    containers(definition, &mut options.requires);
-                }
+                containers(definition, &mut options.requires);
                 options.requires.resource_class = text("resource_class").map(Cow::into_owned);
                 if let Some(given) = entry.given {
                     options.contexts = texts(given.get("context"));
@@ -127,38 +129,49 @@ fn containers(definition: &Node, requires: &mut Requirements) {
 }
 
 /// Tells which keys of a job mean something else here.
-fn compare(definition: &Node, local_shell: bool, fidelity: &mut Fidelity) {
-    const SHELL: &str = "the job runs in the shell of this machine";
+fn compare(definition: &Node, fidelity: &mut Fidelity) {
     let Some(map) = definition.as_map() else {
         return;
     };
     for (key, entry) in map.entries() {
-        match (&**key, entry.node.as_seq()) {
-            ("docker", Some([image, services @ ..])) if local_shell => {
-                fidelity.approximated(&image.mark, "docker", SHELL);
-                for service in services {
-                    let why = "services are not started: have one that answers on localhost";
-                    fidelity.ignored(&service.mark, "docker", why);
-                }
-            }
-            ("machine" | "macos", _) if local_shell && !entry.node.is_null() => {
-                fidelity.approximated(&entry.key, key, SHELL);
-            }
-            ("circleci_ip_ranges", _) => {
+        match &**key {
+            "circleci_ip_ranges" => {
                 fidelity.ignored(&entry.key, key, "addresses are those of this machine");
             }
-            ("retention", _) => {
+            "retention" => {
                 fidelity.ignored(&entry.key, key, "caches are kept as the settings say");
             }
-            ("branches", _) => {
+            "branches" => {
                 fidelity.ignored(&entry.key, key, "filters of workflows replace it");
             }
-            (key, _) if !KEYS.contains(&key) => {
+            key if !KEYS.contains(&key) => {
                 fidelity.ignored(&entry.key, key, unknown(key, KEYS));
             }
             _ => {}
         }
     }
+}
+
+/// Tells what the containers and machines of a job mean in the shell of this machine.
+fn compare_shell(definition: &Node) -> Fidelity {
+    const SHELL: &str = "the job runs in the shell of this machine";
+    let mut fidelity = Fidelity::default();
+    let docker = definition.get("docker").and_then(Node::as_seq);
+    for (index, container) in docker.unwrap_or_default().iter().enumerate() {
+        if index == 0 {
+            fidelity.approximated(&container.mark, "docker", SHELL);
+        } else {
+            let why = "services are not started: have one that answers on localhost";
+            fidelity.ignored(&container.mark, "docker", why);
+        }
+    }
+    for kind in ["machine", "macos"] {
+        let node = definition.get(kind).filter(|node| !node.is_null());
+        if let Some(node) = node {
+            fidelity.approximated(&node.mark, kind, SHELL);
+        }
+    }
+    fidelity
 }
 
 /// What is said of a key that nobody knows.
