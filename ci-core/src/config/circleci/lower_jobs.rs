@@ -8,7 +8,7 @@ use super::lower_steps::{BASH_ENV, Lowering, steps};
 use super::variables::{builtin, written};
 use crate::config::fidelity::Fidelity;
 use crate::config::yaml::Node;
-use crate::job::{GroupUse, JobSpec, Requirements, ServiceSpec};
+use crate::job::{GroupUse, JobOptions, JobSpec, ServiceSpec};
 use crate::similar::{closest, did_you_mean};
 
 /// The shell of steps that name none.
@@ -65,6 +65,9 @@ impl Lower<'_, '_> {
         let mut env = builtin(&self.options.pipeline, entry.name, entry.workflow);
         env.insert("CIRCLE_WORKING_DIRECTORY".into(), working_dir.to_string());
         env.insert("BASH_ENV".into(), BASH_ENV.into());
+        let docker = definition.get("docker").and_then(Node::as_seq);
+        let container = docker.and_then(<[Node]>::first);
+        env.extend(written(container.and_then(|it| it.get("environment"))));
         env.extend(written(definition.get("environment")));
         let mut lowering = Lowering {
             shell: words(&text("shell").unwrap_or(Cow::Borrowed(SHELL))),
@@ -89,7 +92,7 @@ impl Lower<'_, '_> {
                     options.env.extend(named);
                 }
                 options.working_dir = Some(working_dir.to_string());
-                containers(definition, &mut options.requires);
+                containers(definition, options);
                 options.requires.resource_class = text("resource_class").map(Cow::into_owned);
                 if let Some(given) = entry.given {
                     options.contexts = texts(given.get("context"));
@@ -105,13 +108,18 @@ impl Lower<'_, '_> {
 }
 
 /// The containers and machines that the job asks for.
-fn containers(definition: &Node, requires: &mut Requirements) {
+fn containers(definition: &Node, options: &mut JobOptions) {
+    let requires = &mut options.requires;
     let docker = definition
         .get("docker")
         .and_then(Node::as_seq)
         .unwrap_or_default();
     let image = |node: &Node| Some(node.get("image")?.scalar()?.into_owned());
     requires.image = docker.first().and_then(image);
+    if let Some(user) = docker.first().and_then(|it| it.get("user")?.scalar()) {
+        let user = serde_json::json!({ "user": user });
+        options.extra.insert("docker".to_owned(), user);
+    }
     for service in docker.iter().skip(1) {
         let name = service.get("name").and_then(Node::scalar);
         let name = name.unwrap_or(Cow::Borrowed("localhost"));
