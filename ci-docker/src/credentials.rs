@@ -51,7 +51,9 @@ struct Config {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Auth {
-    auth: Option<String>,
+    /// User and password, with a colon between, in base64.
+    #[serde(rename = "auth")]
+    both: Option<String>,
     username: Option<String>,
     password: Option<String>,
     identitytoken: Option<String>,
@@ -111,8 +113,8 @@ fn login(server: String, auth: &Auth) -> Option<Login> {
         password: auth.password.clone(),
         token: auth.identitytoken.clone().filter(|it| !it.is_empty()),
     };
-    if let Some(auth) = auth.auth.as_deref().filter(|auth| !auth.is_empty()) {
-        let plain = BASE64_STANDARD.decode(auth.trim()).ok()?;
+    if let Some(both) = auth.both.as_deref().filter(|both| !both.is_empty()) {
+        let plain = BASE64_STANDARD.decode(both.trim()).ok()?;
         let plain = String::from_utf8(plain).ok()?;
         let (user, password) = plain.split_once(':')?;
         login.user = Some(user.to_owned());

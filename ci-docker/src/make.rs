@@ -69,6 +69,7 @@ impl DockerExecutor {
                 work_dir: self.work_dir_name().to_owned(),
                 start_dir: request.job.options.working_dir.clone(),
                 home: request.env.get("HOME").cloned(),
+                read_only: plan.job.options.read_only,
                 service_limit: self
                     .options
                     .service_timeout
@@ -143,6 +144,7 @@ impl DockerExecutor {
             work_dir: work_dir.to_owned(),
             start_dir: None,
             home: Some(home.to_owned()),
+            read_only: spec.options.read_only,
             service_limit: SERVICE,
             output: output.clone(),
             cancel: CancellationToken::new(),
@@ -239,6 +241,8 @@ struct Wishes {
     start_dir: Option<String>,
     /// The home that the job names.
     home: Option<String>,
+    /// Whether the image's own directories cannot be written to.
+    read_only: bool,
     service_limit: Duration,
     output: Output,
     cancel: CancellationToken,
@@ -329,17 +333,21 @@ async fn places(
         return Err(DockerError::new(DockerErrorKind::Other, text));
     };
     let home = lines.next().filter(|home| home.starts_with('/'));
+    // A shell asks for the mode of a directory, not whether its disk can be written to.
+    let home = home.filter(|_| !wishes.read_only);
     let home = home.unwrap_or(SPARE_HOME).to_owned();
     let owner = if user == 0 {
         String::new()
     } else {
         format!("{user}:{group}")
     };
-    let mut arguments = vec![owner.as_str(), &wishes.work_dir, SPARE_HOME];
+    let ours = (2 + more.len()).to_string();
+    let mut arguments = vec![owner.as_str(), &ours, &wishes.work_dir, SPARE_HOME];
+    arguments.extend(more.iter().map(String::as_str));
     let named = wishes.home.as_deref().unwrap_or(&home);
     let info = SessionInfo::new("", &wishes.work_dir, named);
     let start = wishes.start_dir.as_deref().map(|dir| info.resolve(dir));
-    arguments.extend(start.iter().chain(&more).map(String::as_str));
+    arguments.extend(start.iter().map(String::as_str));
     let what = "make the directories of the job";
     container
         .script_ok(what, script::MAKE_PLACES, &arguments, true)

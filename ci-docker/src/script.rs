@@ -11,17 +11,17 @@ pub(crate) const PRIVATE: &str = "/.ci-core";
 pub(crate) const DEADMAN: &str = "exec cat >/dev/null";
 
 /// Makes the places where a job works. Runs as root with the user and group of the commands as
-/// `uid:gid` (empty for root) and then the directories, which become theirs if they are new or the first
-/// two.
+/// `uid:gid` (empty for root), a number, and the directories: those that are new become theirs, and the
+/// first so many of them anyway.
 pub(crate) const MAKE_PLACES: &str = r#"
-owner=$1 number=0
-shift
+owner=$1 ours=$2 number=0
+shift 2
 mkdir -p /tmp 2>/dev/null
 chmod 1777 /tmp 2>/dev/null
 for dir; do
   number=$((number + 1))
   if [ -d "$dir" ]; then
-    [ "$number" -le 2 ] || continue
+    [ "$number" -le "$ours" ] || continue
   else
     mkdir -p "$dir" || exit 1
   fi

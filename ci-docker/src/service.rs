@@ -131,7 +131,7 @@ impl Around {
                     return Ok(());
                 }
                 Ok(Err(error)) => error,
-                Err(_) => service.failed(format!("was not ready after {limit:?}")),
+                Err(_) => service.failed(&format!("was not ready after {limit:?}")),
             };
             let log = self.engine.last_lines(&service.id, QUOTED).await;
             Err(service
@@ -238,9 +238,9 @@ impl Service {
                 State::Running(_) => {}
                 State::Ended(code) => {
                     let text = format!("ended with code {code} before it was ready");
-                    return Err(self.failed(text));
+                    return Err(self.failed(&text));
                 }
-                State::Gone => return Err(self.failed("is gone".to_owned())),
+                State::Gone => return Err(self.failed("is gone")),
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -269,10 +269,10 @@ impl Service {
         if said.contains("ready") {
             return Ok(());
         }
-        Err(self.failed(format!("could not be looked at: {}", said.trim_end())))
+        Err(self.failed(&format!("could not be looked at: {}", said.trim_end())))
     }
 
-    fn failed(&self, what: String) -> DockerError {
+    fn failed(&self, what: &str) -> DockerError {
         let text = format!("the service `{}` {what}", self.name);
         DockerError::new(DockerErrorKind::Service, text)
     }

@@ -2,7 +2,6 @@
 //! are not.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     reason = "a helper of a test that fails has failed"
 )]
 
@@ -124,9 +123,15 @@ async fn a_job_without_a_network_reaches_its_services_and_nothing_else() {
         .await
         .unwrap();
     check(&*session, "wget -q -O - http://web:8080/passwd").await;
-    let routes = check(&*session, "cat /proc/net/route").await;
-    let leads_out = |line: &str| line.split_whitespace().nth(1) == Some("00000000");
-    assert!(!routes.lines().any(leads_out), "{routes}");
+    let networks = place.client.list_networks(None).await.unwrap();
+    let ours = networks.iter().find(|it| {
+        let labels = it.labels.iter().flatten();
+        labels
+            .into_iter()
+            .any(|(_, value)| *value == run.to_string())
+    });
+    // The engine keeps what is inside of such a network from everything else.
+    assert_eq!(ours.and_then(|it| it.internal), Some(true));
     session.teardown().await.unwrap();
     assert_eq!(place.everything(run).await, Vec::<String>::new());
 }
@@ -143,7 +148,7 @@ async fn a_service_that_never_listens_fails_the_job_in_time() {
         let Err(error) = prepare(&executor, run, &job, &log).await else {
             panic!("a service that is not ready gave a session");
         };
-        assert!(began.elapsed() < Duration::from_secs(60), "{alias}");
+        assert!(began.elapsed() < Duration::from_mins(1), "{alias}");
         assert!(
             error.to_string().contains("was not ready after 2s"),
             "{error}"

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ci_core::executor::{Executor, LocalExecutor, LocalOptions, ReapScope};
+use ci_core::job::JobSpec;
 use ci_core::settings::{Chosen, ExecutorChoice, ExecutorSettings, Settings};
 use ci_core::workflow::WorkflowSpec;
 use ci_docker::{DockerExecutor, DockerOptions};
@@ -89,7 +90,7 @@ pub(crate) fn choose(
             return Err(Failure::input(format!("there is no executor `{name}`"))
                 .hint(format!("there are {}", known.join(", "))));
         }
-        ExecutorChoice::Auto if workflow.jobs.iter().any(|job| job.asks_for_a_place()) => {
+        ExecutorChoice::Auto if workflow.jobs.iter().any(JobSpec::asks_for_a_place) => {
             let name = settings.container_executor().unwrap_or(DOCKER);
             let found = match settings.executors.get(name) {
                 Some(executor) if executor.kind == DOCKER => docker(name, executor)?,

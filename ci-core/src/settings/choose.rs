@@ -142,7 +142,7 @@ impl Settings {
             }
             (ExecutorChoice::Auto, Some(_), None) => {
                 chosen.drop_containers(job);
-                chosen.executor = LOCAL.to_owned();
+                LOCAL.clone_into(&mut chosen.executor);
                 "no engine for containers answers".clone_into(&mut chosen.why);
             }
         }

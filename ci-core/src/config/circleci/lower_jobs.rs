@@ -7,7 +7,7 @@ use super::lower::{Entry, Lower, node_name, nodes};
 use super::lower_steps::{BASH_ENV, Lowering, steps};
 use super::variables::{builtin, written};
 use crate::config::fidelity::Fidelity;
-use crate::config::yaml::Node;
+use crate::config::yaml::{Map, Node};
 use crate::job::{GroupUse, JobOptions, JobSpec, ServiceSpec};
 use crate::similar::{closest, did_you_mean};
 
@@ -141,6 +141,7 @@ fn compare(definition: &Node, fidelity: &mut Fidelity) {
     let Some(map) = definition.as_map() else {
         return;
     };
+    compare_containers(definition, fidelity);
     for (key, entry) in map.entries() {
         match &**key {
             "circleci_ip_ranges" => {
@@ -156,6 +157,36 @@ fn compare(definition: &Node, fidelity: &mut Fidelity) {
                 fidelity.ignored(&entry.key, key, unknown(key, KEYS));
             }
             _ => {}
+        }
+    }
+}
+
+/// Tells which keys of the containers mean something else here.
+fn compare_containers(definition: &Node, fidelity: &mut Fidelity) {
+    const KNOWN: &[&str] = &[
+        "image",
+        "name",
+        "environment",
+        "user",
+        "command",
+        "entrypoint",
+    ];
+    let docker = definition.get("docker").and_then(Node::as_seq);
+    for (index, container) in docker.unwrap_or_default().iter().enumerate() {
+        let entries = container.as_map().into_iter().flat_map(Map::entries);
+        for (key, entry) in entries {
+            let why = match &**key {
+                "auth" | "aws_auth" => {
+                    "registries know who the configuration of the docker client says".to_owned()
+                }
+                "command" | "entrypoint" if index == 0 => {
+                    "the first container waits for the steps, as at the vendor".to_owned()
+                }
+                "user" if index > 0 => "services run as the user of their image".to_owned(),
+                key if !KNOWN.contains(&key) => unknown(key, KNOWN),
+                _ => continue,
+            };
+            fidelity.ignored(&entry.key, &format!("docker.{key}"), why);
         }
     }
 }

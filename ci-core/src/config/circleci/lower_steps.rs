@@ -290,10 +290,14 @@ mod tests {
     use std::process::{Command, Stdio};
 
     /// What the shim prints where the engine's program is not at hand.
+    #[expect(
+        clippy::unwrap_used,
+        reason = "a helper of a test that fails has failed"
+    )]
     fn shim(dir: &std::path::Path, words: &[&str], input: &str) -> String {
         std::fs::write(dir.join(".input"), input).unwrap();
         let output = Command::new("sh")
-            .args(["-c", concat!("cd \"$0\" && exec sh \"$SHIM\" \"$@\"")])
+            .args(["-c", "cd \"$0\" && exec sh \"$SHIM\" \"$@\""])
             .arg(dir)
             .args(words)
             .env_remove("CI_CORE_PROGRAM")
