@@ -201,8 +201,10 @@ mod tests {
         containers: Option<&str>,
     ) -> (JobSpec, Chosen) {
         let Ok(choice) = choice.parse();
-        let mut workflow = WorkflowSpec::default();
-        workflow.jobs = Arc::new(vec![job]);
+        let workflow = WorkflowSpec {
+            jobs: Arc::new(vec![job]),
+            ..WorkflowSpec::default()
+        };
         let (workflow, mut chosen) = settings.choose(workflow, &choice, containers);
         (workflow.jobs[0].clone(), chosen.remove(0))
     }
