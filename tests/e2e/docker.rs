@@ -100,7 +100,7 @@ fn circleci_jobs_run_in_their_images_with_their_services() {
     let Some(host) = engine() else { return };
     let project = Project::of_vendor(".circleci/config.yml", CIRCLECI);
     project.write("one.txt", "1");
-    project.commit("a file");
+    project.commit("one.txt");
     let ci = |words: &[&str]| {
         let image = format!("cimg/*={IMAGE}");
         let all = [words, &["--image", &image]].concat();
