@@ -12,6 +12,7 @@ use ci_core::outcome::{CancelReason, OutcomeKind};
 use ci_core::run::{Hold, RunControl, RunHandle, RunOptions, RunReport};
 use ci_core::settings::Settings;
 use ci_core::store::{RunStore, SqliteStore};
+use ci_core::workflow::WorkflowSpec;
 
 use crate::args::{AgainArgs, Color, Format, Global, HoldChoice, HowArgs, RerunArgs, RunArgs};
 use crate::failure::{self, Failure};
@@ -40,7 +41,7 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
     executors::sweep(&project.settings, &project.workflow).await?;
     let kept = Kept::of(global, &project.settings, &project.dir);
     let store = kept.store()?;
-    let workflow = &project.workflow.name;
+    let workflow = &project.workflow;
     let places = (&kept, &store);
     let mut options = options(global, &args.how, places, project.settings, workflow).await?;
     options = options
@@ -91,7 +92,7 @@ async fn again(
         dir.as_deref().unwrap_or(Path::new(".")),
     )?;
     executors::sweep(&settings, &stored.workflow).await?;
-    let options = options(global, &args.how, places, settings, &stored.workflow.name).await?;
+    let options = options(global, &args.how, places, settings, &stored.workflow).await?;
     Ok(match dir {
         Some(dir) => options.project_dir(dir),
         None => options,
@@ -103,10 +104,10 @@ async fn options(
     how: &HowArgs,
     (kept, store): Places<'_>,
     settings: Settings,
-    workflow: &str,
+    workflow: &WorkflowSpec,
 ) -> Result<RunOptions, Failure> {
     let mut options = RunOptions::new().storage(kept.storage()?);
-    for executor in executors::executors(&settings)? {
+    for executor in executors::of_workflow(&settings, workflow)? {
         options = options.executor(executor);
     }
     options = options.settings(settings);
@@ -130,7 +131,7 @@ async fn options(
     if global.format == Format::Json {
         return Ok(options.sink(JsonLines::new(io::stdout())));
     }
-    let history = store.durations(workflow).await?;
+    let history = store.durations(&workflow.name).await?;
     Ok(options.sink(console(global, how, history)))
 }
 
