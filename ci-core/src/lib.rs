@@ -97,4 +97,5 @@ pub mod testing;
 pub mod units;
 #[cfg(feature = "git")]
 pub mod vcs;
+mod wildcard;
 pub mod workflow;

@@ -54,6 +54,8 @@ pub(super) fn restore(machine: &mut Machine, host: &RunHost, past: &Past) -> Res
             for job in plan.dag.jobs() {
                 let name = &plan.job(job).name;
                 if let Some(end) = history.ended.get(name) {
+                    let fine = plan.job(job).tolerates(&end.outcome);
+                    host.book.restore(job, history.reports.get(name), fine);
                     machine.restore(job, end.clone())?;
                 } else if let Some(attempts) = history.failed_attempts.get(name) {
                     machine.restore_attempts(job, *attempts);
@@ -62,6 +64,8 @@ pub(super) fn restore(machine: &mut Machine, host: &RunHost, past: &Past) -> Res
         }
         Past::Repeated { history, .. } => {
             for (job, end) in reusable(plan, history) {
+                let reports = history.reports.get(&plan.job(job).name);
+                host.book.restore(job, reports, true);
                 machine.restore(job, end)?;
             }
         }

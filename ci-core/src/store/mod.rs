@@ -9,6 +9,7 @@ mod log;
 mod memory;
 mod owner;
 mod record;
+mod reports;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[expect(
@@ -21,8 +22,8 @@ pub use error::{StoreError, StoreErrorKind};
 pub use memory::MemoryStore;
 pub use owner::OwnerId;
 pub use record::{
-    Lease, LeaseRequest, LogKey, LogLine, LogQuery, NewRun, Request, RequestKind, RequestRecord,
-    Retention, RunPage, RunQuery, RunSummary, StoredRun,
+    CoverageEntry, Lease, LeaseRequest, LogKey, LogLine, LogQuery, NewRun, Request, RequestKind,
+    RequestRecord, Retention, RunPage, RunQuery, RunSummary, StoredRun, TestEntry, TestQuery,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteStore};
