@@ -19,7 +19,7 @@ const FAILURE: &str = "<failure message=\"too slow\">at line 3</failure>";
 fn hiding(second: &str) -> String {
     json!({"name": "ci", "jobs": {"test": {"steps": [
         {"run": format!("{}; false || true", junit(second))},
-        {"store_test_results": "junit.xml", "when": "always"},
+        {"store_test_results": {"paths": ["junit.xml"]}, "when": "always"},
     ]}}})
     .to_string()
 }
@@ -41,7 +41,8 @@ fn a_command_that_hides_its_failure_still_shows_failed_tests() {
     assert_eq!(results["counts"]["failed"], 1);
     assert_eq!(results["files"][0]["format"], "junit");
     assert_eq!(results["failed"][0]["name"], "net");
-    let counts = &job(&done.finished(), "test")["reports"]["tests"];
+    let finished = done.finished();
+    let counts = &job(&finished, "test")["reports"]["tests"];
     assert_eq!(counts["failed"], 1);
     let told = project.ci(&["run"]).ok().stderr;
     assert!(told.contains("✗ 2 tests: 1 passed, 1 failed"), "{told}");
@@ -79,7 +80,7 @@ fn a_failed_command_is_forgiven_if_only_quarantined_tests_failed() {
     let workflow = |last: &str| {
         json!({"name": "ci", "jobs": {"test": {"steps": [
             {"run": format!("{}; exit 3", junit(FAILURE))},
-            {"store_test_results": "junit.xml", "when": "always"},
+            {"store_test_results": {"paths": ["junit.xml"]}, "when": "always"},
             {"run": "echo more", "when": last},
         ]}}})
         .to_string()
@@ -100,8 +101,8 @@ fn a_failed_command_is_forgiven_if_only_quarantined_tests_failed() {
 fn what_is_no_report_is_told_and_breaks_nothing() {
     let workflow = json!({"name": "ci", "jobs": {"test": {"steps": [
         {"run": "echo hello > notes.txt; echo '<testsuite><testcase name=\"x\"/>' > cut.xml"},
-        {"store_test_results": ["notes.txt", "cut.xml"]},
-        {"store_coverage": "notes.txt"},
+        {"store_test_results": {"paths": ["notes.txt", "cut.xml"]}},
+        {"store_coverage": {"paths": ["notes.txt"]}},
     ]}}});
     let project = Project::new(&workflow.to_string());
     let done = project.ci(&["run", "--format", "json"]).ok();
@@ -126,7 +127,7 @@ fn shards() -> String {
                  printf \"SF:$PWD/src/a.rs\\n$hit\\nend_of_record\\n\" > lcov.info";
     json!({"name": "ci", "jobs": {"test": {"parallelism": 2, "steps": [
         {"run": write},
-        {"store_coverage": "lcov.info"},
+        {"store_coverage": {"paths": ["lcov.info"]}},
     ]}}})
     .to_string()
 }
@@ -178,7 +179,7 @@ fn coverage_of_all_shards_is_merged_before_its_gate() {
 fn changed_lines_have_a_gate_of_their_own() {
     let workflow = json!({"name": "ci", "jobs": {"test": {"steps": [
         {"run": "printf 'SF:a.py\\nDA:1,1\\nDA:2,1\\nDA:3,0\\nend_of_record\\n' > lcov.info"},
-        {"store_coverage": "lcov.info"},
+        {"store_coverage": {"paths": ["lcov.info"]}},
     ]}}});
     let project = Project::of_vendor("a.py", "one\ntwo\n");
     project.write(".ci/workflow.yml", &workflow.to_string());
@@ -307,4 +308,30 @@ fn tests_are_shared_out_by_the_times_in_the_store() {
     };
     assert_eq!(shard("1").trim(), "a.B.net");
     assert_eq!(shard("2").trim(), "a.B.fast\na.C.new");
+}
+
+#[test]
+fn circleci_results_are_read_and_their_times_share_out_tests() {
+    let config = json!({"version": 2.1, "jobs": {"test": {
+        "machine": true,
+        "parallelism": 2,
+        "steps": [
+            {"run": junit(FAILURE)},
+            {"run": "printf 'a.B.fast\\na.B.net\\na.C.new\\n' > names
+                circleci tests split --split-by=timings --timings-type=classname names"},
+            {"store_test_results": {"path": "junit.xml"}},
+        ],
+    }}, "workflows": {"main": {"jobs": ["test"]}}});
+    let project = Project::of_vendor(".circleci/config.yml", &config.to_string());
+    let run = || {
+        let finished = project.ci(&["run", "--format", "json"]).ok().finished();
+        assert_eq!(
+            job(&finished, "test (1/2)")["reports"]["tests"]["failed"],
+            1
+        );
+        let args = ["logs", "last", "test (1/2)", "--step", "1"];
+        project.ci(&args).ok().stdout
+    };
+    assert!(run().ends_with("a.B.fast\na.C.new\n"), "by name at first");
+    assert!(run().ends_with("a.B.net\n"), "then by their times");
 }

@@ -163,6 +163,9 @@ pub enum RunEvent {
         step: u32,
         /// The reports of the step, merged.
         totals: CoverageTotals,
+        /// The directory that the job worked in: paths in the reports may be below it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        work_dir: Option<String>,
         /// The files, also those that could not be read.
         files: Vec<ReportFile>,
     },

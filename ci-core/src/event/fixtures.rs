@@ -229,6 +229,7 @@ fn job_samples() -> Vec<RunEvent> {
             attempt: 1,
             step: 2,
             totals: coverage(),
+            work_dir: Some("/home/ci/project".into()),
             files: vec![report("lcov.info", "lcov")],
         },
         RunEvent::CoverageJudged {
@@ -527,6 +528,7 @@ fn working_event() -> BoxedStrategy<RunEvent> {
                 attempt: step,
                 step,
                 totals,
+                work_dir: (covered > 0).then(|| path.clone()),
                 files: vec![report(&path, &path)],
             }
         }),

@@ -126,11 +126,9 @@ impl Book {
     }
 
     /// Takes what an earlier life of the run, or the run that is repeated, said of a job.
-    pub(super) fn restore(&self, job: JobId, reports: Option<&Arc<JobReports>>, fine: bool) {
-        if let Some(reports) = reports {
-            self.change(job, |page| {
-                (page.tests, page.coverage) = (reports.tests, reports.coverage);
-            });
+    pub(super) fn restore(&self, job: JobId, earlier: Option<Page>, fine: bool) {
+        if let Some(earlier) = earlier {
+            self.change(job, |page| *page = earlier);
         }
         if fine {
             lock(&self.done).insert(job);

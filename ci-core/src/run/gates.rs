@@ -90,23 +90,31 @@ fn words_of(failed: &[&GateOutcome], shards: usize) -> String {
     }
 }
 
-/// The shards of the job that `job` is one of, by their names (`test 2/4`) and their number
-/// (`CI_NODE_TOTAL`); only itself where there are no others.
+/// The shards of the job that `job` is one of; only itself where there are no others. Shards are known
+/// by their names and their number (`CI_NODE_TOTAL`): `test 2/4`, or `test (2/4)` as CircleCI has it.
 fn shards_of(plan: &Plan, job: JobId) -> Vec<JobId> {
     let spec = plan.job(job);
     let total = spec.options.env.get("CI_NODE_TOTAL");
     let total: u32 = total.and_then(|it| it.parse().ok()).unwrap_or(1);
-    let place = spec.name.rsplit_once(' ').and_then(|(name, place)| {
-        let (index, of) = place.split_once('/')?;
-        let is_place = index.parse::<u32>().is_ok() && of.parse() == Ok(total);
-        is_place.then_some(name)
-    });
-    let Some(name) = place.filter(|_| total > 1) else {
+    let Some((name, in_brackets)) = declared(&spec.name, total).filter(|_| total > 1) else {
         return vec![job];
     };
-    let all = (1..=total).filter_map(|index| plan.find(&format!("{name} {index}/{total}")));
+    let name_of = |index: u32| match in_brackets {
+        true => format!("{name} ({index}/{total})"),
+        false => format!("{name} {index}/{total}"),
+    };
+    let all = (1..=total).filter_map(|index| plan.find(&name_of(index)));
     all.filter(|shard| !plan.skipped.contains_key(shard))
         .collect()
+}
+
+/// The name of a shard without its place among `total`, and whether that stands in brackets.
+fn declared(name: &str, total: u32) -> Option<(&str, bool)> {
+    let (name, place) = name.rsplit_once(' ')?;
+    let inner = place.strip_prefix('(').and_then(|it| it.strip_suffix(')'));
+    let (index, of) = inner.unwrap_or(place).split_once('/')?;
+    let is_place = index.parse::<u32>().is_ok() && of.parse() == Ok(total);
+    is_place.then_some((name, inner.is_some()))
 }
 
 /// What is judged, off the async threads.
@@ -310,5 +318,51 @@ fn git(project: &Path, words: &[&str]) -> Result<String, String> {
         Ok(String::from_utf8_lossy(&done.stdout).into_owned())
     } else {
         Err(String::from_utf8_lossy(&done.stderr).trim().to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::JobSpec;
+    use crate::workflow::{RunFacts, WorkflowSpec};
+
+    #[test]
+    fn shards_are_known_by_name_and_number() {
+        let named = |name: &str| JobSpec::new(name).env("CI_NODE_TOTAL", "2");
+        let spec = WorkflowSpec::builder("ci")
+            .job(JobSpec::new("test").parallelism(2))
+            .job(JobSpec::new("lone 1/2"))
+            .jobs([named("circle (1/2)"), named("circle (2/2)")])
+            .build()
+            .unwrap();
+        let plan = spec.plan(&RunFacts::default()).unwrap();
+        for (name, expected) in [
+            ("test 2/2", &["test 1/2", "test 2/2"][..]),
+            ("lone 1/2", &["lone 1/2"]),
+            ("circle (1/2)", &["circle (1/2)", "circle (2/2)"]),
+        ] {
+            let shards = shards_of(&plan, plan.find(name).unwrap());
+            let names: Vec<_> = shards.iter().map(|job| &*plan.job(*job).name).collect();
+            assert_eq!(names, expected);
+        }
+    }
+
+    #[test]
+    fn a_stated_percentage_reaches_the_gate_on_lines_alone() {
+        let rules = CoverageRules {
+            lines: Some(80.0),
+            branches: Some(10.0),
+            ..CoverageRules::default()
+        };
+        let gates = by_statement(&rules, 80.0);
+        let passed: Vec<_> = gates.iter().map(|gate| gate.passed).collect();
+        assert_eq!(passed, [true, false]);
+        assert!(!by_statement(&rules, 79.99)[0].passed);
+    }
+
+    #[test]
+    fn a_base_is_no_option_of_git() {
+        assert!(diff(Path::new("."), "--output=x").is_err());
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct History {
     pub(super) ended: HashMap<Arc<str>, JobEnd>,
     /// What the reports of these jobs came to.
     pub(super) reports: HashMap<Arc<str>, Arc<JobReports>>,
+    /// Where they worked, for the paths in their coverage reports.
+    pub(super) work_dirs: HashMap<Arc<str>, Vec<String>>,
     /// How many attempts of other jobs failed and were to be repeated.
     pub(super) failed_attempts: HashMap<Arc<str>, u32>,
     /// The decisions about held jobs.
@@ -65,6 +67,14 @@ impl History {
                         by: by.clone(),
                     };
                     history.decisions.insert(Arc::clone(job), decision);
+                }
+                RunEvent::Coverage {
+                    job,
+                    work_dir: Some(dir),
+                    ..
+                } => {
+                    let dirs = history.work_dirs.entry(Arc::clone(job)).or_default();
+                    dirs.push(dir.clone());
                 }
                 RunEvent::RunFinished { outcome, .. } => history.finished = Some(*outcome),
                 _ => {}

@@ -74,14 +74,16 @@ impl JobServices {
     pub(super) fn note_coverage(&self, step: u32, files: Vec<ReportFile>, totals: CoverageTotals) {
         let (host, job, attempt) = (self.host(), self.ticket().job, self.ticket().attempt);
         host.book.add_coverage(job, &totals);
-        if let Some(root) = self.working_dir() {
-            host.book.add_root(job, root);
+        let work_dir = self.working_dir();
+        if let Some(root) = &work_dir {
+            host.book.add_root(job, root.clone());
         }
         host.recorder.note(RunEvent::Coverage {
             job: Arc::clone(&self.job().name),
             attempt,
             step,
             totals,
+            work_dir,
             files: self.masked_files(files),
         });
     }

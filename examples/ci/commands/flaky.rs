@@ -184,15 +184,16 @@ fn history(entries: &[TestEntry]) -> History {
     history
 }
 
-/// The job without its place among shards: tests move between them.
+/// The job without its place among shards (`2/4`, `(2/4)`): tests move between them.
 fn origin(job: &str) -> &str {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
-    match job.rsplit_once(' ') {
-        Some((name, place)) => match place.split_once('/') {
-            Some((index, total)) if is_number(index) && is_number(total) => name,
-            _ => job,
-        },
-        None => job,
+    let Some((name, place)) = job.rsplit_once(' ') else {
+        return job;
+    };
+    let inner = place.strip_prefix('(').and_then(|it| it.strip_suffix(')'));
+    match inner.unwrap_or(place).split_once('/') {
+        Some((index, total)) if is_number(index) && is_number(total) => name,
+        _ => job,
     }
 }
 
@@ -295,6 +296,7 @@ mod tests {
         for (job, expected) in [
             ("test 2/4", "test"),
             ("test (mac) 10/12", "test (mac)"),
+            ("test (3/4)", "test"),
             ("test", "test"),
             ("a b/c", "a b/c"),
             ("a /2", "a /2"),

@@ -43,6 +43,7 @@ fn covered(job: &str, covered: u64) -> RunEvent {
             stated: Some(12.5),
             ..CoverageTotals::default()
         },
+        work_dir: None,
         files: Vec::new(),
     }
 }
