@@ -91,10 +91,11 @@ fn words_of(failed: &[&GateOutcome], shards: usize) -> String {
 }
 
 /// The shards of the job that `job` is one of; only itself where there are no others. Shards are known
-/// by their names and their number (`CI_NODE_TOTAL`): `test 2/4`, or `test (2/4)` as CircleCI has it.
+/// by their names and their number in the environment: `test 2/4`, or `test (2/4)` as CircleCI has it.
 fn shards_of(plan: &Plan, job: JobId) -> Vec<JobId> {
     let spec = plan.job(job);
-    let total = spec.options.env.get("CI_NODE_TOTAL");
+    let mut totals = ["CI_NODE_TOTAL", "CIRCLE_NODE_TOTAL"].into_iter();
+    let total = totals.find_map(|name| spec.options.env.get(name));
     let total: u32 = total.and_then(|it| it.parse().ok()).unwrap_or(1);
     let Some((name, in_brackets)) = declared(&spec.name, total).filter(|_| total > 1) else {
         return vec![job];
