@@ -86,7 +86,7 @@ pub(crate) enum Color {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a workflow
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Go on with a run whose process died, or that ended on hold
     Resume(AgainArgs),
     /// Run again what did not succeed, reusing the rest

@@ -59,7 +59,7 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
             .hint("`ci report tests` and `ci report coverage` have it"));
     }
     match args.command {
-        Command::Run(args) => commands::run::run(&global, args).await,
+        Command::Run(args) => commands::run::run(&global, *args).await,
         Command::Resume(args) => commands::run::resume(&global, args).await,
         Command::Rerun(args) => commands::run::rerun(&global, args).await,
         Command::Compile(args) => commands::vendor::compile(&global, &args),

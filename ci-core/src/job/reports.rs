@@ -81,21 +81,24 @@ impl ReportRules {
 
     /// Takes what `other` sets over what is set here; their quarantines add up.
     pub fn merge(&mut self, other: &Self) {
-        set(&mut self.fail_on_failed_tests, &other.fail_on_failed_tests);
-        set(&mut self.coverage_pattern, &other.coverage_pattern);
+        set(
+            &mut self.fail_on_failed_tests,
+            other.fail_on_failed_tests.as_ref(),
+        );
+        set(&mut self.coverage_pattern, other.coverage_pattern.as_ref());
         for test in &other.quarantine {
             if !self.quarantine.contains(test) {
                 self.quarantine.push(test.clone());
             }
         }
         let (mine, theirs) = (&mut self.coverage, &other.coverage);
-        set(&mut mine.lines, &theirs.lines);
-        set(&mut mine.branches, &theirs.branches);
-        set(&mut mine.functions, &theirs.functions);
-        set(&mut mine.file_lines, &theirs.file_lines);
-        set(&mut mine.file_branches, &theirs.file_branches);
-        set(&mut mine.changed_lines, &theirs.changed_lines);
-        set(&mut mine.base, &theirs.base);
+        set(&mut mine.lines, theirs.lines.as_ref());
+        set(&mut mine.branches, theirs.branches.as_ref());
+        set(&mut mine.functions, theirs.functions.as_ref());
+        set(&mut mine.file_lines, theirs.file_lines.as_ref());
+        set(&mut mine.file_branches, theirs.file_branches.as_ref());
+        set(&mut mine.changed_lines, theirs.changed_lines.as_ref());
+        set(&mut mine.base, theirs.base.as_ref());
     }
 
     /// Whether the test with this id (`class::name`) is in quarantine.
@@ -114,9 +117,9 @@ impl CoverageRules {
     }
 }
 
-fn set<T: Clone>(mine: &mut Option<T>, theirs: &Option<T>) {
-    if theirs.is_some() {
-        mine.clone_from(theirs);
+fn set<T: Clone>(mine: &mut Option<T>, theirs: Option<&T>) {
+    if let Some(theirs) = theirs {
+        *mine = Some(theirs.clone());
     }
 }
 

@@ -156,6 +156,7 @@ impl Book {
 
     /// Notes that a shard is done, and says whether all of `shards` are. One of them at most gets to
     /// hear that it was the last.
+    #[cfg(any(test, all(feature = "reports", feature = "storage")))]
     pub(super) fn is_last(&self, job: JobId, shards: &[JobId]) -> bool {
         self.used.store(true, Ordering::Release);
         let mut done = lock(&self.done);
@@ -164,6 +165,7 @@ impl Book {
     }
 
     /// Takes back that a shard is done: it did not pass.
+    #[cfg(any(test, all(feature = "reports", feature = "storage")))]
     pub(super) fn reopen(&self, job: JobId) {
         lock(&self.done).remove(&job);
     }
@@ -193,9 +195,11 @@ mod tests {
     fn a_new_attempt_starts_from_nothing() {
         let book = Book::default();
         assert!(book.reports(id(0)).is_none());
-        let mut counts = TestCounts::default();
-        counts.tests = 2;
-        counts.failed = 1;
+        let counts = TestCounts {
+            tests: 2,
+            failed: 1,
+            ..TestCounts::default()
+        };
         let mut bad = BadTests::default();
         bad.add("a::b".into(), false);
         bad.add("a::c".into(), true);

@@ -100,9 +100,12 @@ fn shards_of(plan: &Plan, job: JobId) -> Vec<JobId> {
     let Some((name, in_brackets)) = declared(&spec.name, total).filter(|_| total > 1) else {
         return vec![job];
     };
-    let name_of = |index: u32| match in_brackets {
-        true => format!("{name} ({index}/{total})"),
-        false => format!("{name} {index}/{total}"),
+    let name_of = |index: u32| {
+        if in_brackets {
+            format!("{name} ({index}/{total})")
+        } else {
+            format!("{name} {index}/{total}")
+        }
     };
     let all = (1..=total).filter_map(|index| plan.find(&name_of(index)));
     all.filter(|shard| !plan.skipped.contains_key(shard))

@@ -8,12 +8,10 @@ use crate::job::ReportRules;
 use crate::outcome::{Failure, Outcome};
 use crate::step::{Action, StepServices};
 
-/// The outcome of an attempt that ended with `outcome`; `whole` says that no step was left out.
+/// The outcome of an attempt of a job with rules that ended with `outcome`; `whole` says that no step
+/// was left out.
 pub(super) async fn judge(services: &Arc<JobServices>, outcome: Outcome, whole: bool) -> Outcome {
     let rules = &services.job().options.reports;
-    if rules.is_empty() {
-        return outcome;
-    }
     services.note_stated();
     let page = services.host().book.page(services.ticket().job);
     let outcome = by_tests(services, rules, &page, outcome, whole);
@@ -69,7 +67,7 @@ fn exit_code_alone(failure: &Failure) -> Option<i32> {
     failure.exit_code.filter(|_| is_alone)
 }
 
-/// `2 of 120 tests failed: `a::b`, `a::c``.
+/// How many tests of how many failed, and the names of the first.
 fn failed_tests(bad: &BadTests, of: u64) -> String {
     let mut parts = Vec::new();
     if bad.counting > 0 {

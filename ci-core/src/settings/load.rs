@@ -122,7 +122,7 @@ impl Settings {
         let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
         let dir = path.parent().unwrap_or(Path::new(""));
         let project = match dir.parent() {
-            Some(around) if dir.ends_with(".ci") => around,
+            Some(around) if dir.file_name() == Some(".ci".as_ref()) => around,
             _ => dir,
         };
         Self::parse(&text, path)?.with_quarantine(project, path)

@@ -39,7 +39,9 @@ pub(super) async fn read_kept(
     let (files, said) = match &record {
         StepRecord::Tests { files, tests, .. } => {
             let mut counts = TestCounts::default();
-            tests.iter().for_each(|test| counts.add(test));
+            for test in tests {
+                counts.add(test);
+            }
             (files, counts.to_string())
         }
         StepRecord::Coverage { files, totals } => (files, format!("coverage: {totals}")),

@@ -12,9 +12,10 @@ const MOST_GATES: usize = 10;
 
 /// The tests of a step: counted, and the bad ones. Warnings tell of files that could not be read.
 pub(super) fn tests(paint: Paint, counts: &TestCounts, failed: &[TestRecord]) -> Vec<String> {
-    let (sign, tone) = match failed.iter().any(|test| !test.quarantined) {
-        true => ("✗", Tone::Bad),
-        false => ("✓", Tone::Good),
+    let (sign, tone) = if failed.iter().any(|test| !test.quarantined) {
+        ("✗", Tone::Bad)
+    } else {
+        ("✓", Tone::Good)
     };
     let mut lines = vec![format!("{} {counts}", paint.tone(tone, sign))];
     for test in failed.iter().take(MOST_TESTS) {
@@ -48,9 +49,10 @@ pub(super) fn judged(paint: Paint, shards: &[Arc<str>], gates: &[GateOutcome]) -
     let passed = gates.iter().filter(|gate| gate.passed);
     let missed: Vec<_> = gates.iter().filter(|gate| !gate.passed).collect();
     for gate in passed.chain(missed.iter().copied().take(MOST_GATES)) {
-        let (sign, tone) = match gate.passed {
-            true => ("✓", Tone::Good),
-            false => ("✗", Tone::Bad),
+        let (sign, tone) = if gate.passed {
+            ("✓", Tone::Good)
+        } else {
+            ("✗", Tone::Bad)
         };
         let sign = paint.tone(tone, sign);
         lines.push(format!("{sign} {}", one_line(&gate.message)));

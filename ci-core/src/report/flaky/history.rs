@@ -72,12 +72,12 @@ impl<'a> Seen<'a> {
 /// What runs said of tests. The order in which it is told does not matter.
 #[derive(Debug, Clone, Default)]
 pub struct History {
-    tests: BTreeMap<Name, Vec<Point>>,
-    files: BTreeMap<Name, String>,
+    tests: BTreeMap<Key, Vec<Point>>,
+    files: BTreeMap<Key, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Name {
+struct Key {
     origin: String,
     suite: String,
     class: String,
@@ -154,20 +154,20 @@ impl History {
         if seen.outcome == Outcome::Skipped {
             return;
         }
-        let name = Name {
+        let key = Key {
             origin: seen.origin.to_owned(),
             suite: seen.suite.to_owned(),
             class: seen.class.to_owned(),
             name: seen.name.to_owned(),
         };
         if let Some(file) = seen.file {
-            let known = self.files.entry(name.clone()).or_default();
+            let known = self.files.entry(key.clone()).or_default();
             // Of several the first by name, whatever the order in which they came.
             if known.is_empty() || file < known.as_str() {
                 file.clone_into(known);
             }
         }
-        self.tests.entry(name).or_default().push(Point {
+        self.tests.entry(key).or_default().push(Point {
             time: seen.time,
             run: seen.run.to_owned(),
             revision: seen.revision.map(str::to_owned),
@@ -181,7 +181,7 @@ impl History {
     pub fn tests(&self) -> Vec<FlakyTest> {
         let tests = self.tests.iter();
         let mut tests: Vec<FlakyTest> = tests
-            .map(|(name, points)| judge(name, points, self.files.get(name).cloned()))
+            .map(|(key, points)| judge(key, points, self.files.get(key).cloned()))
             .collect();
         tests.sort_by(|a, b| b.score.total_cmp(&a.score));
         tests
@@ -214,7 +214,7 @@ impl Unit {
     }
 }
 
-fn judge(name: &Name, points: &[Point], file: Option<String>) -> FlakyTest {
+fn judge(key: &Key, points: &[Point], file: Option<String>) -> FlakyTest {
     let mut points: Vec<&Point> = points.iter().collect();
     points.sort();
     let units = units(&points);
@@ -234,10 +234,10 @@ fn judge(name: &Name, points: &[Point], file: Option<String>) -> FlakyTest {
     let share = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
     let evidence = share(contradictions) + share(changes.saturating_sub(2)) / 2.0;
     FlakyTest {
-        origin: name.origin.clone(),
-        suite: name.suite.clone(),
-        class: name.class.clone(),
-        name: name.name.clone(),
+        origin: key.origin.clone(),
+        suite: key.suite.clone(),
+        class: key.class.clone(),
+        name: key.name.clone(),
         file,
         score: (evidence / share(units.len().max(1))).min(1.0),
         runs: runs.len(),
