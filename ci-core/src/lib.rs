@@ -121,4 +121,6 @@ pub mod units;
 #[cfg(feature = "git")]
 pub mod vcs;
 #[cfg(feature = "engine")]
+mod wildcard;
+#[cfg(feature = "engine")]
 pub mod workflow;

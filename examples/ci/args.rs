@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::commands::flaky::{FailedArgs, FlakyArgs};
+use crate::commands::rules::RulesArgs;
+
 /// Run CI workflows on this machine, and look at what happened.
 ///
 /// A workflow is a file, or a directory with `.ci/workflow.yml` or a configuration of CircleCI or GitLab
@@ -83,7 +86,7 @@ pub(crate) enum Color {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a workflow
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Go on with a run whose process died, or that ended on hold
     Resume(AgainArgs),
     /// Run again what did not succeed, reusing the rest
@@ -115,6 +118,8 @@ pub(crate) enum Command {
     /// Read test or coverage reports
     #[command(subcommand)]
     Report(ReportCommand),
+    /// List tests that now pass and now fail
+    Flaky(FlakyArgs),
     /// Share out tests over machines: reads names, prints those of one shard
     Split(SplitArgs),
     /// Print the files that fit patterns, sorted
@@ -228,6 +233,8 @@ pub(crate) struct RunArgs {
     pub(crate) workflow: WorkflowArgs,
     #[command(flatten)]
     pub(crate) how: HowArgs,
+    #[command(flatten)]
+    pub(crate) rules: RulesArgs,
     /// Run only this job and what it needs; may be repeated
     #[arg(long = "job", value_name = "JOB")]
     pub(crate) jobs: Vec<String>,
@@ -397,6 +404,8 @@ pub(crate) enum ReportCommand {
     Tests(TestsArgs),
     /// Coverage: LCOV, Cobertura, JaCoCo, coverage.py and others, merged into one
     Coverage(CoverageArgs),
+    /// The tests of a run that failed, as a test runner takes them
+    Failed(FailedArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -439,15 +448,28 @@ pub(crate) struct SplitArgs {
     /// How many shards there are
     #[arg(long, value_name = "N", env = "CI_NODE_TOTAL", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) total: u32,
-    /// Test reports with times
+    /// Test reports with times [default: what earlier runs in the store took]
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) timings: Vec<PathBuf>,
+    /// Also take the times of earlier runs in the store
+    #[arg(long, value_enum)]
+    pub(crate) timings_from: Option<TimingsFrom>,
+    /// Of the runs in the store only those of this workflow [default: that of the run around it]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) workflow: Option<String>,
     /// Say on standard error what each shard gets and why
     #[arg(long)]
     pub(crate) explain: bool,
     /// Files with names [default: standard input]
     #[arg(value_name = "NAMES")]
     pub(crate) names: Vec<PathBuf>,
+}
+
+/// Where times are taken from beside report files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TimingsFrom {
+    /// The run store.
+    Store,
 }
 
 /// What shards are made equal by.

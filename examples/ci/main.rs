@@ -59,7 +59,7 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
             .hint("`ci report tests` and `ci report coverage` have it"));
     }
     match args.command {
-        Command::Run(args) => commands::run::run(&global, args).await,
+        Command::Run(args) => commands::run::run(&global, *args).await,
         Command::Resume(args) => commands::run::resume(&global, args).await,
         Command::Rerun(args) => commands::run::rerun(&global, args).await,
         Command::Compile(args) => commands::vendor::compile(&global, &args),
@@ -78,9 +78,15 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         Command::Report(ReportCommand::Coverage(args)) => {
             commands::report::coverage(&global, &args)
         }
-        Command::Split(args) => commands::split::split(&args),
+        Command::Report(ReportCommand::Failed(args)) => {
+            commands::flaky::failed(&global, &args).await
+        }
+        Command::Flaky(args) => commands::flaky::flaky(&global, &args).await,
+        Command::Split(args) => commands::split::split(&global, &args).await,
         Command::Glob { patterns } => commands::split::glob(&patterns),
-        Command::Shim(ShimCommand::Circleci { words }) => commands::shim::circleci(&words),
+        Command::Shim(ShimCommand::Circleci { words }) => {
+            commands::shim::circleci(&global, &words).await
+        }
         Command::Prune(args) => commands::runs::prune(&global, &args).await,
         Command::Schema(args) => commands::graph::schema(&args),
         Command::Completions(args) => {

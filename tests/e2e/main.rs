@@ -12,6 +12,7 @@ mod crash;
 mod faults;
 mod gitlab;
 mod quickstart;
+mod reported;
 mod reports;
 mod settings;
 mod shared;

@@ -4,6 +4,7 @@ mod condition;
 mod options;
 mod pattern;
 mod policy;
+mod reports;
 mod spec;
 
 pub use condition::Condition;
@@ -13,4 +14,5 @@ pub use pattern::{Pattern, PatternError};
 pub use policy::{
     AllowFailure, Backoff, FailureClass, GroupUse, Matrix, Retry, RetryOn, Start, Timeouts,
 };
+pub use reports::{CoverageRules, ReportRules};
 pub use spec::{JobSpec, Need};

@@ -26,6 +26,8 @@ mod dispatch;
 #[cfg(feature = "storage")]
 mod files;
 mod job_env;
+#[cfg(all(feature = "storage", feature = "reports"))]
+pub(crate) mod reports;
 #[cfg(test)]
 mod storage_tests;
 #[cfg(test)]

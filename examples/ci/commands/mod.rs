@@ -3,12 +3,15 @@
 pub(crate) mod artifacts;
 pub(crate) mod cache;
 pub(crate) mod completions;
+pub(crate) mod flaky;
 pub(crate) mod graph;
 pub(crate) mod logs;
 pub(crate) mod report;
 pub(crate) mod requests;
+pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod shim;
 pub(crate) mod split;
+pub(crate) mod timings;
 pub(crate) mod vendor;

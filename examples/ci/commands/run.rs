@@ -24,7 +24,9 @@ type Places<'a> = (&'a Kept, &'a Arc<SqliteStore>);
 
 /// Runs a workflow.
 pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
-    let project = open::project(&args.workflow)?;
+    let mut project = open::project(&args.workflow)?;
+    args.rules
+        .apply(&mut project.settings, args.workflow.base.as_deref());
     if let Some(summary) = project.fidelity.summary()
         && global.format == Format::Text
     {
@@ -37,6 +39,10 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
     }
     let kept = Kept::of(global, &project.settings, &project.dir);
     let store = kept.store()?;
+    // Jobs of this machine find the times of tests there.
+    let path = std::path::absolute(store.path())?.display().to_string();
+    let env = &mut project.workflow.env;
+    env.entry("CI_STORE".into()).or_insert(path);
     let workflow = &project.workflow.name;
     let places = (&kept, &store);
     let mut options = options(global, &args.how, places, project.settings, workflow).await?;

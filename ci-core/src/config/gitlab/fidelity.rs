@@ -86,7 +86,7 @@ pub(super) const OF_JOBS: &[(&str, Fidelity, &str)] = &[
     (
         "coverage",
         Fidelity::Approximated,
-        "the pattern is kept with the job; nothing is shown in a merge request",
+        "the percentage is shown with the job; nothing is shown in a merge request",
     ),
     (
         "environment",

@@ -145,9 +145,7 @@ impl Lowering<'_> {
                 .push(GroupUse::mutex(container::text(group, &env)));
         }
         if let Some(pattern) = entry.job.text("coverage") {
-            options
-                .extra
-                .insert("gitlab.coverage".to_owned(), pattern.into());
+            options.reports.coverage_pattern = Some(pattern.to_string());
         }
         options.only_after_failure = entry.chosen.when == When::OnFailure;
         let fetch = self.left.of_job(entry, links, &self.pipeline.entries);

@@ -6,4 +6,5 @@ mod journal;
 pub(super) mod kit;
 mod logs;
 mod ownership;
+mod reports;
 mod suite;

@@ -2,6 +2,7 @@
 
 mod leases;
 mod queries;
+mod reports;
 mod schema;
 mod store;
 #[cfg(test)]

@@ -10,16 +10,18 @@ use rusqlite::Connection;
 
 use super::leases;
 use super::queries;
+use super::reports;
 use super::schema::{look, migrate};
 use super::trouble::{cut_off, read_only, trouble, unreadable};
 use super::writer::Writer;
 use crate::clock::{Clock, Timestamp};
-use crate::event::EventRecord;
+use crate::event::{EventRecord, TestRecord};
 use crate::id::RunId;
 use crate::store::log::{LogDir, private_dir};
 use crate::store::{
-    Commit, Lease, LeaseRequest, LogKey, LogPart, LogQuery, LogWriter, NewRun, OwnerId, Request,
-    RequestRecord, Retention, RunPage, RunQuery, RunStore, StoreError, StoreErrorKind, StoredRun,
+    Commit, CoverageEntry, Lease, LeaseRequest, LogKey, LogPart, LogQuery, LogWriter, NewRun,
+    OwnerId, Request, RequestRecord, Retention, RunPage, RunQuery, RunStore, StoreError,
+    StoreErrorKind, StoredRun, TestEntry, TestQuery,
 };
 
 /// How long to wait for another process that holds the file.
@@ -369,6 +371,26 @@ impl RunStore for SqliteStore {
     ) -> Result<LogPart, StoreError> {
         let (shared, key) = (Arc::clone(&self.shared), key.clone());
         blocking(move || shared.logs.read_part(&key, position, most)).await
+    }
+
+    fn keep_tests(&self, key: &LogKey, tests: Vec<TestRecord>) -> Commit {
+        self.writer.keep_tests(key.clone(), tests)
+    }
+
+    async fn tests(&self, query: &TestQuery) -> Result<Vec<TestEntry>, StoreError> {
+        let query = query.clone();
+        self.read(move |connection, shared| {
+            reports::tests(connection, &query).map_err(|error| trouble(&shared.path, error))
+        })
+        .await
+    }
+
+    async fn coverage(&self, query: &TestQuery) -> Result<Vec<CoverageEntry>, StoreError> {
+        let query = query.clone();
+        self.read(move |connection, shared| {
+            reports::coverage(connection, &query).map_err(|error| trouble(&shared.path, error))
+        })
+        .await
     }
 
     async fn prune(&self, retention: &Retention) -> Result<Vec<RunId>, StoreError> {

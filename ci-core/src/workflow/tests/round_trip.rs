@@ -316,6 +316,15 @@ fn change() -> impl Strategy<Value = Change> {
         to(any::<u32>(), |o, v| o.parallelism = Some(v)),
         to(text(), |o, v| o.stage = Some(v.into())),
         to(any::<bool>(), |o, v| o.private_home = Some(v)),
+        to((any::<Option<bool>>(), texts()), |o, (fail, quarantine)| {
+            o.reports.fail_on_failed_tests = fail;
+            o.reports.quarantine = quarantine;
+        }),
+        to((0.0..=100.0, text()), |o, (percent, text)| {
+            o.reports.coverage.lines = Some(percent);
+            o.reports.coverage.base = Some(text.clone());
+            o.reports.coverage_pattern = Some(text);
+        }),
         to(btree_map(text(), value(), 0..3), |o, v| o.extra = v),
     ])
 }
