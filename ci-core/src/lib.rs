@@ -42,12 +42,14 @@
 //! | `storage` | yes | `storage`: caches, workspaces and artifacts, with the steps that use them |
 //! | `archive` | yes | `archive`: directory trees as tar archives; part of the features above |
 //! | `git` | no | the checkout step, and facts about the revision, on libgit2 |
-//! | `http` | no | HTTP health checks in the step that waits for a service |
+//! | `http` | no | HTTP health checks in the step that waits for a service; `steps::step_runner` |
 //! | `console` | no | the live board of running jobs on a terminal |
 //! | `yaml` | no | workflows and settings as YAML |
 //! | `circleci` | no | `config::circleci`: CircleCI 2.x files as workflows |
 //! | `gitlab` | no | `config::gitlab`: GitLab CI files as workflows |
 //! | `reports` | no | `report`: test reports of every dialect, read in constant memory, and written |
+//! | `triggers` | no | `trigger`: what starts runs, with filters, parameters and schedules |
+//! | `watch` | no | `trigger::watch`: new commits and tags of repositories, each once |
 //! | `testing` | no | `testing`: mock executor, virtual clock, executor conformance kit |
 //!
 //! # Where to look
@@ -63,6 +65,7 @@
 //! | say which machine a job gets | [`settings`] |
 //! | hide values | [`secret`] |
 //! | read and write test reports | `report`, with the feature `reports` |
+//! | start runs by pushes, tags and times | `trigger`, with the features `triggers` and `watch` |
 //! | draw a workflow | [`graph::render`] |
 //! | schedule without running | [`scheduler::Machine`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -94,6 +97,8 @@ pub mod storage;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "triggers")]
+pub mod trigger;
 pub mod units;
 #[cfg(feature = "git")]
 pub mod vcs;

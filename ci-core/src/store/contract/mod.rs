@@ -5,5 +5,6 @@ mod groups;
 mod journal;
 pub(super) mod kit;
 mod logs;
+mod marks;
 mod ownership;
 mod suite;

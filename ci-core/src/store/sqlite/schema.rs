@@ -11,7 +11,8 @@ use crate::store::{StoreError, StoreErrorKind};
 const APPLICATION_ID: i32 = 0x4349_7273;
 
 /// What each version added; a store is brought up to date by those it has not seen.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE runs (
         id TEXT PRIMARY KEY,
         workflow TEXT NOT NULL,
@@ -61,7 +62,15 @@ const MIGRATIONS: [&str; 1] = ["
         job TEXT NOT NULL
     );
     CREATE INDEX leases_by_pool ON leases (pool);
-"];
+",
+    "
+    CREATE TABLE marks (
+        key TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX runs_by_revision ON runs (revision);
+",
+];
 
 /// The version of the store at `path`, 0 for an empty file, or why it cannot be used. Changes nothing.
 pub(super) fn look(connection: &Connection, path: &Path) -> Result<i32, StoreError> {
