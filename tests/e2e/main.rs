@@ -16,3 +16,5 @@ mod reports;
 mod settings;
 mod shared;
 mod support;
+mod triggers;
+mod unstable;

@@ -9,12 +9,17 @@ use serde_json::Value;
 
 /// The `ci` program that was built with these tests.
 pub(crate) fn ci_path() -> PathBuf {
+    program("ci")
+}
+
+/// A program that was built with these tests.
+pub(crate) fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("this test has a path");
     let ci = test
         .parent()
         .and_then(Path::parent)
         .expect("target/PROFILE/deps")
-        .join("ci");
+        .join(name);
     assert!(
         ci.is_file(),
         "`{}` is not built: cargo build --workspace --all-targets",
@@ -61,7 +66,7 @@ impl Project {
         ]);
     }
 
-    fn git(&self, words: &[&str]) {
+    pub(crate) fn git(&self, words: &[&str]) {
         let done = Command::new("git")
             .args(words)
             .current_dir(self.path())

@@ -34,7 +34,8 @@ pub struct TriggerSpec {
     /// The events.
     #[serde(default = "On::everything")]
     pub on: On,
-    /// The parameters of the runs; their values become variables.
+    /// The parameters of the runs; their values become variables. Without any, those of a schedule are
+    /// taken as they are.
     #[serde(default)]
     pub parameters: BTreeMap<String, Parameter>,
     /// Which older runs a new one replaces.
@@ -171,6 +172,11 @@ impl TriggerSpec {
             return Ok(Decision::Skip(why));
         }
         let mut facts = event.facts();
+        if self.parameters.is_empty() && matches!(event.kind, EventKind::Schedule { .. }) {
+            // They are for parameters that the pipeline itself declares and checks.
+            facts.variables.extend(event.arguments.clone());
+            return Ok(Decision::Run(Box::new(facts)));
+        }
         for (name, value) in arguments(&self.parameters, &event.arguments)? {
             facts = facts.variable(name, value.to_string());
         }

@@ -86,28 +86,37 @@ impl Timer {
         self.fired.retain(|fired| fired.scope != scope);
     }
 
-    /// Waits for the next moment. Nothing is lost when the future is dropped while it waits. Without a
-    /// schedule it waits for ever.
+    /// Waits for the next moment. Without a schedule it waits for ever. A moment that it was about to
+    /// give when its future is dropped is lost; [`look`](Self::look) waits for nothing but the store.
     pub async fn next(&mut self) -> Result<Fired, TriggerError> {
         loop {
             if let Some(fired) = self.fired.pop_front() {
                 return Ok(fired);
             }
-            let mut pause = NAP;
-            for index in 0..self.entries.len() {
-                pause = pause.min(self.look(index).await?);
-            }
+            let (fired, pause) = self.look().await?;
+            self.fired.extend(fired);
             if self.fired.is_empty() {
                 self.clock.sleep(pause).await;
             }
         }
     }
 
+    /// The moments that have come since somebody looked, and how long to wait before looking again: at
+    /// most half a minute.
+    pub async fn look(&self) -> Result<(Vec<Fired>, Duration), TriggerError> {
+        let (mut fired, mut pause) = (Vec::new(), NAP);
+        for entry in &self.entries {
+            pause = pause.min(self.look_at(entry, &mut fired).await?);
+        }
+        Ok((fired, pause))
+    }
+
     /// Looks whether a schedule is due, and says how long it is until it may be.
-    async fn look(&mut self, index: usize) -> Result<Duration, TriggerError> {
-        let Some(entry) = self.entries.get(index) else {
-            return Ok(NAP);
-        };
+    async fn look_at(
+        &self,
+        entry: &Entry,
+        fired: &mut Vec<Fired>,
+    ) -> Result<Duration, TriggerError> {
         let (key, now) = (entry.key(), self.clock.wall());
         let marked = self.store.mark(&key).await?;
         let position = marked.as_deref().and_then(|text| text.parse().ok());
@@ -128,12 +137,11 @@ impl Timer {
             // Another process was faster.
             return Ok(Duration::ZERO);
         }
-        let fired = due.moments.into_iter().map(|moment| Fired {
+        fired.extend(due.moments.into_iter().map(|moment| Fired {
             scope: entry.scope.clone(),
             schedule: entry.schedule.clone(),
             moment,
-        });
-        self.fired.extend(fired);
+        }));
         let next = entry.table.after(now.max(due.position));
         Ok(next.map_or(NAP, |next| next.since(now)))
     }

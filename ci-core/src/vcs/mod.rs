@@ -13,4 +13,4 @@ pub(crate) use discover::open;
 #[cfg(feature = "watch")]
 pub(crate) use error::other as other_error;
 pub use error::{VcsError, VcsErrorKind};
-pub use export::{CommitInfo, commit_info, export};
+pub use export::{CommitInfo, branches, commit_info, export, read_file};

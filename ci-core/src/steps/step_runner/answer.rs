@@ -66,9 +66,11 @@ impl Body {
 
     /// Why the step failed.
     fn failure(&self) -> Outcome {
-        let mut failure = Failure::default();
-        failure.exit_code = self.exit_code.filter(|code| *code != 0);
-        failure.message = self.message.clone().or_else(|| self.error.clone());
+        let mut failure = Failure {
+            exit_code: self.exit_code.filter(|code| *code != 0),
+            message: self.message.clone().or_else(|| self.error.clone()),
+            ..Failure::default()
+        };
         if failure == Failure::default() {
             failure.message = Some("the step failed on the step runner".into());
         }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::answer::{Answer, read};
 use crate::job::Backoff;
 use crate::outcome::Outcome;
+use crate::session::Output;
 
 /// The port of a step runner where nobody says another.
 const PORT: u16 = 8080;
@@ -78,7 +79,10 @@ impl StepRunner {
             // The colons of a bare IPv6 address are none before a port.
             Some((host, port)) if !port.contains(']') => {
                 let number = port.parse::<u16>();
-                (host, number.map_err(|_| wrong(format!("`{port}` is no port")))?)
+                (
+                    host,
+                    number.map_err(|_| wrong(format!("`{port}` is no port")))?,
+                )
             }
             _ => (rest, PORT),
         };
@@ -143,9 +147,9 @@ impl StepRunner {
         &self.address
     }
 
-    /// Asks until there is an answer that decides, or the patience ends. `tell` is told what went
+    /// Asks until there is an answer that decides, or the patience ends. The log is told what went
     /// wrong.
-    pub(super) async fn ask(&self, ask: &Ask, mut tell: impl AsyncFnMut(String)) -> Asked {
+    pub(super) async fn ask(&self, ask: &Ask, log: &Output) -> Asked {
         let end = Instant::now() + self.budget;
         let (mut tries, mut broken) = (0, 0);
         loop {
@@ -173,7 +177,7 @@ impl StepRunner {
                 let result = Err(why);
                 return Asked { result, tries };
             }
-            tell(why).await;
+            log.say(format!("asking again: {why}")).await;
             tokio::time::sleep(pause).await;
         }
     }

@@ -38,7 +38,10 @@ impl RunRemote {
     fn ask(&self, cx: &StepContext) -> Result<Ask, StepError> {
         let facts = cx.facts();
         let missing = |what| StepError::new(format!("the run has no {what} for the step runner"));
-        let repository = facts.repository.as_ref().ok_or_else(|| missing("repository"))?;
+        let repository = facts
+            .repository
+            .as_ref()
+            .ok_or_else(|| missing("repository"))?;
         let commit = facts.revision.as_ref().ok_or_else(|| missing("commit"))?;
         Ok(Ask {
             step_name: self.step.clone(),
@@ -56,13 +59,12 @@ impl Step for RunRemote {
 
     async fn run(&self, cx: &StepContext) -> Result<Outcome, StepError> {
         let ask = self.ask(cx)?;
-        let tell = async |why: String| cx.say(format!("asking again: {why}")).await;
         let asked = tokio::select! {
             biased;
             () = cx.cancellation().cancelled() => {
                 return Ok(Outcome::Canceled(CancelReason::Requested));
             }
-            asked = self.runner.ask(&ask, tell) => asked,
+            asked = self.runner.ask(&ask, cx.output()) => asked,
         };
         match asked.result {
             Ok((outcome, output)) => {
@@ -94,8 +96,6 @@ impl StepRunner {
     /// `lint` beside everything, `build` and `test` one at a time in all runs that share a store.
     #[must_use]
     pub fn workflow(&self) -> WorkflowSpec {
-        let mut workflow = WorkflowSpec::default();
-        workflow.name = "step-runner".into();
         let jobs = STEPS.iter().map(|(step, is_parallel)| {
             let remote = RunRemote::new(self.clone(), *step);
             let job = JobSpec::new(*step).step(StepSpec::code(remote));
@@ -105,8 +105,11 @@ impl StepRunner {
                 job.group(GroupUse::mutex(format!("{} {step}", self.address())))
             }
         });
-        workflow.jobs = jobs.collect();
-        workflow
+        WorkflowSpec {
+            name: "step-runner".into(),
+            jobs: std::sync::Arc::new(jobs.collect()),
+            ..WorkflowSpec::default()
+        }
     }
 
     /// Registers its steps, for a run that is resumed.

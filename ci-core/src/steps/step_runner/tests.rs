@@ -24,20 +24,52 @@ fn answers_mean_what_is_documented() {
         Answer::Refused(why) => format!("refused: {why}"),
     };
     for (status, body, expected) in [
-        (200, r#"{"status": "success", "unknown": [1], "took_ms": 3}"#, "success"),
+        (
+            200,
+            r#"{"status": "success", "unknown": [1], "took_ms": 3}"#,
+            "success",
+        ),
         (200, "", "success"),
         (204, "", "success"),
         (200, "lint is fine", "success"),
-        (200, r#"{"status": "failure", "exit_code": 2}"#, "failed: exit code 2"),
-        (200, r#"{"status": "Failed", "message": "3 tests failed"}"#, "failed: 3 tests failed"),
-        (200, r#"{"status": "failure", "exit_code": "two"}"#, "failed: the step failed on the step runner"),
-        (500, r#"{"status": "failure", "error": "red"}"#, "failed: red"),
-        (200, r#"{"status": "running"}"#, "broke: it answers that the step is \"running\""),
-        (500, r#"{"error": "boom"}"#, "broke: it answers with status 500: boom"),
+        (
+            200,
+            r#"{"status": "failure", "exit_code": 2}"#,
+            "failed: exit code 2",
+        ),
+        (
+            200,
+            r#"{"status": "Failed", "message": "3 tests failed"}"#,
+            "failed: 3 tests failed",
+        ),
+        (
+            200,
+            r#"{"status": "failure", "exit_code": "two"}"#,
+            "failed: the step failed on the step runner",
+        ),
+        (
+            500,
+            r#"{"status": "failure", "error": "red"}"#,
+            "failed: red",
+        ),
+        (
+            200,
+            r#"{"status": "running"}"#,
+            "broke: it answers that the step is \"running\"",
+        ),
+        (
+            500,
+            r#"{"error": "boom"}"#,
+            "broke: it answers with status 500: boom",
+        ),
         (502, "<html>", "broke: it answers with status 502"),
         (409, "", "busy"),
         (503, "", "busy"),
-        (400, r#"{"message": "no step `x`"}"#, "refused: it answers with status 400: no step `x`"),
+        (
+            400,
+            r#"{"message": "no step `x`"}"#,
+            "refused: it answers with status 400: no step `x`",
+        ),
         (302, "", "refused: it answers with status 302"),
     ] {
         assert_eq!(kind(status, body), expected, "{status} {body}");
@@ -111,17 +143,28 @@ async fn serve(mut stream: TcpStream, mood: Mood) {
         }
     }
     let text = String::from_utf8(request).unwrap();
-    assert!(text.starts_with("POST /step/trigger HTTP/1.1\r\n"), "{text}");
-    assert!(text.ends_with(r#"{"step_name":"test","repo_path":"/repo","commit_hash":"c0ffee"}"#), "{text}");
+    assert!(
+        text.starts_with("POST /step/trigger HTTP/1.1\r\n"),
+        "{text}"
+    );
+    assert!(
+        text.ends_with(r#"{"step_name":"test","repo_path":"/repo","commit_hash":"c0ffee"}"#),
+        "{text}"
+    );
     match mood {
         Mood::Says(status, body) => {
-            let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            let answer = format!(
+                "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
             let _ = stream.write_all(answer.as_bytes()).await;
         }
         Mood::Drops => {}
         Mood::Hangs => std::future::pending().await,
         Mood::Stutters => {
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"status\": \"fail").await;
+            let _ = stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"status\": \"fail")
+                .await;
         }
     }
 }
@@ -151,10 +194,14 @@ async fn a_runner_that_misbehaves_is_asked_until_it_answers() {
 
 #[tokio::test]
 async fn a_failure_is_reported_at_once() {
-    let (runner, asked) = runner(&[Mood::Says(200, r#"{"status": "failure", "exit_code": 3}"#)]).await;
+    let (runner, asked) =
+        runner(&[Mood::Says(200, r#"{"status": "failure", "exit_code": 3}"#)]).await;
     let report = test(&runner).await;
     assert_eq!(report.outcome, OutcomeKind::Failed);
-    assert_eq!(report.job("test").unwrap().outcome, Outcome::from_exit_code(3));
+    assert_eq!(
+        report.job("test").unwrap().outcome,
+        Outcome::from_exit_code(3)
+    );
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
@@ -165,13 +212,19 @@ async fn a_runner_that_stays_broken_is_an_infrastructure_failure() {
     assert_eq!(report.outcome, OutcomeKind::InfrastructureFailure);
     assert_eq!(asked.load(Ordering::SeqCst), 3);
     let why = report.job("test").unwrap().outcome.reason().unwrap();
-    assert!(why.contains("did not decide about `test` in 3 tries: the connection broke"), "{why}");
+    assert!(
+        why.contains("did not decide about `test` in 3 tries: the connection broke"),
+        "{why}"
+    );
 }
 
 #[tokio::test]
 async fn a_wrong_request_is_not_repeated() {
     let (runner, asked) = runner(&[Mood::Says(400, "{}")]).await;
-    assert_eq!(test(&runner).await.outcome, OutcomeKind::InfrastructureFailure);
+    assert_eq!(
+        test(&runner).await.outcome,
+        OutcomeKind::InfrastructureFailure
+    );
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
@@ -194,8 +247,12 @@ async fn a_canceled_run_does_not_wait_for_the_runner() {
     let runner = runner.reply_timeout(Duration::from_hours(1));
     let facts = RunFacts::default().repository("/repo").revision("c0ffee");
     let options = RunOptions::new().facts(facts).only(["test"]);
-    let handle = crate::run::start(&runner.workflow(), options).await.unwrap();
-    handle.control().cancel(crate::outcome::CancelReason::Requested);
+    let handle = crate::run::start(&runner.workflow(), options)
+        .await
+        .unwrap();
+    handle
+        .control()
+        .cancel(crate::outcome::CancelReason::Requested);
     let report = handle.wait().await.unwrap();
     assert_eq!(report.outcome, OutcomeKind::Canceled);
 }

@@ -13,4 +13,4 @@ mod watcher;
 
 pub use position::{Change, ChangeKind, Position};
 pub use scan::{First, ScanOptions, scan};
-pub use watcher::{CommitWatcher, Found};
+pub use watcher::{CommitWatcher, Found, Positions};

@@ -26,7 +26,7 @@ const TRIES: usize = 100;
 /// A change that was handed out and not [done](Self::done) when its process died is handed out again:
 /// whoever starts a run for it looks first whether the store has one.
 pub struct CommitWatcher {
-    store: Arc<dyn RunStore>,
+    positions: Positions,
     pub(super) owner: OwnerId,
     options: ScanOptions,
     interval: Option<Duration>,
@@ -70,7 +70,7 @@ impl CommitWatcher {
     #[must_use]
     pub fn new(store: Arc<dyn RunStore>) -> Self {
         Self {
-            store,
+            positions: Positions { store },
             owner: OwnerId::for_this_process(),
             options: ScanOptions::default(),
             interval: None,
@@ -115,7 +115,8 @@ impl CommitWatcher {
     /// Waits for the next change. Of each repository they come in order. That a repository cannot be read
     /// is told once, until it could be read again, and does not stop the watching of the others.
     ///
-    /// Nothing is lost when the future is dropped while it waits.
+    /// Give it a task of its own: what it was about to give when its future is dropped comes again only
+    /// after a restart.
     pub async fn next(&mut self) -> Result<Found, TriggerError> {
         loop {
             if let Some(found) = self.try_next().await? {
@@ -151,18 +152,15 @@ impl CommitWatcher {
         }
     }
 
-    /// Says that a change is dealt with: it will not be handed out again.
-    pub async fn done(&self, found: &Found) -> Result<(), TriggerError> {
-        let number = found.change.number;
-        let forget = |position: &mut Position| position.done(number).then_some(());
-        self.update(&found.repository, forget).await?;
-        Ok(())
+    /// The positions, to say from elsewhere that a change is done.
+    #[must_use]
+    pub fn positions(&self) -> Positions {
+        self.positions.clone()
     }
 
-    /// How far the watching of a repository is.
-    pub async fn position(&self, repository: &Path) -> Result<Position, TriggerError> {
-        let marked = self.store.mark(&key(repository)).await?;
-        Ok(read(marked.as_deref())?)
+    /// Says that a change is dealt with: it will not be handed out again.
+    pub async fn done(&self, found: &Found) -> Result<(), TriggerError> {
+        self.positions.done(found).await
     }
 
     fn pause(&self) -> Duration {
@@ -178,7 +176,7 @@ impl CommitWatcher {
             let taken = position.take(&owner, BATCH);
             (!taken.is_empty()).then_some(taken)
         };
-        let taken = self.update(path, take).await?.unwrap_or_default();
+        let taken = self.positions.update(path, take).await?.unwrap_or_default();
         self.taken.extend(taken.into_iter().map(|change| Found {
             repository: path.to_path_buf(),
             change,
@@ -190,7 +188,7 @@ impl CommitWatcher {
     async fn find(&self, path: &Path) -> Result<(), TriggerError> {
         let key = key(path);
         for _ in 0..TRIES {
-            let marked = self.store.mark(&key).await?;
+            let marked = self.positions.store.mark(&key).await?;
             let (mut position, options) = (read(marked.as_deref())?, self.options);
             let repository = path.to_path_buf();
             let scanned = tokio::task::spawn_blocking(move || {
@@ -199,11 +197,44 @@ impl CommitWatcher {
             });
             let scanned = scanned.await.map_err(|panic| unreadable(path, panic))?;
             let (changed, position) = scanned.map_err(|error| unreadable(path, error))?;
-            if !changed || self.write(&key, marked.as_deref(), &position).await? {
+            let written = !changed
+                || self
+                    .positions
+                    .write(&key, marked.as_deref(), &position)
+                    .await?;
+            if written {
                 return Ok(());
             }
         }
         Err(busy(path))
+    }
+}
+
+/// How far the watching of each repository is, in a store. Cheap to clone.
+#[derive(Clone)]
+pub struct Positions {
+    store: Arc<dyn RunStore>,
+}
+
+impl std::fmt::Debug for Positions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Positions").finish_non_exhaustive()
+    }
+}
+
+impl Positions {
+    /// Says that a change is dealt with: it will not be handed out again.
+    pub async fn done(&self, found: &Found) -> Result<(), TriggerError> {
+        let number = found.change.number;
+        let forget = |position: &mut Position| position.done(number).then_some(());
+        self.update(&found.repository, forget).await?;
+        Ok(())
+    }
+
+    /// How far the watching of a repository is.
+    pub async fn of(&self, repository: &Path) -> Result<Position, TriggerError> {
+        let marked = self.store.mark(&key(repository)).await?;
+        Ok(read(marked.as_deref())?)
     }
 
     /// Changes a position, as often as it takes until nobody else changed it meanwhile. Nothing is

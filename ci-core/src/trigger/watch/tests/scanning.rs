@@ -230,7 +230,7 @@ fn shallow_and_bare_repositories_are_watched() {
     for name in ["6", "7"] {
         upstream.put(name, "");
     }
-    git(&clone, &["fetch", "-q", "--depth", "1", &url, "main:main"]);
+    git(&clone, &["fetch", "-q", "--depth", "1", &url, "+main:main"]);
     // Only what is here can be found.
     assert_eq!(scan(&clone, &mut position, options).unwrap(), 1);
 }

@@ -66,7 +66,7 @@ async fn what_nobody_was_done_with_comes_again_after_a_crash() {
     for done in &found {
         second.done(done).await.unwrap();
     }
-    assert!(second.position(&repo.root()).await.unwrap().is_done());
+    assert!(second.positions().of(&repo.root()).await.unwrap().is_done());
     assert_eq!(all(&mut watcher(&store, &[&repo])).await, []);
 }
 
@@ -125,6 +125,38 @@ async fn trouble_with_one_repository_does_not_hide_the_others() {
     assert_eq!(watcher.try_next().await.unwrap(), None);
 }
 
+/// Adds commits to `main`, quickly.
+fn import(repo: &TestRepo, count: usize) {
+    use std::fmt::Write as _;
+    use std::io::Write as _;
+
+    let mut stream = String::new();
+    for number in 0..count {
+        let from = if number == 0 {
+            "from refs/heads/main^0\n"
+        } else {
+            ""
+        };
+        write!(
+            stream,
+            "commit refs/heads/main\ncommitter A <a@b> {number} +0000\ndata 2\nc\n{from}M 644 inline f\n\
+             data {}\n{number}\n",
+            number.to_string().len(),
+        )
+        .unwrap();
+    }
+    let mut child = std::process::Command::new("git")
+        .args(["fast-import", "--quiet"])
+        .current_dir(repo.root())
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(stream.as_bytes()).unwrap();
+    drop(input);
+    assert!(child.wait().unwrap().success());
+}
+
 #[tokio::test]
 async fn a_thousand_commits_pushed_at_once_are_all_seen() {
     let (store, work) = (store(), TestRepo::new());
@@ -144,25 +176,29 @@ async fn a_thousand_commits_pushed_at_once_are_all_seen() {
     let mut watcher = CommitWatcher::new(Arc::clone(&store)).poll_every(Duration::from_hours(1));
     watcher.add(&bare).unwrap();
     assert_eq!(all(&mut watcher).await, []);
-    let ids: Vec<String> = (1..=1000)
-        .map(|number| work.put("f", &number.to_string()).to_string())
-        .collect();
-    git(
+    let before = work.git.head().unwrap().target().unwrap();
+    import(&work, 1000);
+    let main = &["push", "-q", &bare.display().to_string(), "main"];
+    git(&work.root(), main);
+    let ids = git(
         &work.root(),
-        &["push", "-q", &bare.display().to_string(), "main"],
+        &["rev-list", "--reverse", &format!("{before}..main")],
     );
+    let ids: Vec<&str> = ids.lines().collect();
+    assert_eq!(ids.len(), 1000);
     // Nothing but the file system tells that something came.
     for id in &ids {
         let found = tokio::time::timeout(SOON, watcher.next())
             .await
             .expect("an event")
             .unwrap();
-        assert_eq!(found.change.commit, *id);
+        assert_eq!(found.change.commit, **id);
         watcher.done(&found).await.unwrap();
     }
     assert!(
         watcher
-            .position(&bare.canonicalize().unwrap())
+            .positions()
+            .of(&bare.canonicalize().unwrap())
             .await
             .unwrap()
             .is_done()
