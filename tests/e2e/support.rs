@@ -230,8 +230,13 @@ pub(crate) fn processes_of(run: &str) -> Vec<u32> {
 }
 
 /// Waits until `condition` holds, and fails when it does not within half a minute.
-pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+pub(crate) fn until(what: &str, condition: impl FnMut() -> bool) {
+    until_within(Duration::from_secs(30), what, condition);
+}
+
+/// Waits until `condition` holds, and fails when it does not within `limit`.
+pub(crate) fn until_within(limit: Duration, what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + limit;
     while !condition() {
         assert!(Instant::now() < deadline, "never happened: {what}");
         std::thread::sleep(Duration::from_millis(10));

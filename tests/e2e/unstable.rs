@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Project, program, until};
+use crate::support::{Project, program, until, until_within};
 
 /// A step runner that is started again whenever it crashes.
 struct Runner {
@@ -28,7 +28,7 @@ impl Runner {
         let free = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = free.local_addr().expect("bound").port();
         drop(free);
-        let runner = Self {
+        let mut runner = Self {
             port,
             stop: Arc::default(),
             starts: Arc::default(),
@@ -58,10 +58,7 @@ impl Runner {
                     .push_str(&reader.join().expect("read"));
             }
         });
-        let runner = Self {
-            guard: Some(guard),
-            ..runner
-        };
+        runner.guard = Some(guard);
         until("the step runner answers", || {
             runner.ask("lint", "x").is_some()
         });
@@ -246,7 +243,8 @@ fn every_step_of_every_commit_is_decided_truly_whatever_breaks() {
             .json();
         page["data"].as_array().expect("runs").clone()
     };
-    until("every commit has a run that ended", || {
+    let long = Duration::from_secs(300);
+    until_within(long, "every commit has a run that ended", || {
         let runs = runs();
         runs.len() >= COMMITS as usize && runs.iter().all(|run| !run["outcome"].is_null())
     });

@@ -27,6 +27,8 @@ use crate::failure::{self, Failure, chain};
 use crate::kept::Kept;
 use crate::{open, output};
 
+/// How often a step that runs one at a time asks whether it is its turn.
+const TURN: Duration = Duration::from_millis(100);
 /// How often schedules are read again from the repositories.
 const REREAD: Duration = Duration::from_secs(30);
 
@@ -375,7 +377,7 @@ impl<'a> Watch<'a> {
         }
         if let Some(runner) = &self.runner {
             // Its steps wait for another machine: they take none of this one's places.
-            options = runner.register(options).slots(3);
+            options = runner.register(options).slots(3).poll_interval(TURN);
         }
         if self.global.format == Format::Json {
             options = options.sink(JsonLines::new(std::io::stdout()));
