@@ -54,7 +54,7 @@ pub struct Change {
 pub enum ChangeKind {
     /// A commit that came with a branch.
     Commit {
-        /// The branch that brought it: the one checked out before others, then by name.
+        /// The branch that brought it; of several the one that was there before.
         branch: String,
         /// Whether the branch points at it; else it lies behind.
         tip: bool,

@@ -40,8 +40,8 @@ pub enum First {
 
 /// Looks at a repository, adds to `position` what is new, and gives how many changes that are.
 ///
-/// Every commit is new once, whatever branch or tag has it: parents before children, the branch that is
-/// checked out before the others, tags last. Commits that a force-push, a rebase or a deletion takes
+/// Every commit is new once, whatever branch or tag has it: parents before children, branches that were
+/// there before new ones, then the one that is checked out before the others, tags last. Commits that a force-push, a rebase or a deletion takes
 /// from a branch stay known, as long as the repository still has the objects. In a shallow repository
 /// what lies behind its edge does not exist; deepening it brings nothing new.
 ///
@@ -132,7 +132,7 @@ fn add_new(
 ) -> Result<(), VcsError> {
     let old = position.refs.values().chain(&position.retired);
     let mut known: Vec<Oid> = old.filter_map(|hash| commit(git, hash)).collect();
-    for name in in_order(git, now) {
+    for name in in_order(git, now, position) {
         let Some(hash) = now.get(name) else { continue };
         if position.refs.get(name) == Some(hash) {
             continue;
@@ -168,7 +168,7 @@ fn add_new(
 /// Adds the commit of each branch.
 fn add_tips(git: &Repository, now: &BTreeMap<String, String>, position: &mut Position) {
     let mut seen = std::collections::HashSet::new();
-    for name in in_order(git, now) {
+    for name in in_order(git, now, position) {
         let is_branch = !name.starts_with(TAGS);
         let tip = now.get(name).and_then(|hash| commit(git, hash));
         if let Some(tip) = tip.filter(|tip| is_branch && seen.insert(*tip)) {
@@ -194,9 +194,14 @@ fn behind(git: &Repository, tip: Oid, known: &[Oid]) -> Result<Vec<Oid>, VcsErro
     walk.map(|id| id.map_err(&failed)).collect()
 }
 
-/// The names of references in the order in which they bring commits: the branch that is checked out,
-/// the other branches, those of remotes, tags.
-fn in_order<'a>(git: &Repository, now: &'a BTreeMap<String, String>) -> Vec<&'a str> {
+/// The names of references in the order in which they bring commits: branches, those of remotes, tags.
+/// Of each kind those that were there before come before new ones: who makes a branch from another has
+/// not pushed to it. Then the one that is checked out, and the others by name.
+fn in_order<'a>(
+    git: &Repository,
+    now: &'a BTreeMap<String, String>,
+    position: &Position,
+) -> Vec<&'a str> {
     let head = git
         .find_reference("HEAD")
         .ok()
@@ -206,7 +211,8 @@ fn in_order<'a>(git: &Repository, now: &'a BTreeMap<String, String>) -> Vec<&'a 
         let kind = [BRANCHES, REMOTES, TAGS]
             .iter()
             .position(|kind| name.starts_with(kind));
-        (kind, Some(*name) != head.as_deref(), *name)
+        let is_new = !position.refs.contains_key(*name);
+        (kind, is_new, Some(*name) != head.as_deref(), *name)
     });
     names
 }

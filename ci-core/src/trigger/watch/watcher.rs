@@ -15,6 +15,9 @@ use crate::trigger::{TriggerError, TriggerErrorKind};
 const WITH_EVENTS: Duration = Duration::from_secs(30);
 /// How often one is looked at that it does not.
 const WITHOUT_EVENTS: Duration = Duration::from_secs(2);
+/// How soon one is looked at again after an event: a reference in a directory that is new itself may
+/// come without an event of its own.
+const ECHO: Duration = Duration::from_secs(1);
 /// How many changes of a repository are taken at once: each taking writes its position.
 const BATCH: usize = 64;
 /// How often several processes may get into each other's way before that is an error.
@@ -32,6 +35,8 @@ pub struct CommitWatcher {
     interval: Option<Duration>,
     repositories: Vec<Watched>,
     pub(super) bell: Bell,
+    /// Whether the bell made it look the last time.
+    rang: bool,
     /// What was taken and is not handed out yet.
     taken: VecDeque<Found>,
     /// What has to be told when nothing else is there to be given.
@@ -76,6 +81,7 @@ impl CommitWatcher {
             interval: None,
             repositories: Vec::new(),
             bell: Bell::new(),
+            rang: false,
             taken: VecDeque::new(),
             troubles: VecDeque::new(),
         }
@@ -123,7 +129,8 @@ impl CommitWatcher {
                 return Ok(found);
             }
             // Whichever comes first: something rang, or it is time to look.
-            let _ = tokio::time::timeout(self.pause(), self.bell.wait()).await;
+            let rang = tokio::time::timeout(self.pause(), self.bell.wait()).await;
+            self.rang = rang.is_ok();
         }
     }
 
@@ -166,7 +173,8 @@ impl CommitWatcher {
     fn pause(&self) -> Duration {
         let all = self.repositories.iter().all(|it| it.has_events);
         let usual = if all { WITH_EVENTS } else { WITHOUT_EVENTS };
-        self.interval.unwrap_or(usual)
+        let pause = self.interval.unwrap_or(usual);
+        if self.rang { pause.min(ECHO) } else { pause }
     }
 
     /// Takes of what was found in a repository.

@@ -109,6 +109,18 @@ fn a_commit_on_several_branches_comes_once() {
 }
 
 #[test]
+fn commits_are_on_the_branch_that_was_there_and_not_on_one_made_from_it() {
+    let (repo, mut position) = begun();
+    repo.put("one", "");
+    repo.branch("another");
+    repo.put("own", "");
+    assert_eq!(
+        found(&repo, &mut position),
+        ["one on main!", "own on another!"]
+    );
+}
+
+#[test]
 fn a_merge_brings_what_it_merges() {
     let (repo, mut position) = begun();
     let dir = repo.root();
