@@ -227,3 +227,28 @@ fn schedules_run_with_their_arguments_and_make_up_for_a_missed_moment() {
     let log = project.ci(&["logs", "last", "test"]).ok().stdout;
     assert!(log.contains("suite all"), "{log}");
 }
+
+#[test]
+fn a_signal_lets_what_runs_end_and_nothing_is_lost() {
+    let project = watched();
+    let slow = "build:\n  script: [touch \"$WAIT/begun\", 'while [ ! -e \"$WAIT/go\" ]; do sleep 0.05; done']\n";
+    let outside = tempfile::tempdir().expect("a directory");
+    let slow = slow.replace("$WAIT", &outside.path().display().to_string());
+    put(&project, ".gitlab-ci.yml", &slow, "slow");
+    let mut watch = project.spawn(&["watch", ".", "--runs", "1"]);
+    until("the run began", || outside.path().join("begun").exists());
+    put(&project, "note", "later", "later");
+    let stop = std::process::Command::new("kill")
+        .arg(watch.id().to_string())
+        .status();
+    assert!(stop.expect("kill").success());
+    std::fs::write(outside.path().join("go"), "").expect("written");
+    assert_eq!(watch.wait().expect("it ends").code(), Some(130));
+    project.ci(&["watch", ".", "--once"]).ok();
+    let runs = runs(&project);
+    assert_eq!(runs.len(), 2);
+    assert!(
+        runs.iter().all(|run| run["outcome"] == "success"),
+        "{runs:?}"
+    );
+}

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ci_core::clock::Clock;
 use ci_core::event::JsonLines;
 use ci_core::id::RunId;
 use ci_core::outcome::CancelReason;
@@ -14,13 +13,14 @@ use ci_core::settings::Settings;
 use ci_core::steps::step_runner::StepRunner;
 use ci_core::store::{RunQuery, RunStore, SqliteStore};
 use ci_core::trigger::watch::{ChangeKind, CommitWatcher, First, Found, Positions, ScanOptions};
-use ci_core::trigger::{Event, EventKind, Timer};
+use ci_core::trigger::{Event, EventKind};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::args::{FirstChoice, WatchArgs};
 use super::plan::{self, CHANGE, Occasion, Plan, Planned};
-use super::schedules::{self, Timed};
-use crate::args::{FirstChoice, Format, Global, WatchArgs};
+use super::schedules;
+use crate::args::{Format, Global};
 use crate::commands::run::next_signal;
 use crate::executors::executors;
 use crate::failure::{self, Failure, chain};
@@ -240,7 +240,7 @@ impl<'a> Watch<'a> {
             loop {
                 let mut pause = REREAD;
                 for repository in &repositories {
-                    let result = due(repository, &store).await;
+                    let result = schedules::due(repository, &store).await;
                     let news = match result {
                         Ok((occasions, soon)) => {
                             pause = pause.min(soon);
@@ -454,34 +454,6 @@ fn signals() -> mpsc::UnboundedReceiver<()> {
     receiver
 }
 
-/// The occasions of a repository's schedules that have come, and how long until the next may.
-async fn due(
-    repository: &Path,
-    store: &Arc<dyn RunStore>,
-) -> Result<(Vec<Occasion>, Duration), Failure> {
-    let at = repository.to_path_buf();
-    let all: Vec<Timed> = blocking(move || schedules::schedules(&at)).await?;
-    let mut timer = Timer::new(Arc::clone(store), Clock::system());
-    for timed in &all {
-        timer
-            .add(repository.display().to_string(), timed.schedule.clone())
-            .map_err(|error| Failure::input(chain(&error)))?;
-    }
-    let (fired, pause) = timer
-        .look()
-        .await
-        .map_err(|error| Failure::engine(chain(&error)))?;
-    let mut occasions = Vec::new();
-    for fired in fired {
-        let Some(timed) = all.iter().find(|it| it.schedule == fired.schedule).cloned() else {
-            continue;
-        };
-        let at = repository.to_path_buf();
-        occasions.extend(blocking(move || schedules::occasions(&at, &timed, &fired)).await?);
-    }
-    Ok((occasions, pause))
-}
-
 /// What an occasion is, in words.
 fn shown(occasion: &Occasion) -> String {
     let commit = occasion.event.revision.as_deref().unwrap_or("HEAD");
@@ -496,7 +468,8 @@ fn shown(occasion: &Occasion) -> String {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+/// Does what blocks on a thread of its own.
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     let done = tokio::task::spawn_blocking(work).await;

@@ -6,8 +6,10 @@
 //! do the schedules of a CircleCI file. The store knows what was run: a restart loses nothing, runs
 //! nothing twice, and goes on with what was running.
 
+mod args;
 mod drive;
 mod plan;
 mod schedules;
 
+pub(crate) use args::WatchArgs;
 pub(crate) use drive::watch;

@@ -1,11 +1,16 @@
 //! The schedules of a repository, and what each of them starts.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
-use ci_core::trigger::{Fired, NameFilter, Schedule};
+use ci_core::clock::Clock;
+use ci_core::store::RunStore;
+use ci_core::trigger::{Fired, NameFilter, Schedule, Timer};
 use ci_core::vcs;
 use serde_json::Value;
 
+use super::drive::blocking;
 use super::plan::{Occasion, triggers};
 use crate::failure::{Failure, chain};
 
@@ -21,7 +26,7 @@ pub(super) struct Timed {
 }
 
 /// The schedules that a repository has on the branch that is checked out. Blocks.
-pub(super) fn schedules(repository: &Path) -> Result<Vec<Timed>, Failure> {
+fn schedules(repository: &Path) -> Result<Vec<Timed>, Failure> {
     let failed = |error: vcs::VcsError| Failure::engine(chain(&error));
     let branches = vcs::branches(repository).map_err(failed)?;
     let Some((_, revision)) = branches.first() else {
@@ -87,11 +92,7 @@ fn words(value: &Value) -> Vec<String> {
 }
 
 /// What a moment of a schedule starts: a run for its branch, or for each that its filter takes. Blocks.
-pub(super) fn occasions(
-    repository: &Path,
-    timed: &Timed,
-    fired: &Fired,
-) -> Result<Vec<Occasion>, Failure> {
+fn occasions(repository: &Path, timed: &Timed, fired: &Fired) -> Result<Vec<Occasion>, Failure> {
     let branches = vcs::branches(repository).map_err(|error| Failure::engine(chain(&error)))?;
     let mut wanted = Vec::new();
     for (index, (branch, commit)) in branches.into_iter().enumerate() {
@@ -126,6 +127,34 @@ pub(super) fn occasions(
             }
         })
         .collect())
+}
+
+/// The occasions of a repository's schedules that have come, and how long until the next may.
+pub(super) async fn due(
+    repository: &Path,
+    store: &Arc<dyn RunStore>,
+) -> Result<(Vec<Occasion>, Duration), Failure> {
+    let at = repository.to_path_buf();
+    let all: Vec<Timed> = blocking(move || schedules(&at)).await?;
+    let mut timer = Timer::new(Arc::clone(store), Clock::system());
+    for timed in &all {
+        timer
+            .add(repository.display().to_string(), timed.schedule.clone())
+            .map_err(|error| Failure::input(chain(&error)))?;
+    }
+    let (fired, pause) = timer
+        .look()
+        .await
+        .map_err(|error| Failure::engine(chain(&error)))?;
+    let mut occasions = Vec::new();
+    for fired in fired {
+        let Some(timed) = all.iter().find(|it| it.schedule == fired.schedule).cloned() else {
+            continue;
+        };
+        let at = repository.to_path_buf();
+        occasions.extend(blocking(move || occasions(&at, &timed, &fired)).await?);
+    }
+    Ok((occasions, pause))
 }
 
 #[cfg(test)]
