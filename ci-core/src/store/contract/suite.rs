@@ -47,6 +47,7 @@ contract!(
     logs::lines_come_back_by_job_attempt_and_step,
     marks::a_mark_moves_only_from_where_it_is,
     marks::of_many_who_move_a_mark_one_does,
+    logs::a_reader_goes_on_where_it_was,
 );
 
 mod properties {
