@@ -146,15 +146,15 @@ pub(super) async fn due(
         .look()
         .await
         .map_err(|error| Failure::engine(chain(&error)))?;
-    let mut occasions = Vec::new();
+    let mut found = Vec::new();
     for fired in fired {
         let Some(timed) = all.iter().find(|it| it.schedule == fired.schedule).cloned() else {
             continue;
         };
         let at = repository.to_path_buf();
-        occasions.extend(blocking(move || occasions(&at, &timed, &fired)).await?);
+        found.extend(blocking(move || occasions(&at, &timed, &fired)).await?);
     }
-    Ok((occasions, pause))
+    Ok((found, pause))
 }
 
 #[cfg(test)]
