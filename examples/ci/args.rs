@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::commands::flaky::{FailedArgs, FlakyArgs};
 use crate::commands::rules::RulesArgs;
+use crate::watch::WatchArgs;
 
 /// Run CI workflows on this machine, and look at what happened.
 ///
@@ -32,6 +33,7 @@ const EXAMPLES: &str = "Examples:
   ci rerun last --from-failed     run again what failed
   ci graph --as mermaid           the jobs as a diagram
   ci explain                      what differs from the vendor's machines
+  ci watch .                      run every new commit, until Ctrl-C
 
 Exit codes: 0 success, 1 the workflow failed, 2 the input was wrong, 3 the engine or an executor
 broke, 130 interrupted.";
@@ -137,6 +139,12 @@ pub(crate) enum Command {
     Schema(SchemaArgs),
     /// Print the completions of a shell
     Completions(CompletionsArgs),
+    /// Print the paths that changed since a revision
+    ///
+    /// With --docs-only the exit code is 0 if only documentation changed, and 1 if something else did.
+    Changed(ChangedArgs),
+    /// Stay, and run the workflow of every new commit and tag of repositories, and their schedules
+    Watch(WatchArgs),
 }
 
 /// A workflow and what a run of it is for.
@@ -518,6 +526,23 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: clap_complete::Shell,
 }
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct ChangedArgs {
+    /// The revision to compare with, from where the histories part
+    #[arg(long, value_name = "REV")]
+    pub(crate) base: String,
+    /// Tell by the exit code whether all changed paths match these globs [default: what is usually
+    /// documentation]
+    #[arg(long, value_name = "GLOB", num_args = 0..)]
+    pub(crate) docs_only: Option<Vec<String>>,
+    /// Only what is committed, not the working tree
+    #[arg(long)]
+    pub(crate) committed: bool,
+    /// The repository
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) project: PathBuf,
+}
+
 fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text
         .split_once('=')
@@ -525,6 +550,6 @@ fn pair(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     ci_core::units::parse_duration(text).map_err(|error| error.to_string())
 }

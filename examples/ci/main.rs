@@ -8,6 +8,7 @@ mod kept;
 mod open;
 mod origin;
 mod output;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -89,6 +90,8 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         }
         Command::Prune(args) => commands::runs::prune(&global, &args).await,
         Command::Schema(args) => commands::graph::schema(&args),
+        Command::Changed(args) => commands::changed::changed(&global, &args),
+        Command::Watch(args) => watch::watch(&global, args).await,
         Command::Completions(args) => {
             commands::completions::completions(&args);
             Ok(0)

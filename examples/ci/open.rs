@@ -29,9 +29,19 @@ pub(crate) struct Project {
 
 /// Reads the workflow, the settings and the facts.
 pub(crate) fn project(args: &WorkflowArgs) -> Result<Project, Failure> {
-    let Located { file, dir, vendor } = locate(args)?;
+    let located = locate(args)?;
+    let facts = facts(args, &located.dir)?;
+    for_facts(args, located, facts)
+}
+
+/// Reads the workflow and the settings for a run whose facts are known.
+pub(crate) fn for_facts(
+    args: &WorkflowArgs,
+    located: Located,
+    facts: RunFacts,
+) -> Result<Project, Failure> {
+    let Located { file, dir, vendor } = located;
     let settings = settings(args.settings.as_deref(), &dir)?;
-    let facts = facts(args, &dir)?;
     let (mut skipped, mut fidelity) = (Vec::new(), Fidelity::default());
     let workflow = match vendor {
         None => WorkflowSpec::from_path(&file).map_err(|error| Failure::input(chain(&error)))?,

@@ -17,3 +17,5 @@ mod reports;
 mod settings;
 mod shared;
 mod support;
+mod triggers;
+mod unstable;

@@ -10,6 +10,8 @@ mod spec;
 pub use condition::Condition;
 pub(crate) use condition::Matchers;
 pub use options::{JobOptions, Requirements, ServiceSpec};
+#[cfg(feature = "triggers")]
+pub(crate) use pattern::Matcher;
 pub use pattern::{Pattern, PatternError};
 pub use policy::{
     AllowFailure, Backoff, FailureClass, GroupUse, Matrix, Retry, RetryOn, Start, Timeouts,

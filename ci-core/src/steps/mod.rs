@@ -11,7 +11,8 @@
 //! | [`Approval`] | waits until somebody decides |
 //!
 //! With the feature `storage` there are also those that bring back and save caches, add to and attach
-//! the workspace of the run, and keep artifacts, test results and coverage reports.
+//! the workspace of the run, and keep artifacts, test results and coverage reports. With the feature
+//! `http`, `step_runner` lets a server do the steps.
 
 mod approval;
 #[cfg(feature = "storage")]
@@ -28,6 +29,8 @@ mod files;
 mod job_env;
 #[cfg(all(feature = "storage", feature = "reports"))]
 pub(crate) mod reports;
+#[cfg(feature = "http")]
+pub mod step_runner;
 #[cfg(test)]
 mod storage_tests;
 #[cfg(test)]

@@ -53,6 +53,7 @@ struct State {
     last_request: u64,
     logs: HashMap<LogKey, Arc<Mutex<Vec<OutputChunk>>>>,
     reports: KeptReports,
+    marks: HashMap<String, String>,
 }
 
 #[derive(Debug)]
@@ -212,6 +213,7 @@ impl Kept {
             .is_none_or(|wanted| **wanted == **workflow)
             && (query.branch.is_none() || query.branch == *branch)
             && (query.outcome.is_none() || query.outcome == ended)
+            && (query.revision.is_none() || query.revision == self.new.facts.revision)
     }
 }
 
@@ -454,6 +456,19 @@ impl RunStore for MemoryStore {
             .requests
             .retain(|kept| !gone.contains(&kept.request.run));
         Ok(gone)
+    }
+
+    async fn mark(&self, key: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.state().marks.get(key).cloned())
+    }
+
+    async fn set_mark(&self, key: &str, old: Option<&str>, new: &str) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let is_current = state.marks.get(key).map(String::as_str) == old;
+        if is_current {
+            state.marks.insert(key.to_owned(), new.to_owned());
+        }
+        Ok(is_current)
     }
 }
 

@@ -112,6 +112,8 @@ pub struct RunQuery {
     pub workflow: Option<String>,
     /// Only those for this branch.
     pub branch: Option<String>,
+    /// Only those for this commit, by its full hash.
+    pub revision: Option<String>,
     /// Only those that ended this way.
     pub outcome: Option<OutcomeKind>,
     /// How many to pass over.

@@ -130,6 +130,23 @@ pub trait RunStore: Send + Sync {
 
     /// Removes ended runs that need not be kept. Gives their ids.
     async fn prune(&self, retention: &Retention) -> Result<Vec<RunId>, StoreError>;
+
+    /// What was last [marked](Self::set_mark) under `key`: how far a watcher or a schedule is.
+    async fn mark(&self, key: &str) -> Result<Option<String>, StoreError> {
+        Err(no_marks(key))
+    }
+
+    /// Marks `new` under `key` if what is there is still `old`, and makes it durable. `false` if
+    /// another process was faster; nothing is changed then.
+    async fn set_mark(&self, key: &str, old: Option<&str>, new: &str) -> Result<bool, StoreError> {
+        let _ = (old, new);
+        Err(no_marks(key))
+    }
+}
+
+fn no_marks(key: &str) -> StoreError {
+    let message = format!("this store cannot keep the position `{key}`");
+    StoreError::new(StoreErrorKind::Other, message)
 }
 
 /// How much of a log is read at once, in bytes.

@@ -2,6 +2,7 @@
 
 pub(crate) mod artifacts;
 pub(crate) mod cache;
+pub(crate) mod changed;
 pub(crate) mod completions;
 pub(crate) mod flaky;
 pub(crate) mod graph;

@@ -198,7 +198,7 @@ async fn obey_signals(control: &RunControl) {
 }
 
 #[cfg(unix)]
-async fn next_signal() {
+pub(crate) async fn next_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return std::future::pending().await;
@@ -210,7 +210,7 @@ async fn next_signal() {
 }
 
 #[cfg(not(unix))]
-async fn next_signal() {
+pub(crate) async fn next_signal() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -328,6 +328,7 @@ pub(super) fn runs(
     let wanted = [
         ("workflow = ?", query.workflow.clone()),
         ("branch = ?", query.branch.clone()),
+        ("revision = ?", query.revision.clone()),
         (
             "outcome = ?",
             query.outcome.map(|kind| kind.as_str().to_owned()),

@@ -95,6 +95,11 @@ const MIGRATIONS: [&str; 2] = [
         stated REAL,
         PRIMARY KEY (run, job, attempt, step)
     ) WITHOUT ROWID;
+    CREATE TABLE marks (
+        key TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX runs_by_revision ON runs (revision);
 ",
 ];
 

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 
 use super::leases;
+use super::marks;
 use super::queries;
 use super::reports;
 use super::schema::{look, migrate};
@@ -418,5 +419,24 @@ impl RunStore for SqliteStore {
         let (logs, ids) = (self.shared.logs.clone(), removed.clone());
         blocking(move || ids.iter().try_for_each(|run| logs.remove(*run))).await?;
         Ok(removed)
+    }
+
+    async fn mark(&self, key: &str) -> Result<Option<String>, StoreError> {
+        let key = key.to_owned();
+        self.read(move |connection, shared| {
+            marks::get(connection, &key).map_err(|error| trouble(&shared.path, error))
+        })
+        .await
+    }
+
+    async fn set_mark(&self, key: &str, old: Option<&str>, new: &str) -> Result<bool, StoreError> {
+        let path = self.shared.path.clone();
+        let (key, old, new) = (key.to_owned(), old.map(str::to_owned), new.to_owned());
+        self.writer
+            .work(move |connection| {
+                marks::set(connection, &key, old.as_deref(), &new)
+                    .map_err(|error| trouble(&path, error))
+            })
+            .await
     }
 }
