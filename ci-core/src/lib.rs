@@ -48,6 +48,7 @@
 //! | `circleci` | no | `config::circleci`: CircleCI 2.x files as workflows |
 //! | `gitlab` | no | `config::gitlab`: GitLab CI files as workflows |
 //! | `reports` | no | `report`: test reports of every dialect, read in constant memory, and written |
+//! | `release` | no | `release`: version order, tag kinds, whether `latest` follows a release |
 //! | `testing` | no | `testing`: mock executor, virtual clock, executor conformance kit |
 //!
 //! # Where to look
@@ -63,6 +64,7 @@
 //! | say which machine a job gets | [`settings`] |
 //! | hide values | [`secret`] |
 //! | read and write test reports | `report`, with the feature `reports` |
+//! | decide what a release does | `release`, with the feature `release` |
 //! | draw a workflow | [`graph::render`] |
 //! | schedule without running | [`scheduler::Machine`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -79,6 +81,8 @@ pub mod graph;
 pub mod id;
 pub mod job;
 pub mod outcome;
+#[cfg(feature = "release")]
+pub mod release;
 #[cfg(feature = "reports")]
 pub mod report;
 pub mod run;
