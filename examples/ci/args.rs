@@ -115,6 +115,13 @@ pub(crate) enum Command {
     /// Read test or coverage reports
     #[command(subcommand)]
     Report(ReportCommand),
+    /// Build the images of a bake file, in parallel
+    Bake(crate::image_args::BakeArgs),
+    /// Build, merge, copy and look up images
+    #[command(subcommand)]
+    Image(crate::image_args::ImageCommand),
+    /// Let the tag `latest` follow a release, if it should
+    Latest(crate::image_args::LatestArgs),
     /// Share out tests over machines: reads names, prints those of one shard
     Split(SplitArgs),
     /// Print the files that fit patterns, sorted
@@ -496,7 +503,7 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: clap_complete::Shell,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text
         .split_once('=')
         .ok_or_else(|| format!("`{text}` has no `=`; write NAME=VALUE"))?;

@@ -4,10 +4,12 @@ mod args;
 mod commands;
 mod executors;
 mod failure;
+mod image_args;
 mod kept;
 mod open;
 mod origin;
 mod output;
+mod registries;
 
 use std::process::ExitCode;
 
@@ -78,6 +80,9 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         Command::Report(ReportCommand::Coverage(args)) => {
             commands::report::coverage(&global, &args)
         }
+        Command::Bake(args) => commands::bake::run(&global, args).await,
+        Command::Image(command) => commands::image::run(&global, command).await,
+        Command::Latest(args) => commands::latest::run(&global, args).await,
         Command::Split(args) => commands::split::split(&args),
         Command::Glob { patterns } => commands::split::glob(&patterns),
         Command::Shim(ShimCommand::Circleci { words }) => commands::shim::circleci(&words),

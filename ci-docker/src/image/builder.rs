@@ -81,7 +81,10 @@ impl Builder {
         // Dropped, it closes the engine's connection, which ends the build.
         match cancel.run_until_cancelled(building).await {
             Some(built) => built,
-            None => Err(ImageError::new(ImageErrorKind::Canceled, "the build was canceled")),
+            None => Err(ImageError::new(
+                ImageErrorKind::Canceled,
+                "the build was canceled",
+            )),
         }
     }
 
@@ -93,13 +96,23 @@ impl Builder {
     ) -> Result<Built, ImageError> {
         if spec.platforms.len() < 2 {
             let platform = spec.platforms.first();
-            let job = Job { spec, platform, target, watch };
+            let job = Job {
+                spec,
+                platform,
+                target,
+                watch,
+            };
             return self.single(&job, &spec.tags).await;
         }
         let mut all: Option<Built> = None;
         for platform in &spec.platforms {
             let platform = Some(platform);
-            let job = Job { spec, platform, target, watch };
+            let job = Job {
+                spec,
+                platform,
+                target,
+                watch,
+            };
             let tags: Vec<ImageName> = spec.tags.iter().map(|tag| suffixed(tag, &job)).collect();
             let built = self.single(&job, &tags).await?;
             match &mut all {
@@ -114,12 +127,23 @@ impl Builder {
         if spec.push {
             for tag in &spec.tags {
                 let children = spec.platforms.iter();
-                let children: Vec<ImageName> = children.map(|platform| suffix(tag, platform)).collect();
+                let children: Vec<ImageName> =
+                    children.map(|platform| suffix(tag, platform)).collect();
                 let name = tag.to_string();
                 watch(target, None, BuildEvent::Pushing(name.clone()));
-                let merged = self.registry.merge(&children, std::slice::from_ref(tag)).await?;
+                let merged = self
+                    .registry
+                    .merge(&children, std::slice::from_ref(tag))
+                    .await?;
                 let digest = merged.digest;
-                watch(target, None, BuildEvent::Pushed { name, digest: digest.clone() });
+                watch(
+                    target,
+                    None,
+                    BuildEvent::Pushed {
+                        name,
+                        digest: digest.clone(),
+                    },
+                );
                 all.digest = Some(digest);
             }
         }
@@ -131,7 +155,7 @@ impl Builder {
         let spec = job.spec.clone();
         let context = tokio::task::spawn_blocking(move || Context::open(&spec)).await;
         let context = Arc::new(context.map_err(|error| invalid(error.to_string()))??);
-        let own = format!("ci-docker-build:{}", uuid::Uuid::new_v4().simple());
+        let own = format!("ci-docker-build:{}", uuid::Uuid::now_v7().simple());
         let name = tags.first().map_or(own, ToString::to_string);
         let single = Single {
             spec: job.spec,
@@ -221,11 +245,15 @@ impl Builder {
         job.tell(BuildEvent::Pushing(name.clone()));
         let login = self.registry.credentials().user_of(tag).await?;
         let label = tag.tag().unwrap_or("latest");
+        let repository = repository(tag);
         let pushing = self
             .engine
-            .push(&repository(tag), label, login, |event| job.tell(event));
+            .push(&repository, label, login, |event| job.tell(event));
         let digest = pushing.await?;
-        job.tell(BuildEvent::Pushed { name, digest: digest.clone() });
+        job.tell(BuildEvent::Pushed {
+            name,
+            digest: digest.clone(),
+        });
         Ok(digest)
     }
 
@@ -248,7 +276,9 @@ impl Builder {
 /// The image of a line `FROM [--flag] IMAGE [AS name]`, if it is named in full.
 fn base(line: &str) -> Option<ImageName> {
     let mut words = line.split_whitespace();
-    words.next().filter(|word| word.eq_ignore_ascii_case("from"))?;
+    words
+        .next()
+        .filter(|word| word.eq_ignore_ascii_case("from"))?;
     words.find(|word| !word.starts_with("--"))?.parse().ok()
 }
 
@@ -257,7 +287,9 @@ fn check(spec: &BuildSpec) -> Result<(), ImageError> {
         return Err(invalid("an image without a tag cannot be pushed"));
     }
     if let Some(tag) = spec.tags.iter().find(|tag| tag.digest().is_some()) {
-        return Err(invalid(format!("`{tag}` has a digest, which only a build can tell")));
+        return Err(invalid(format!(
+            "`{tag}` has a digest, which only a build can tell"
+        )));
     }
     if spec.platforms.len() > 1 && spec.tags.is_empty() {
         return Err(invalid("images for several platforms need a tag"));
@@ -320,12 +352,17 @@ impl Tail {
     fn explain(&self, error: ImageError, platform: Option<&Platform>) -> ImageError {
         const SIGN: &str = "exec format error";
         let is_foreign = error.to_string().contains(SIGN)
-            || self.0.windows(SIGN.len()).any(|window| window == SIGN.as_bytes());
+            || self
+                .0
+                .windows(SIGN.len())
+                .any(|window| window == SIGN.as_bytes());
         if !is_foreign {
             return error;
         }
         let what = platform.map_or_else(|| "another processor".to_owned(), ToString::to_string);
-        let message = format!("the build runs programs for {what}, and the engine's machine does not emulate it");
+        let message = format!(
+            "the build runs programs for {what}, and the engine's machine does not emulate it"
+        );
         ImageError::new(ImageErrorKind::Emulation, message)
             .with_hint("install QEMU with binfmt on that machine: `apt-get install qemu-user-static binfmt-support`, or `docker run --privileged --rm tonistiigi/binfmt --install all`")
             .with_hint("or build on a machine of that platform")

@@ -129,9 +129,17 @@ fn dockerfile(
 
 /// The rules of `DOCKERFILE.dockerignore`, else of `.dockerignore`.
 fn rules(root: &Path, dockerfile: &str) -> Result<Vec<Rule>, ImageError> {
-    for name in [format!("{dockerfile}.dockerignore"), ".dockerignore".to_owned()] {
+    for name in [
+        format!("{dockerfile}.dockerignore"),
+        ".dockerignore".to_owned(),
+    ] {
         match std::fs::read_to_string(root.join(&name)) {
-            Ok(text) => return text.lines().filter_map(|line| rule(line).transpose()).collect(),
+            Ok(text) => {
+                return text
+                    .lines()
+                    .filter_map(|line| rule(line).transpose())
+                    .collect();
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
                 return Err(trouble(format!("`{name}` cannot be read")).with_source(error));
@@ -197,7 +205,10 @@ mod tests {
     fn what_dockerignore_names_is_left_out_and_brought_back() {
         let dir = tree(&[
             ("Dockerfile", "FROM scratch"),
-            (".dockerignore", "# a comment\n*.log\n/build/\n!build/keep\n**/cache\n\nDockerfile\n"),
+            (
+                ".dockerignore",
+                "# a comment\n*.log\n/build/\n!build/keep\n**/cache\n\nDockerfile\n",
+            ),
             ("a.log", ""),
             ("deep/b.log", ""),
             ("build/drop", ""),
@@ -208,7 +219,15 @@ mod tests {
         let names = names(dir.path(), |_| {});
         assert_eq!(
             names,
-            [".dockerignore", "Dockerfile", "build/keep", "deep", "deep/b.log", "src", "src/main"]
+            [
+                ".dockerignore",
+                "Dockerfile",
+                "build/keep",
+                "deep",
+                "deep/b.log",
+                "src",
+                "src/main"
+            ]
         );
     }
 
@@ -216,9 +235,13 @@ mod tests {
     fn a_dockerfile_may_stand_elsewhere() {
         let dir = tree(&[("Dockerfile", "FROM scratch"), ("a", "")]);
         let other = tree(&[("Other", "FROM scratch")]);
-        let outside = names(dir.path(), |spec| spec.dockerfile = Some(other.path().join("Other")));
+        let outside = names(dir.path(), |spec| {
+            spec.dockerfile = Some(other.path().join("Other"))
+        });
         assert_eq!(outside, [FOREIGN, "Dockerfile", "a"]);
-        let inline = names(dir.path(), |spec| spec.dockerfile_inline = Some("FROM x".into()));
+        let inline = names(dir.path(), |spec| {
+            spec.dockerfile_inline = Some("FROM x".into())
+        });
         assert_eq!(inline, [FOREIGN, "Dockerfile", "a"]);
         for missing in [BuildSpec::new("/nonexistent"), BuildSpec::new(other.path())] {
             let error = Context::open(&missing).unwrap_err();
@@ -232,10 +255,15 @@ mod tests {
         let dir = tree(&[("Dockerfile", "FROM scratch")]);
         std::os::unix::fs::symlink("/etc/passwd", dir.path().join("link")).unwrap();
         let mut bytes = Vec::new();
-        Context::open(&BuildSpec::new(dir.path())).unwrap().write(&mut bytes).unwrap();
+        Context::open(&BuildSpec::new(dir.path()))
+            .unwrap()
+            .write(&mut bytes)
+            .unwrap();
         let mut archive = tar::Archive::new(bytes.as_slice());
         let links = archive.entries().unwrap().map(Result::unwrap);
-        let links: Vec<_> = links.filter(|entry| entry.header().entry_type().is_symlink()).collect();
+        let links: Vec<_> = links
+            .filter(|entry| entry.header().entry_type().is_symlink())
+            .collect();
         assert_eq!(links.len(), 1);
     }
 }

@@ -15,9 +15,7 @@ use bollard::grpc::driver::Build as _;
 use bollard::grpc::driver::moby::Moby;
 use bollard::moby::buildkit::v1::CacheOptionsEntry;
 use bollard::models::{BuildInfo, BuildInfoAux};
-use bollard::query_parameters::{
-    BuildImageOptions, BuilderVersion, PushImageOptionsBuilder,
-};
+use bollard::query_parameters::{BuildImageOptions, BuilderVersion, PushImageOptionsBuilder};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 
@@ -81,10 +79,12 @@ impl Engine {
             platform: single.platform.map(ToString::to_string).unwrap_or_default(),
             target: spec.target.clone().unwrap_or_default(),
             version: BuilderVersion::BuilderBuildKit,
-            session: Some(uuid::Uuid::new_v4().simple().to_string()),
+            session: Some(uuid::Uuid::now_v7().simple().to_string()),
             ..BuildImageOptions::default()
         };
-        let logins = logins.into_iter().map(|(host, login)| (host, credentials(login)));
+        let logins = logins
+            .into_iter()
+            .map(|(host, login)| (host, credentials(login)));
         let body = bollard::body_try_stream(upload);
         let told = self
             .client
@@ -124,7 +124,12 @@ impl Engine {
     }
 
     /// Gives an image another name.
-    pub(super) async fn tag(&self, image: &str, repository: &str, tag: &str) -> Result<(), ImageError> {
+    pub(super) async fn tag(
+        &self,
+        image: &str,
+        repository: &str,
+        tag: &str,
+    ) -> Result<(), ImageError> {
         let options = bollard::query_parameters::TagImageOptionsBuilder::default()
             .repo(repository)
             .tag(tag)
@@ -159,7 +164,10 @@ impl Engine {
             let what = format!("`{repository}:{tag}` could not be pushed");
             let told = told.map_err(|error| engine(&what, error))?;
             if let Some(error) = told.error_detail.and_then(|detail| detail.message) {
-                return Err(ImageError::new(ImageErrorKind::Registry, format!("{what}: {error}")));
+                return Err(ImageError::new(
+                    ImageErrorKind::Registry,
+                    format!("{what}: {error}"),
+                ));
             }
             if let Some(status) = told.status {
                 // The last one is `TAG: digest: sha256:… size: N`.
@@ -168,7 +176,8 @@ impl Engine {
                     .and_then(|rest| rest.split_whitespace().next())
                     .map(str::to_owned)
                     .or(digest);
-                if told.id.is_none() {
+                // What has a progress is of a single layer, and there are many of those.
+                if told.progress_detail.is_none() {
                     tell(BuildEvent::Note(status));
                 }
             }

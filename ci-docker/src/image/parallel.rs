@@ -26,7 +26,7 @@ impl Builder {
         cancel: &CancellationToken,
     ) -> Vec<Baked> {
         let stop = cancel.child_token();
-        let building = targets.iter().map(async |target| {
+        let building = targets.iter().map(|target| async {
             let result = self.build(&target.spec, &target.name, watch, &stop).await;
             if result.is_err() {
                 stop.cancel();
@@ -34,6 +34,7 @@ impl Builder {
             let name = target.name.clone();
             Baked { name, result }
         });
+        let building: Vec<_> = building.collect();
         let mut baked: Vec<Baked> = stream::iter(building)
             .buffer_unordered(at_once.max(1))
             .collect()

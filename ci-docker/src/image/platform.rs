@@ -48,7 +48,10 @@ impl FromStr for Platform {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = || ParsePlatformError(text.to_owned());
         let is_word = |word: &str| {
-            !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
+            !word.is_empty()
+                && word
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
         };
         let words: Vec<String> = text.trim().split('/').map(str::to_lowercase).collect();
         if words.len() > 3 || !words.iter().all(|word| is_word(word)) {
@@ -122,7 +125,10 @@ mod tests {
             ("windows/amd64", "windows/amd64", "windows-amd64"),
         ] {
             let platform: Platform = text.parse().unwrap();
-            assert_eq!((platform.to_string().as_str(), platform.suffix().as_str()), (name, suffix));
+            assert_eq!(
+                (platform.to_string().as_str(), platform.suffix().as_str()),
+                (name, suffix)
+            );
         }
         for text in ["", "linux", "linux/", "a/b/c/d", "linux/am d64"] {
             assert!(text.parse::<Platform>().is_err(), "{text}");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use oci_client::Client;
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::secrets::RegistryAuth;
+use reqwest::header::HeaderValue;
 use tokio::sync::Mutex;
 
 use super::manifest::{ACCEPTED, Manifest};
@@ -80,9 +81,13 @@ impl Registry {
     pub async fn digest(&self, image: &ImageName) -> Result<Option<String>, RegistryError> {
         let access = self.access(image).await?;
         let asked = self
-            .again(async || {
-                let asked = access.client.fetch_manifest_digest(image.reference(), &access.auth);
-                asked.await.map_err(|error| RegistryError::of(&image.to_string(), error))
+            .again(|| async {
+                let asked = access
+                    .client
+                    .fetch_manifest_digest(image.reference(), &access.auth);
+                asked
+                    .await
+                    .map_err(|error| RegistryError::of(&image.to_string(), error))
             })
             .await;
         absent(asked)
@@ -95,10 +100,14 @@ impl Registry {
         loop {
             let last = tags.last().cloned();
             let asked = self
-                .again(async || {
+                .again(|| async {
                     let (image, auth) = (repository.reference(), &access.auth);
-                    let asked = access.client.list_tags(image, auth, Some(PAGE), last.as_deref());
-                    asked.await.map_err(|error| RegistryError::of(&repository.path(), error))
+                    let asked = access
+                        .client
+                        .list_tags(image, auth, Some(PAGE), last.as_deref());
+                    asked
+                        .await
+                        .map_err(|error| RegistryError::of(&repository.path(), error))
                 })
                 .await;
             let Some(page) = absent(asked)? else {
@@ -134,11 +143,14 @@ impl Registry {
     pub(super) async fn manifest(&self, image: &ImageName) -> Result<Manifest, RegistryError> {
         let access = self.access(image).await?;
         let (bytes, digest) = self
-            .again(async || {
-                let asked = access
-                    .client
-                    .pull_manifest_raw(image.reference(), &access.auth, &ACCEPTED);
-                asked.await.map_err(|error| RegistryError::of(&image.to_string(), error))
+            .again(|| async {
+                let asked =
+                    access
+                        .client
+                        .pull_manifest_raw(image.reference(), &access.auth, &ACCEPTED);
+                asked
+                    .await
+                    .map_err(|error| RegistryError::of(&image.to_string(), error))
             })
             .await?;
         Manifest::parse(&image.to_string(), bytes, digest)
@@ -154,13 +166,14 @@ impl Registry {
             let message = format!("`{}` is no media type", manifest.media_type());
             RegistryError::new(RegistryErrorKind::Invalid, message)
         })?;
-        let media_type: &_ = &media_type;
-        self.again(async || {
+        let media_type: &HeaderValue = &media_type;
+        self.again(|| async {
             let (reference, bytes) = (image.put_reference(), manifest.bytes.clone());
             let put = access
                 .client
-                .push_manifest_raw(&reference, bytes, Clone::clone(media_type));
-            put.await.map_err(|error| RegistryError::of(&image.to_string(), error))
+                .push_manifest_raw(&reference, bytes, media_type.clone());
+            put.await
+                .map_err(|error| RegistryError::of(&image.to_string(), error))
         })
         .await?;
         Ok(())
@@ -188,8 +201,8 @@ impl Registry {
             user_agent: concat!("ci-docker/", env!("CARGO_PKG_VERSION")),
             ..ClientConfig::default()
         };
-        let client = Client::try_from(config)
-            .map_err(|error| RegistryError::of(image.registry(), error))?;
+        let client =
+            Client::try_from(config).map_err(|error| RegistryError::of(image.registry(), error))?;
         let auth = self.credentials.find(image).await?;
         client.store_auth_if_needed(&host, &auth).await;
         let access = Access { client, auth };
@@ -198,10 +211,10 @@ impl Registry {
     }
 
     /// Makes a request that may be made twice, again while the registry has trouble.
-    pub(super) async fn again<T>(
-        &self,
-        mut ask: impl AsyncFnMut() -> Result<T, RegistryError>,
-    ) -> Result<T, RegistryError> {
+    pub(super) async fn again<T, F>(&self, mut ask: impl FnMut() -> F) -> Result<T, RegistryError>
+    where
+        F: Future<Output = Result<T, RegistryError>>,
+    {
         let mut pause = FIRST_PAUSE;
         for _ in 1..ATTEMPTS {
             match ask().await {

@@ -62,18 +62,25 @@ impl Registry {
                 return Err(RegistryError::new(RegistryErrorKind::Invalid, message));
             };
             for child in manifest.content.manifests.iter().flatten() {
-                let (source, target) = (from.with_digest(&child.digest), to.with_digest(&child.digest));
+                let (source, target) = (
+                    from.with_digest(&child.digest),
+                    to.with_digest(&child.digest),
+                );
                 if self.digest(&target).await?.is_none() {
                     let child = self.manifest(&source).await?;
                     self.copy_parts(&source, &target, &child, depth).await?;
                     self.put(&target, &child).await?;
                 }
             }
-            let blobs = manifest.content.config.iter().chain(&manifest.content.layers);
+            let blobs = manifest
+                .content
+                .config
+                .iter()
+                .chain(&manifest.content.layers);
             // Layers with addresses of their own are not in registries.
-            let blobs: Vec<&Descriptor> =
-                blobs.filter(|blob| !blob.rest.contains_key("urls")).collect();
-            stream::iter(blobs.into_iter().map(|blob| self.copy_blob(from, to, blob)))
+            let blobs = blobs.filter(|blob| !blob.rest.contains_key("urls"));
+            let copies: Vec<_> = blobs.map(|blob| self.copy_blob(from, to, blob)).collect();
+            stream::iter(copies)
                 .buffer_unordered(AT_ONCE)
                 .try_collect::<()>()
                 .await
@@ -89,7 +96,10 @@ impl Registry {
         let (source, target) = (self.access(from).await?, self.access(to).await?);
         let name = to.to_string();
         let there = target.client.blob_exists(to.reference(), &blob.digest);
-        if there.await.map_err(|error| RegistryError::of(&name, error))? {
+        if there
+            .await
+            .map_err(|error| RegistryError::of(&name, error))?
+        {
             return Ok(());
         }
         if from.registry() == to.registry() {
@@ -101,7 +111,7 @@ impl Registry {
                 return Ok(());
             }
         }
-        self.again(async || {
+        self.again(|| async {
             let pulled = source
                 .client
                 .pull_blob_stream(from.reference(), blob.digest.as_str());
@@ -115,7 +125,9 @@ impl Registry {
                 &blob.digest,
                 Some(blob.size),
             );
-            pushed.await.map_err(|error| RegistryError::of(&name, error))?;
+            pushed
+                .await
+                .map_err(|error| RegistryError::of(&name, error))?;
             Ok(())
         })
         .await

@@ -39,7 +39,11 @@ struct Given {
 
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let places: Vec<&str> = self.given.iter().map(|given| given.place.as_str()).collect();
+        let places: Vec<&str> = self
+            .given
+            .iter()
+            .map(|given| given.place.as_str())
+            .collect();
         f.debug_struct("Credentials")
             .field("given", &places)
             .field("config", &self.config)
@@ -105,7 +109,11 @@ impl Credentials {
     ) -> Self {
         let place = place.into().trim_end_matches('/').to_owned();
         let (user, password) = (user.into(), password.into());
-        self.given.push(Given { place, user, password });
+        self.given.push(Given {
+            place,
+            user,
+            password,
+        });
         self
     }
 
@@ -147,7 +155,10 @@ impl Credentials {
         };
         let config = read(path)?;
         for key in keys(image.registry()) {
-            let helper = config.cred_helpers.get(&key).or(config.creds_store.as_ref());
+            let helper = config
+                .cred_helpers
+                .get(&key)
+                .or(config.creds_store.as_ref());
             if let Some(helper) = helper
                 && let Some(found) = ask(helper, &key).await?
             {
@@ -166,7 +177,9 @@ impl Credentials {
 /// The names by which Docker's file may know a registry.
 fn keys(registry: &str) -> Vec<String> {
     if matches!(registry, "docker.io" | "index.docker.io") {
-        return [DOCKER_HUB, "index.docker.io", "docker.io"].map(str::to_owned).to_vec();
+        return [DOCKER_HUB, "index.docker.io", "docker.io"]
+            .map(str::to_owned)
+            .to_vec();
     }
     vec![
         registry.to_owned(),
@@ -179,15 +192,26 @@ fn read(path: &Path) -> Result<Config, RegistryError> {
     let text = match std::fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Config::default()),
-        Err(error) => return Err(trouble(format!("`{}` cannot be read", path.display())).with_source(error)),
+        Err(error) => {
+            return Err(trouble(format!("`{}` cannot be read", path.display())).with_source(error));
+        }
     };
-    serde_json::from_slice(&text)
-        .map_err(|error| trouble(format!("`{}` is not Docker's configuration", path.display())).with_source(error))
+    serde_json::from_slice(&text).map_err(|error| {
+        trouble(format!(
+            "`{}` is not Docker's configuration",
+            path.display()
+        ))
+        .with_source(error)
+    })
 }
 
 impl Entry {
     fn user(&self, key: &str) -> Result<Option<(String, String)>, RegistryError> {
-        if self.identitytoken.as_ref().is_some_and(|token| !token.is_empty()) {
+        if self
+            .identitytoken
+            .as_ref()
+            .is_some_and(|token| !token.is_empty())
+        {
             return Err(no_tokens(key));
         }
         if let (Some(user), Some(password)) = (&self.username, &self.password) {
@@ -196,7 +220,10 @@ impl Entry {
         let Some(auth) = self.auth.as_deref().filter(|auth| !auth.is_empty()) else {
             return Ok(None);
         };
-        let text = BASE64.decode(auth).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let text = BASE64
+            .decode(auth)
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok());
         let pair = text.as_deref().and_then(|text| text.split_once(':'));
         let (user, password) =
             pair.ok_or_else(|| trouble(format!("the field `auth` of `{key}` makes no sense")))?;
@@ -248,8 +275,10 @@ async fn ask(helper: &str, key: &str) -> Result<Option<(String, String)>, Regist
 }
 
 fn no_tokens(key: &str) -> RegistryError {
-    trouble(format!("the credentials of `{key}` are an identity token, which is not supported"))
-        .with_hint("log in with a user and a password or an access token")
+    trouble(format!(
+        "the credentials of `{key}` are an identity token, which is not supported"
+    ))
+    .with_hint("log in with a user and a password or an access token")
 }
 
 fn trouble(message: impl Into<String>) -> RegistryError {
@@ -298,7 +327,10 @@ mod tests {
         );
         let found = async |name: &str| credentials.user_of(&image(name)).await;
         let pair = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
-        assert_eq!(found("r.example.com/a").await.unwrap(), pair("me", "sec:ret"));
+        assert_eq!(
+            found("r.example.com/a").await.unwrap(),
+            pair("me", "sec:ret")
+        );
         assert_eq!(found("busybox").await.unwrap(), pair("hub", "x"));
         assert_eq!(found("empty.example.com/a").await.unwrap(), None);
         for wrong in ["t.example.com/a", "b.example.com/a"] {
@@ -314,7 +346,15 @@ mod tests {
     #[tokio::test]
     async fn a_helper_that_is_missing_is_told() {
         let (_dir, credentials) = config(r#"{"credHelpers":{"r.example.com":"no-such-helper"}}"#);
-        let error = credentials.user_of(&image("r.example.com/a")).await.unwrap_err();
-        assert!(error.to_string().contains("docker-credential-no-such-helper"), "{error}");
+        let error = credentials
+            .user_of(&image("r.example.com/a"))
+            .await
+            .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("docker-credential-no-such-helper"),
+            "{error}"
+        );
     }
 }

@@ -44,7 +44,8 @@ pub async fn gitlab_tag(
         .timeout(std::time::Duration::from_secs(30))
         .build()
         .map_err(failed)?;
-    let wrong = |why: &str| RegistryError::new(RegistryErrorKind::Invalid, format!("`{api}` {why}"));
+    let wrong =
+        |why: &str| RegistryError::new(RegistryErrorKind::Invalid, format!("`{api}` {why}"));
     let mut url = reqwest::Url::parse(api).map_err(|_| wrong("is no address of an API"))?;
     // Names of projects and tags may have slashes, which are no ends of path segments here.
     url.path_segments_mut()

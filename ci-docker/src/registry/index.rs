@@ -100,11 +100,12 @@ impl Registry {
         }
         let access = self.access(image).await?;
         let bytes = self
-            .again(async || {
+            .again(|| async {
                 let mut bytes = Vec::new();
-                let read = access
-                    .client
-                    .pull_blob(image.reference(), config.digest.as_str(), &mut bytes);
+                let read =
+                    access
+                        .client
+                        .pull_blob(image.reference(), config.digest.as_str(), &mut bytes);
                 read.await
                     .map_err(|error| RegistryError::of(&image.to_string(), error))?;
                 Ok(bytes)
@@ -183,7 +184,9 @@ fn join(sources: Vec<(String, Vec<Descriptor>)>) -> Result<Vec<Descriptor>, Regi
 
 /// An index of the children: Docker's own kind if all of them are, for engines that know no other.
 fn index(manifests: Vec<Descriptor>) -> Result<Manifest, RegistryError> {
-    let all_docker = manifests.iter().all(|child| child.media_type == DOCKER_IMAGE);
+    let all_docker = manifests
+        .iter()
+        .all(|child| child.media_type == DOCKER_IMAGE);
     let media_type = if all_docker { DOCKER_LIST } else { OCI_INDEX };
     let index = Index {
         schema_version: 2,
@@ -191,7 +194,8 @@ fn index(manifests: Vec<Descriptor>) -> Result<Manifest, RegistryError> {
         manifests,
     };
     let bytes = serde_json::to_vec(&index).map_err(|error| {
-        RegistryError::new(RegistryErrorKind::Other, "the index cannot be written").with_source(error)
+        RegistryError::new(RegistryErrorKind::Other, "the index cannot be written")
+            .with_source(error)
     })?;
     let digest = sha256(&bytes);
     Manifest::parse("the index", bytes.into(), digest)
@@ -221,26 +225,47 @@ mod tests {
             media_type: media_type.to_owned(),
             size: 1,
             digest: digest.to_owned(),
-            platform: Some(PlatformEntry { architecture, os, variant: word(), rest: BTreeMap::new() }),
+            platform: Some(PlatformEntry {
+                architecture,
+                os,
+                variant: word(),
+                rest: BTreeMap::new(),
+            }),
             annotations: annotations.into_iter().collect(),
             rest: BTreeMap::new(),
         }
     }
 
     fn oci(digest: &str, platform: &str, about: Option<&str>) -> Descriptor {
-        child("application/vnd.oci.image.manifest.v1+json", digest, platform, about)
+        child(
+            "application/vnd.oci.image.manifest.v1+json",
+            digest,
+            platform,
+            about,
+        )
     }
 
     fn sources(sources: &[(&str, &[Descriptor])]) -> Vec<(String, Vec<Descriptor>)> {
         let sources = sources.iter();
-        sources.map(|(name, children)| ((*name).to_owned(), children.to_vec())).collect()
+        sources
+            .map(|(name, children)| ((*name).to_owned(), children.to_vec()))
+            .collect()
     }
 
     #[test]
     fn children_are_sorted_with_their_attestations_behind_them() {
-        let arm = [oci("arm", "linux/arm64", None), oci("arm-proof", "unknown/unknown", Some("arm"))];
-        let amd = [oci("amd-proof", "unknown/unknown", Some("amd")), oci("amd", "linux/amd64", None)];
-        let stray = [oci("v7", "linux/arm/v7", None), oci("stray", "unknown/unknown", Some("elsewhere"))];
+        let arm = [
+            oci("arm", "linux/arm64", None),
+            oci("arm-proof", "unknown/unknown", Some("arm")),
+        ];
+        let amd = [
+            oci("amd-proof", "unknown/unknown", Some("amd")),
+            oci("amd", "linux/amd64", None),
+        ];
+        let stray = [
+            oci("v7", "linux/arm/v7", None),
+            oci("stray", "unknown/unknown", Some("elsewhere")),
+        ];
         let one = join(sources(&[("a", &arm), ("b", &amd), ("c", &stray)])).unwrap();
         let digests: Vec<&str> = one.iter().map(|entry| entry.digest.as_str()).collect();
         assert_eq!(digests, ["amd", "amd-proof", "v7", "arm", "arm-proof"]);
@@ -251,7 +276,10 @@ mod tests {
 
     #[test]
     fn two_images_for_one_platform_are_refused() {
-        let (one, two) = ([oci("1", "linux/amd64", None)], [oci("2", "linux/amd64", None)]);
+        let (one, two) = (
+            [oci("1", "linux/amd64", None)],
+            [oci("2", "linux/amd64", None)],
+        );
         let error = join(sources(&[("a", &one), ("b", &two)])).unwrap_err();
         assert_eq!(error.to_string(), "both `a` and `b` are for linux/amd64");
         assert_eq!(join(sources(&[("a", &one), ("b", &one)])).unwrap().len(), 1);
@@ -261,7 +289,10 @@ mod tests {
     #[test]
     fn images_of_docker_make_a_list_of_docker() {
         let docker = child(DOCKER_IMAGE, "1", "linux/amd64", None);
-        assert_eq!(index(vec![docker.clone()]).unwrap().media_type(), DOCKER_LIST);
+        assert_eq!(
+            index(vec![docker.clone()]).unwrap().media_type(),
+            DOCKER_LIST
+        );
         let mixed = index(vec![docker, oci("2", "linux/arm64", None)]).unwrap();
         assert_eq!(mixed.media_type(), OCI_INDEX);
         assert!(mixed.digest.starts_with("sha256:") && mixed.digest.len() == 71);

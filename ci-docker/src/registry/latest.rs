@@ -1,6 +1,8 @@
 //! The `latest` tag of repositories: decided once, moved in each, read back.
 
-use ci_core::release::{CurrentLatest, Latest, LatestDecision, LatestQuestion, LatestRequest, version_behind};
+use ci_core::release::{
+    CurrentLatest, Latest, LatestDecision, LatestQuestion, LatestRequest, version_behind,
+};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{ImageName, Registry, RegistryError, RegistryErrorKind};
@@ -83,7 +85,11 @@ impl Registry {
                 };
                 let image = image.with_tag(&wanted.latest);
                 let before = self.digest(&image).await?;
-                changes.push(LatestChange { image, before, after });
+                changes.push(LatestChange {
+                    image,
+                    before,
+                    after,
+                });
             }
         }
         Ok(LatestReport { decision, changes })
@@ -141,19 +147,20 @@ impl Registry {
             .iter()
             .filter(|tag| **tag != wanted.latest && order.is_version(tag));
         let versions: Vec<&str> = versions.map(String::as_str).collect();
-        let asked = versions.iter().map(async |tag| {
+        let asked = versions.iter().map(|tag| async {
             let digest = self.digest(&repository.with_tag(tag)).await?;
             Ok::<_, RegistryError>((*tag, digest.unwrap_or_default()))
         });
-        let digests: Vec<(&str, String)> = stream::iter(asked)
-            .buffered(AT_ONCE)
-            .try_collect()
-            .await?;
+        let asked: Vec<_> = asked.collect();
+        let digests: Vec<(&str, String)> =
+            stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
         let pairs = digests.iter().map(|(tag, digest)| (*tag, digest.as_str()));
         if let Some(version) = version_behind(&digest, pairs, order) {
             return Ok(CurrentLatest::Version(version.to_owned()));
         }
-        let others = versions.into_iter().filter(|tag| *tag != wanted.request.tag);
+        let others = versions
+            .into_iter()
+            .filter(|tag| *tag != wanted.request.tag);
         let highest = order.highest(others).map(str::to_owned);
         Ok(CurrentLatest::Unknown { digest, highest })
     }

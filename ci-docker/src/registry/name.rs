@@ -54,7 +54,11 @@ impl ImageName {
     #[must_use]
     pub fn with_digest(&self, digest: &str) -> Self {
         let (registry, repository) = self.place();
-        Self(Reference::with_digest(registry, repository, digest.to_owned()))
+        Self(Reference::with_digest(
+            registry,
+            repository,
+            digest.to_owned(),
+        ))
     }
 
     /// The registry with the repository.
@@ -131,8 +135,14 @@ mod tests {
         let plain = name("busybox");
         assert_eq!(plain.to_string(), "docker.io/library/busybox:latest");
         let own = name("localhost:5000/team/app:1.2");
-        assert_eq!((own.registry(), own.repository()), ("localhost:5000", "team/app"));
-        assert_eq!(own.with_tag("latest").to_string(), "localhost:5000/team/app:latest");
+        assert_eq!(
+            (own.registry(), own.repository()),
+            ("localhost:5000", "team/app")
+        );
+        assert_eq!(
+            own.with_tag("latest").to_string(),
+            "localhost:5000/team/app:latest"
+        );
         for text in ["", "UPPER/case", "a b", "app:", "app@sha256:12"] {
             let error = text.parse::<ImageName>().unwrap_err().to_string();
             assert!(error.starts_with(&format!("`{text}` is not")), "{error}");
@@ -156,7 +166,9 @@ mod tests {
     #[test]
     fn what_is_put_by_digest_ends_as_the_tag_does() {
         let digest = format!("sha256:{}", "ab".repeat(32));
-        let put = name("localhost:5000/a").with_digest(&digest).put_reference();
+        let put = name("localhost:5000/a")
+            .with_digest(&digest)
+            .put_reference();
         assert!(digest.ends_with(put.tag().unwrap()));
         assert_eq!(put.digest(), Some(digest.as_str()));
     }

@@ -126,7 +126,9 @@ impl Set {
         }
         let value = Value::from(self.value.as_str());
         if let Some(name) = &self.name {
-            let map = attributes.entry(self.key.as_str()).or_insert_with(|| Value::Object(Map::new()));
+            let map = attributes
+                .entry(self.key.as_str())
+                .or_insert_with(|| Value::Object(Map::new()));
             if let Value::Object(map) = map {
                 map.insert(name.clone(), value);
             }
@@ -158,11 +160,16 @@ impl Fields {
         let trouble = |why: String| wrong(format!("the target `{target}`: {why}"));
         let context = self.context.as_deref().unwrap_or(".");
         if is_remote(context) {
-            let message = format!("the target `{target}`: the context `{context}` is not on this machine");
+            let message =
+                format!("the target `{target}`: the context `{context}` is not on this machine");
             return Err(ImageError::new(ImageErrorKind::Unsupported, message));
         }
         let context = options.dir.join(context);
-        let mut spec = BuildSpec::new(if context.as_os_str().is_empty() { Path::new(".") } else { &context });
+        let mut spec = BuildSpec::new(if context.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            &context
+        });
         spec.dockerfile = self.dockerfile.map(|name| context.join(name));
         spec.dockerfile_inline = self.dockerfile_inline;
         spec.target = self.target.filter(|stage| !stage.is_empty());
@@ -170,12 +177,25 @@ impl Fields {
         spec.no_cache = self.no_cache;
         spec.pull = self.pull;
         // Texts that came to nothing are how files leave tags out.
-        for tag in self.tags.into_iter().flatten().filter(|tag| !tag.is_empty()) {
-            spec.tags.push(tag.parse::<ImageName>().map_err(|error| trouble(error.to_string()))?);
+        for tag in self
+            .tags
+            .into_iter()
+            .flatten()
+            .filter(|tag| !tag.is_empty())
+        {
+            spec.tags.push(
+                tag.parse::<ImageName>()
+                    .map_err(|error| trouble(error.to_string()))?,
+            );
         }
-        for platform in self.platforms.iter().filter(|platform| !platform.is_empty()) {
+        for platform in self
+            .platforms
+            .iter()
+            .filter(|platform| !platform.is_empty())
+        {
             let platform = platform.parse::<Platform>();
-            spec.platforms.push(platform.map_err(|error| trouble(error.to_string()))?);
+            spec.platforms
+                .push(platform.map_err(|error| trouble(error.to_string()))?);
         }
         spec.args = values(self.args, &options.env);
         spec.labels = values(self.labels, &[]);
@@ -213,7 +233,10 @@ impl Fields {
         ];
         let mut unsupported = unsupported.into_iter().filter(|(_, value)| is_given(value));
         let call = self.call.as_deref().is_some_and(|call| call != "build");
-        let key = unsupported.next().map(|(key, _)| key).or(call.then_some("call"));
+        let key = unsupported
+            .next()
+            .map(|(key, _)| key)
+            .or(call.then_some("call"));
         match key {
             Some(key) => {
                 let message = format!("the target `{target}`: `{key}` is not supported");
@@ -225,9 +248,18 @@ impl Fields {
 }
 
 fn is_remote(context: &str) -> bool {
-    ["http://", "https://", "git@", "git://", "ssh://", "docker-image://", "target:", "oci-layout://"]
-        .iter()
-        .any(|start| context.starts_with(start))
+    [
+        "http://",
+        "https://",
+        "git@",
+        "git://",
+        "ssh://",
+        "docker-image://",
+        "target:",
+        "oci-layout://",
+    ]
+    .iter()
+    .any(|start| context.starts_with(start))
 }
 
 /// Values by name; one without a value is taken from the environment.
@@ -237,7 +269,12 @@ fn values(
 ) -> BTreeMap<String, String> {
     let mut given = BTreeMap::new();
     for (name, value) in values {
-        let outside = || env.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+        let outside = || {
+            env.iter()
+                .rev()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| value.clone())
+        };
         if let Some(value) = value.map(Scalar::text).or_else(outside) {
             given.insert(name, value);
         }
@@ -257,7 +294,9 @@ fn caches(
         let kind = fields.get("type").map_or("registry", String::as_str);
         match (kind, fields.get("ref")) {
             ("registry", Some(image)) => spec.cache_from.push(image.clone()),
-            _ => notes.push(format!("target `{target}`: a cache of the type `{kind}` is not read")),
+            _ => notes.push(format!(
+                "target `{target}`: a cache of the type `{kind}` is not read"
+            )),
         }
     }
     for entry in to {
@@ -266,7 +305,9 @@ fn caches(
         if kind == "inline" {
             spec.inline_cache = true;
         } else {
-            notes.push(format!("target `{target}`: a cache of the type `{kind}` is not written"));
+            notes.push(format!(
+                "target `{target}`: a cache of the type `{kind}` is not written"
+            ));
         }
     }
 }
@@ -283,7 +324,8 @@ fn outputs(target: &str, outputs: Vec<Entry>) -> Result<bool, ImageError> {
             "image" => push |= is_pushed,
             "docker" => {}
             _ => {
-                let message = format!("the target `{target}`: the output `{kind}` is not supported");
+                let message =
+                    format!("the target `{target}`: the output `{kind}` is not supported");
                 return Err(ImageError::new(ImageErrorKind::Unsupported, message));
             }
         }
@@ -305,7 +347,10 @@ impl Entry {
     /// The fields; a text that has none is the value of `plain`.
     fn fields(self, plain: &str) -> BTreeMap<String, String> {
         match self {
-            Self::Object(fields) => fields.into_iter().map(|(key, value)| (key, value.text())).collect(),
+            Self::Object(fields) => fields
+                .into_iter()
+                .map(|(key, value)| (key, value.text()))
+                .collect(),
             Self::Text(text) if !text.contains('=') => [(plain.to_owned(), text)].into(),
             Self::Text(text) => {
                 let fields = text.split(',').filter_map(|field| field.split_once('='));

@@ -68,7 +68,9 @@ impl BakeFile {
         let mut file = Self::default();
         for structure in body {
             match structure {
-                Structure::Attribute(attribute) => file.fix(attribute.key.to_string(), attribute.expr),
+                Structure::Attribute(attribute) => {
+                    file.fix(attribute.key.to_string(), attribute.expr)
+                }
                 Structure::Block(block) => file.block(name, &block)?,
             }
         }
@@ -78,7 +80,8 @@ impl BakeFile {
     /// Puts a later file over this one: its attributes replace those of the same name.
     #[must_use]
     pub fn merge(mut self, later: Self) -> Self {
-        let over = |mine: &mut IndexMap<String, Attributes>, theirs: IndexMap<String, Attributes>| {
+        let over = |mine: &mut IndexMap<String, Attributes>,
+                    theirs: IndexMap<String, Attributes>| {
             for (name, attributes) in theirs {
                 mine.entry(name).or_default().extend(attributes);
             }
@@ -125,10 +128,16 @@ impl BakeFile {
                 self.targets.entry(name).or_default().extend(attributes);
             }
             "function" => {
-                let message = format!("`{file}`: functions of one's own, such as `{name}`, are not supported");
+                let message = format!(
+                    "`{file}`: functions of one's own, such as `{name}`, are not supported"
+                );
                 return Err(ImageError::new(ImageErrorKind::Unsupported, message));
             }
-            other => return Err(wrong(format!("`{file}`: a bake file has no block `{other}`"))),
+            other => {
+                return Err(wrong(format!(
+                    "`{file}`: a bake file has no block `{other}`"
+                )));
+            }
         }
         Ok(())
     }
@@ -167,7 +176,8 @@ fn variable(file: &str, name: &str, block: &Block) -> Result<VariableBlock, Imag
             attributes.find(|attribute| attribute.key() == key)
         };
         let (Some(condition), "validation") = (find("condition"), inner.identifier()) else {
-            let message = format!("`{file}`: the variable `{name}` has a block that makes no sense");
+            let message =
+                format!("`{file}`: the variable `{name}` has a block that makes no sense");
             return Err(wrong(message));
         };
         let said = find("error_message").map(|said| said.expr().clone());
@@ -195,7 +205,11 @@ fn json(name: &str, value: serde_json::Value) -> Result<BakeFile, ImageError> {
                 "variable" => {
                     let default = body.swap_remove("default");
                     let is_open = true;
-                    let variable = VariableBlock { default, is_open, ..VariableBlock::default() };
+                    let variable = VariableBlock {
+                        default,
+                        is_open,
+                        ..VariableBlock::default()
+                    };
                     file.variables.insert(label, variable);
                 }
                 "group" => file.groups.entry(label).or_default().extend(body),
@@ -225,7 +239,12 @@ fn expression(value: serde_json::Value) -> Expression {
             let fields = fields.into_iter();
             Expression::Object(
                 fields
-                    .map(|(key, value)| (hcl::expr::ObjectKey::Expression(key.into()), expression(value)))
+                    .map(|(key, value)| {
+                        (
+                            hcl::expr::ObjectKey::Expression(key.into()),
+                            expression(value),
+                        )
+                    })
                     .collect(),
             )
         }

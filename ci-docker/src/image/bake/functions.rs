@@ -10,14 +10,26 @@ pub(super) fn declare(context: &mut Context<'static>) {
     const FUNCTIONS: &[(&str, Func)] = &[
         // Logic and comparison.
         ("equal", |args| Ok((at(&args, 0)? == at(&args, 1)?).into())),
-        ("notequal", |args| Ok((at(&args, 0)? != at(&args, 1)?).into())),
-        ("and", |args| Ok((truth(&args, 0)? && truth(&args, 1)?).into())),
-        ("or", |args| Ok((truth(&args, 0)? || truth(&args, 1)?).into())),
+        ("notequal", |args| {
+            Ok((at(&args, 0)? != at(&args, 1)?).into())
+        }),
+        ("and", |args| {
+            Ok((truth(&args, 0)? && truth(&args, 1)?).into())
+        }),
+        ("or", |args| {
+            Ok((truth(&args, 0)? || truth(&args, 1)?).into())
+        }),
         ("not", |args| Ok((!truth(&args, 0)?).into())),
         // Numbers.
-        ("add", |args| Ok((number(&args, 0)? + number(&args, 1)?).into())),
-        ("subtract", |args| Ok((number(&args, 0)? - number(&args, 1)?).into())),
-        ("multiply", |args| Ok((number(&args, 0)? * number(&args, 1)?).into())),
+        ("add", |args| {
+            Ok((number(&args, 0)? + number(&args, 1)?).into())
+        }),
+        ("subtract", |args| {
+            Ok((number(&args, 0)? - number(&args, 1)?).into())
+        }),
+        ("multiply", |args| {
+            Ok((number(&args, 0)? * number(&args, 1)?).into())
+        }),
         ("max", |args| extreme(&args, i64::max)),
         ("min", |args| extreme(&args, i64::min)),
         // Texts.
@@ -26,14 +38,24 @@ pub(super) fn declare(context: &mut Context<'static>) {
         ("title", |args| Ok(title(&text(&args, 0)?).into())),
         ("trimspace", |args| Ok(text(&args, 0)?.trim().into())),
         ("trim", trim),
-        ("trimprefix", |args| Ok(cut(&args, |a, b| a.strip_prefix(b))?.into())),
-        ("trimsuffix", |args| Ok(cut(&args, |a, b| a.strip_suffix(b))?.into())),
-        ("replace", |args| Ok(text(&args, 0)?.replace(&text(&args, 1)?, &text(&args, 2)?).into())),
+        ("trimprefix", |args| {
+            Ok(cut(&args, |a, b| a.strip_prefix(b))?.into())
+        }),
+        ("trimsuffix", |args| {
+            Ok(cut(&args, |a, b| a.strip_suffix(b))?.into())
+        }),
+        ("replace", |args| {
+            Ok(text(&args, 0)?
+                .replace(&text(&args, 1)?, &text(&args, 2)?)
+                .into())
+        }),
         ("split", split),
         ("join", join),
         ("strlen", |args| Ok(text(&args, 0)?.chars().count().into())),
         ("substr", substr),
-        ("reverse", |args| Ok(text(&args, 0)?.chars().rev().collect::<String>().into())),
+        ("reverse", |args| {
+            Ok(text(&args, 0)?.chars().rev().collect::<String>().into())
+        }),
         ("format", format),
         ("sanitize", |args| Ok(sanitize(&text(&args, 0)?).into())),
         ("basename", |args| Ok(ends(&text(&args, 0)?).1.into())),
@@ -41,18 +63,30 @@ pub(super) fn declare(context: &mut Context<'static>) {
         // Lists and objects.
         ("length", length),
         ("concat", concat),
-        ("contains", |args| Ok(list(&args, 0)?.contains(at(&args, 1)?).into())),
+        ("contains", |args| {
+            Ok(list(&args, 0)?.contains(at(&args, 1)?).into())
+        }),
         ("distinct", |args| Ok(distinct(list(&args, 0)?))),
         ("flatten", |args| Ok(flatten(list(&args, 0)?))),
         ("element", element),
-        ("keys", |args| Ok(object(&args, 0)?.keys().cloned().map(Value::from).collect())),
-        ("values", |args| Ok(object(&args, 0)?.values().cloned().collect())),
+        ("keys", |args| {
+            Ok(object(&args, 0)?.keys().cloned().map(Value::from).collect())
+        }),
+        ("values", |args| {
+            Ok(object(&args, 0)?.values().cloned().collect())
+        }),
         ("merge", merge),
         ("lookup", lookup),
         ("coalesce", coalesce),
         // Others.
-        ("jsonencode", |args| serde_json::to_string(at(&args, 0)?).map(Value::from).map_err(|e| e.to_string())),
-        ("jsondecode", |args| serde_json::from_str(&text(&args, 0)?).map_err(|e| e.to_string())),
+        ("jsonencode", |args| {
+            serde_json::to_string(at(&args, 0)?)
+                .map(Value::from)
+                .map_err(|e| e.to_string())
+        }),
+        ("jsondecode", |args| {
+            serde_json::from_str(&text(&args, 0)?).map_err(|e| e.to_string())
+        }),
         ("timestamp", |_| Ok(now().into())),
         ("formatdate", formatdate),
     ];
@@ -130,7 +164,10 @@ fn trim(args: FuncArgs) -> Answer {
     Ok(whole.trim_matches(|c| set.contains(c)).into())
 }
 
-fn cut(args: &FuncArgs, how: for<'a> fn(&'a str, &str) -> Option<&'a str>) -> Result<String, String> {
+fn cut(
+    args: &FuncArgs,
+    how: for<'a> fn(&'a str, &str) -> Option<&'a str>,
+) -> Result<String, String> {
     let (whole, part) = (text(args, 0)?, text(args, 1)?);
     Ok(how(&whole, &part).unwrap_or(&whole).to_owned())
 }
@@ -157,7 +194,11 @@ fn join(args: FuncArgs) -> Answer {
 fn substr(args: FuncArgs) -> Answer {
     let (whole, start, length) = (text(&args, 0)?, number(&args, 1)?, number(&args, 2)?);
     let count = i64::try_from(whole.chars().count()).unwrap_or(i64::MAX);
-    let start = if start < 0 { (count + start).max(0) } else { start };
+    let start = if start < 0 {
+        (count + start).max(0)
+    } else {
+        start
+    };
     let length = if length < 0 { count } else { length };
     let place = |number: i64| usize::try_from(number).unwrap_or(0);
     let part = whole.chars().skip(place(start)).take(place(length));
@@ -202,7 +243,9 @@ fn format(args: FuncArgs) -> Answer {
 /// What may stand in the name of a target.
 fn sanitize(text: &str) -> String {
     let keep = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    text.chars().map(|c| if keep(c) { c } else { '_' }).collect()
+    text.chars()
+        .map(|c| if keep(c) { c } else { '_' })
+        .collect()
 }
 
 /// The directory and the last part of a path.
@@ -261,7 +304,10 @@ fn element(args: FuncArgs) -> Answer {
         return Err("the list is empty".to_owned());
     }
     let index = usize::try_from(index.rem_euclid(count)).unwrap_or(0);
-    items.get(index).cloned().ok_or_else(|| "the list is too short".to_owned())
+    items
+        .get(index)
+        .cloned()
+        .ok_or_else(|| "the list is too short".to_owned())
 }
 
 fn merge(args: FuncArgs) -> Answer {
@@ -332,7 +378,11 @@ fn formatdate(args: FuncArgs) -> Answer {
             "mm" => "%M",
             "ss" => "%S",
             "Z" => "Z",
-            _ => return Err(format!("the part `{word}` of `{pattern}` is not understood")),
+            _ => {
+                return Err(format!(
+                    "the part `{word}` of `{pattern}` is not understood"
+                ));
+            }
         };
         out.push_str(&time.strftime(spec).to_string());
     }

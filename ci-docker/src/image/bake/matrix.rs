@@ -37,7 +37,9 @@ pub(super) fn instances<'a>(
             continue;
         };
         let Some(pattern) = attributes.get("name") else {
-            return Err(wrong(format!("the target `{name}` has a matrix and no `name`")));
+            return Err(wrong(format!(
+                "the target `{name}` has a matrix and no `name`"
+            )));
         };
         let mut names = Vec::new();
         for values in combinations(name, matrix, context)? {
@@ -70,7 +72,11 @@ pub(super) fn scope(context: &Context<'static>, values: &[(String, Value)]) -> C
     own
 }
 
-fn text(target: &str, pattern: &Expression, context: &Context<'static>) -> Result<String, ImageError> {
+fn text(
+    target: &str,
+    pattern: &Expression,
+    context: &Context<'static>,
+) -> Result<String, ImageError> {
     let trouble = |why: String| wrong(format!("the name of the target `{target}`: {why}"));
     match pattern.evaluate(context) {
         Ok(Value::String(name)) if !name.is_empty() => Ok(name),

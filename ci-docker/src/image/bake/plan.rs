@@ -49,10 +49,19 @@ impl BakePlan {
     /// The plan as a bake file in JSON, as `docker buildx bake --print` has it.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let names: Vec<&str> = self.targets.iter().map(|target| target.name.as_str()).collect();
+        let names: Vec<&str> = self
+            .targets
+            .iter()
+            .map(|target| target.name.as_str())
+            .collect();
         let targets = self.targets.iter();
         let targets: Map<String, Value> = targets
-            .map(|target| (target.name.clone(), Value::Object(target.attributes.clone())))
+            .map(|target| {
+                (
+                    target.name.clone(),
+                    Value::Object(target.attributes.clone()),
+                )
+            })
             .collect();
         json!({ "group": { "default": { "targets": names } }, "target": targets })
     }
@@ -117,7 +126,11 @@ impl Resolver<'_> {
                         }
                     }
                     "description" => {}
-                    other => return Err(wrong(format!("the group `{name}` has no attribute `{other}`"))),
+                    other => {
+                        return Err(wrong(format!(
+                            "the group `{name}` has no attribute `{other}`"
+                        )));
+                    }
                 }
             }
         } else if let Some(members) = self.instances.groups.get(name) {
@@ -136,9 +149,15 @@ impl Resolver<'_> {
     }
 
     /// The attributes of a target, those that it inherits among them.
-    fn resolve(&self, name: &str, path: &mut Vec<String>) -> Result<Map<String, Value>, ImageError> {
+    fn resolve(
+        &self,
+        name: &str,
+        path: &mut Vec<String>,
+    ) -> Result<Map<String, Value>, ImageError> {
         let Some(instance) = self.instances.by_name.get(name) else {
-            return Err(wrong(format!("there is no target `{name}` to inherit from")));
+            return Err(wrong(format!(
+                "there is no target `{name}` to inherit from"
+            )));
         };
         enter(path, name)?;
         let own_scope = scope(self.context, &instance.values);

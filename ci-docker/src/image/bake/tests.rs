@@ -4,14 +4,21 @@ use super::*;
 use crate::image::{ImageError, ImageErrorKind, SecretFrom};
 
 fn plan(text: &str, wanted: &[&str], env: &[(&str, &str)]) -> Result<BakePlan, ImageError> {
-    let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    let options = BakeOptions { env: env.collect(), dir: "/project".into(), ..BakeOptions::default() };
+    let env = env
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let options = BakeOptions {
+        env: env.collect(),
+        dir: "/project".into(),
+        ..BakeOptions::default()
+    };
     BakeFile::parse("docker-bake.hcl", text)?.plan(wanted, &options)
 }
 
 fn tags(plan: &BakePlan) -> Vec<Vec<String>> {
     let tags = plan.targets.iter().map(|target| target.spec.tags.iter());
-    tags.map(|tags| tags.map(ToString::to_string).collect()).collect()
+    tags.map(|tags| tags.map(ToString::to_string).collect())
+        .collect()
 }
 
 const SERVICES: &str = r#"
@@ -51,35 +58,65 @@ target "django" {
 
 #[test]
 fn groups_targets_and_inheritance_come_to_specs() {
-    let plan = plan(SERVICES, &["default"], &[("VERSION", "1.2"), ("TOKEN", "t"), ("ARM", "true")]).unwrap();
-    let names: Vec<&str> = plan.targets.iter().map(|target| target.name.as_str()).collect();
+    let plan = plan(
+        SERVICES,
+        &["default"],
+        &[("VERSION", "1.2"), ("TOKEN", "t"), ("ARM", "true")],
+    )
+    .unwrap();
+    let names: Vec<&str> = plan
+        .targets
+        .iter()
+        .map(|target| target.name.as_str())
+        .collect();
     assert_eq!(names, ["postgres", "django"]);
     assert_eq!(
         tags(&plan),
         [
-            vec!["registry.example.com/team/postgres:1.2", "registry.example.com/team/postgres:stable"],
+            vec![
+                "registry.example.com/team/postgres:1.2",
+                "registry.example.com/team/postgres:stable"
+            ],
             vec!["registry.example.com/team/django:1.2"],
         ]
     );
     let django = &plan.targets[1].spec;
     assert_eq!(django.context, std::path::Path::new("/project/."));
-    assert_eq!(django.dockerfile.as_deref(), Some("/project/./deploy/Dockerfile".as_ref()));
+    assert_eq!(
+        django.dockerfile.as_deref(),
+        Some("/project/./deploy/Dockerfile".as_ref())
+    );
     assert_eq!(django.target.as_deref(), Some("main-stage"));
     let pairs = |map: &std::collections::BTreeMap<String, String>| {
-        map.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+        map.iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     assert_eq!(pairs(&django.args), "DEBUG=1 LEVEL=3 TOKEN=t");
-    assert_eq!(pairs(&django.labels), "org.opencontainers.image.version=1.2 team=WEB");
+    assert_eq!(
+        pairs(&django.labels),
+        "org.opencontainers.image.version=1.2 team=WEB"
+    );
     assert_eq!(django.platforms.len(), 2);
-    assert_eq!(django.secrets[0].from, SecretFrom::File("/project/.npmrc".into()));
+    assert_eq!(
+        django.secrets[0].from,
+        SecretFrom::File("/project/.npmrc".into())
+    );
     assert_eq!(django.secrets[1].from, SecretFrom::Env("API_KEY".into()));
     assert_eq!(
         django.cache_from,
-        ["registry.example.com/team/django:cache", "registry.example.com/team/django:old"]
+        [
+            "registry.example.com/team/django:cache",
+            "registry.example.com/team/django:old"
+        ]
     );
     assert!(django.inline_cache && django.push);
     assert!(!plan.targets[0].spec.push);
-    assert_eq!(plan.notes, ["target `django`: a cache of the type `gha` is not read"]);
+    assert_eq!(
+        plan.notes,
+        ["target `django`: a cache of the type `gha` is not read"]
+    );
 }
 
 #[test]
@@ -101,8 +138,15 @@ target "app" {
 target "debug" { inherits = ["app-api-2-0"] }
 "#;
     let all = plan(text, &["app"], &[]).unwrap();
-    let names: Vec<&str> = all.targets.iter().map(|target| target.name.as_str()).collect();
-    assert_eq!(names, ["app-web-1-0", "app-web-2-0", "app-api-1-0", "app-api-2-0"]);
+    let names: Vec<&str> = all
+        .targets
+        .iter()
+        .map(|target| target.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        ["app-web-1-0", "app-web-2-0", "app-api-1-0", "app-api-2-0"]
+    );
     let one = plan(text, &["debug"], &[]).unwrap();
     assert_eq!(one.targets[0].spec.args["PORT"], "81");
     assert_eq!(tags(&one), [["r.example.com/api:2.0"]]);
@@ -116,7 +160,10 @@ fn json_says_the_same_as_hcl() {
       "target": { "a": { "context": "${TAG}/x", "tags": ["r.example.com/a:${upper(TAG)}"], "no-cache": true } }
     }"#;
     let file = BakeFile::parse("docker-bake.json", text).unwrap();
-    let options = BakeOptions { env: vec![("TAG".into(), "b".into())], ..BakeOptions::default() };
+    let options = BakeOptions {
+        env: vec![("TAG".into(), "b".into())],
+        ..BakeOptions::default()
+    };
     let plan = file.plan(&["default"], &options).unwrap();
     assert_eq!(tags(&plan), [["r.example.com/a:B"]]);
     assert_eq!(plan.targets[0].spec.context, std::path::Path::new("b/x"));
@@ -132,11 +179,20 @@ fn json_says_the_same_as_hcl() {
 #[test]
 fn files_are_merged_and_changed_from_outside() {
     let first = BakeFile::parse("a.hcl", r#"target "a" { tags = ["r.example.com/a:1"] }"#).unwrap();
-    let second = BakeFile::parse("b.hcl", "target \"a\" {\n context = \"b\"\n}\ntarget \"b\" {}").unwrap();
+    let second = BakeFile::parse(
+        "b.hcl",
+        "target \"a\" {\n context = \"b\"\n}\ntarget \"b\" {}",
+    )
+    .unwrap();
     let options = BakeOptions {
-        set: ["a.args.X=1", "*.platform=linux/arm64,linux/amd64", "a.tags=r.example.com/z:2", "b.no-cache=true"]
-            .map(str::to_owned)
-            .to_vec(),
+        set: [
+            "a.args.X=1",
+            "*.platform=linux/arm64,linux/amd64",
+            "a.tags=r.example.com/z:2",
+            "b.no-cache=true",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
         ..BakeOptions::default()
     };
     let plan = first.merge(second).plan(&["a", "b"], &options).unwrap();
@@ -162,11 +218,20 @@ fn functions_do_what_their_names_say() {
         (r#"coalesce("", null, "x")"#, "x"),
         (r#"lookup({ a = "1" }, "b", "2")"#, "2"),
         (r#"element(["a", "b"], 3)"#, "b"),
-        (r#"formatdate("YYYY-MM-DD'T'hh:mm:ssZ", "2024-10-01T02:03:04Z")"#, "2024-10-01T02:03:04Z"),
+        (
+            r#"formatdate("YYYY-MM-DD'T'hh:mm:ssZ", "2024-10-01T02:03:04Z")"#,
+            "2024-10-01T02:03:04Z",
+        ),
         (r#"length(concat([1], [2, 3])) == 3 ? "yes" : "no""#, "yes"),
-        (r#"join(",", distinct(flatten([["a"], ["b", "a"]])))"#, "a,b"),
+        (
+            r#"join(",", distinct(flatten([["a"], ["b", "a"]])))"#,
+            "a,b",
+        ),
         (r#"join("", keys(merge({ a = 1 }, { b = 2 })))"#, "ab"),
-        (r#"and(contains(["a"], "a"), not(equal(add(1, 2), 4))) ? "t" : "f""#, "t"),
+        (
+            r#"and(contains(["a"], "a"), not(equal(add(1, 2), 4))) ? "t" : "f""#,
+            "t",
+        ),
         (r#"dirname("a/b/c")"#, "a/b"),
         (r#"jsondecode("{\"a\":\"b\"}").a"#, "b"),
         (r#"reverse(lower("ABC"))"#, "cba"),
@@ -186,13 +251,22 @@ fn what_is_wrong_is_told() {
         ("target \"a\" { tags = [\"${NOPE}\"] }", "NOPE"),
         ("target \"a\" { inherits = [\"a\"] }", "a -> a"),
         ("target \"a\" { inherits = [\"b\"] }", "no target `b`"),
-        ("group \"a\" { targets = [\"b\"] }\ngroup \"b\" { targets = [\"a\"] }", "a -> b -> a"),
+        (
+            "group \"a\" { targets = [\"b\"] }\ngroup \"b\" { targets = [\"a\"] }",
+            "a -> b -> a",
+        ),
         ("target \"b\" {}", "no group or target `a`"),
         ("target \"a\" { matrix = { x = [1] } }", "no `name`"),
         ("target \"a\" { tags = [\"BAD NAME\"] }", "BAD NAME"),
         ("target \"a\" { platforms = [\"arm\"] }", "`arm`"),
-        ("target \"a\" { args = { X = upper() } }", "argument 1 is missing"),
-        ("variable \"X\" { default = Y }\nvariable \"Y\" { default = X }\ntarget \"a\" {}", "variable `X`"),
+        (
+            "target \"a\" { args = { X = upper() } }",
+            "argument 1 is missing",
+        ),
+        (
+            "variable \"X\" { default = Y }\nvariable \"Y\" { default = X }\ntarget \"a\" {}",
+            "variable `X`",
+        ),
         ("widget \"a\" {}", "no block `widget`"),
         (
             "variable \"X\" {\n default = \"\"\n validation {\n condition = X != \"\"\n error_message = \"X is needed\"\n }\n}\ntarget \"a\" {}",
@@ -205,7 +279,10 @@ fn what_is_wrong_is_told() {
     }
     for (text, words) in [
         ("target \"a\" { ssh = [\"default\"] }", "ssh"),
-        ("target \"a\" { context = \"https://example.com/x.git\" }", "context"),
+        (
+            "target \"a\" { context = \"https://example.com/x.git\" }",
+            "context",
+        ),
         ("target \"a\" { output = [\"type=oci\"] }", "oci"),
         ("function \"f\" {}", "f"),
     ] {

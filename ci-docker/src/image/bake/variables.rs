@@ -63,13 +63,19 @@ fn value(
 ) -> Result<Value, String> {
     let variable = file.variables.get(name).ok_or("it is not declared")?;
     let default = match &variable.default {
-        Some(default) => default.evaluate(context).map_err(|error| error.to_string())?,
+        Some(default) => default
+            .evaluate(context)
+            .map_err(|error| error.to_string())?,
         None => Value::Null,
     };
     let given = env.iter().rev().find(|(key, _)| key == name);
     let Some((_, text)) = given.filter(|_| variable.is_open) else {
         // As an empty text it can stand in every tag.
-        return Ok(if default.is_null() { Value::from("") } else { default });
+        return Ok(if default.is_null() {
+            Value::from("")
+        } else {
+            default
+        });
     };
     typed(text, &default)
 }
@@ -110,7 +116,10 @@ fn validate(file: &BakeFile, context: &Context<'static>) -> Result<(), ImageErro
                 continue;
             }
             let said = said.as_ref().map(evaluate).transpose()?;
-            let said = said.as_ref().and_then(Value::as_str).unwrap_or("a validation fails");
+            let said = said
+                .as_ref()
+                .and_then(Value::as_str)
+                .unwrap_or("a validation fails");
             return Err(wrong(format!("the variable `{name}`: {said}")));
         }
     }
