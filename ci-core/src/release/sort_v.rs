@@ -4,6 +4,8 @@
 //! without their file suffixes first and with them second; within a name, runs of digits are numbers
 //! and everything else is compared character by character, `~` before the end of the name, the end
 //! before letters, letters before the rest. `sort` breaks ties by bytes.
+//!
+//! Releases of coreutils differ in names that begin with a dot, which no tag does; here they are as in 9.1.
 
 use std::cmp::Ordering;
 
@@ -42,7 +44,7 @@ fn hidden(name: &[u8]) -> u8 {
     }
 }
 
-/// The name without `(\.[A-Za-z~][A-Za-z0-9~]*)*` at its end; the first character is never cut off.
+/// The name without `(\.[A-Za-z~][A-Za-z0-9~]*)*` at its end.
 fn without_suffix(name: &[u8]) -> &[u8] {
     let mut end = name.len();
     loop {
@@ -51,8 +53,7 @@ fn without_suffix(name: &[u8]) -> &[u8] {
             .rposition(|b| !(b.is_ascii_alphanumeric() || *b == b'~'));
         match body {
             Some(dot)
-                if dot > 0
-                    && name[dot] == b'.'
+                if name[dot] == b'.'
                     && name[..end]
                         .get(dot + 1)
                         .is_some_and(|b| b.is_ascii_alphabetic() || *b == b'~') =>
