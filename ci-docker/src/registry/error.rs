@@ -121,15 +121,11 @@ fn kind_of(error: &OciDistributionError) -> RegistryErrorKind {
         OciDistributionError::UnauthorizedError { .. }
         | OciDistributionError::AuthenticationFailure(_) => Kind::Unauthorized,
         OciDistributionError::ImageManifestNotFoundError(_) => Kind::NotFound,
-        OciDistributionError::ServerError { code, .. } => match code {
-            401 | 403 => Kind::Unauthorized,
-            404 => Kind::NotFound,
-            408 | 429 | 500.. => Kind::Unavailable,
-            _ => Kind::Refused,
-        },
-        OciDistributionError::RequestError(_) | OciDistributionError::IoError(_) => {
-            Kind::Unreachable
-        }
+        OciDistributionError::ServerError { code, .. } => kind_of_status(*code),
+        OciDistributionError::RequestError(error) => error
+            .status()
+            .map_or(Kind::Unreachable, |status| kind_of_status(status.as_u16())),
+        OciDistributionError::IoError(_) => Kind::Unreachable,
         OciDistributionError::DigestError(_)
         | OciDistributionError::JsonError(_)
         | OciDistributionError::SpecViolationError(_)
@@ -137,6 +133,16 @@ fn kind_of(error: &OciDistributionError) -> RegistryErrorKind {
         | OciDistributionError::ManifestParsingError(_)
         | OciDistributionError::ManifestEncodingError(_) => Kind::Invalid,
         _ => Kind::Other,
+    }
+}
+
+fn kind_of_status(code: u16) -> RegistryErrorKind {
+    use RegistryErrorKind as Kind;
+    match code {
+        401 | 403 => Kind::Unauthorized,
+        404 => Kind::NotFound,
+        408 | 429 | 500.. => Kind::Unavailable,
+        _ => Kind::Refused,
     }
 }
 

@@ -112,6 +112,13 @@ impl FromStr for ImageName {
         let reference: Reference = text
             .parse()
             .map_err(|error: oci_client::ParseError| wrong(error.to_string()))?;
+        if reference
+            .repository()
+            .bytes()
+            .any(|b| b.is_ascii_uppercase())
+        {
+            return Err(wrong("a repository has no capital letters".to_owned()));
+        }
         Ok(Self(reference))
     }
 }
