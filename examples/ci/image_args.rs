@@ -17,6 +17,10 @@ pub(crate) struct EngineArgs {
     pub(crate) engine: String,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 #[derive(Debug, clap::Args)]
 pub(crate) struct BakeArgs {
     /// Groups and targets of the file
@@ -87,6 +91,10 @@ pub(crate) enum ImageCommand {
     },
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 #[derive(Debug, clap::Args)]
 pub(crate) struct BuildArgs {
     /// The directory whose files the build may use
@@ -135,25 +143,37 @@ pub(crate) struct BuildArgs {
     pub(crate) engine: EngineArgs,
 }
 
-/// Variables that are honoured where no option says otherwise: RELEASE_REGISTRY_IMAGE, CI_COMMIT_TAG,
-/// UPDATE_LATEST_STRATEGY, TAG_TYPE_OVERRIDE, and for the forge CI_API_V4_URL, CI_PROJECT_ID,
-/// GITLAB_TOKEN or CI_JOB_TOKEN.
+/// What the help of `ci latest` says at its end.
+const LATEST_HELP: &str = "\
+Variables:
+  RELEASE_REGISTRY_IMAGE, CI_COMMIT_TAG, UPDATE_LATEST_STRATEGY, TAG_TYPE_OVERRIDE
+                                  what no option says
+  RELEASE_REGISTRY_USER, RELEASE_REGISTRY_PASSWORD
+                                  the credentials for RELEASE_REGISTRY_IMAGE
+  CI_REGISTRY, CI_REGISTRY_USER, CI_REGISTRY_PASSWORD
+                                  a registry and its credentials
+  CI_API_V4_URL, CI_PROJECT_ID, GITLAB_TOKEN or CI_JOB_TOKEN
+                                  the forge that knows the tag
+
+Processes that share a store (--store) never move `latest` at the same time.";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = LATEST_HELP)]
 pub(crate) struct LatestArgs {
     /// A repository; may be repeated. The first one's `latest` decides for all
-    /// [default: RELEASE_REGISTRY_IMAGE]
+    /// [default: `RELEASE_REGISTRY_IMAGE`]
     #[arg(long, value_name = "REPOSITORY")]
     pub(crate) image: Vec<String>,
-    /// The tag of the release [default: CI_COMMIT_TAG]
+    /// The tag of the release [default: `CI_COMMIT_TAG`]
     #[arg(long)]
     pub(crate) tag: Option<String>,
-    /// Whether `latest` moves [default: UPDATE_LATEST_STRATEGY, else auto]
+    /// Whether `latest` moves [default: `UPDATE_LATEST_STRATEGY`, else auto]
     #[arg(long, value_enum, ignore_case = true)]
     pub(crate) strategy: Option<StrategyChoice>,
     /// What a newer version is
     #[arg(long, value_enum, default_value_t = OrderChoice::Semver)]
     pub(crate) version_order: OrderChoice,
-    /// The kind of the tag [default: TAG_TYPE_OVERRIDE, else what git, the forge or the name says]
+    /// The kind of the tag [default: `TAG_TYPE_OVERRIDE`, else what git, the forge or the name says]
     #[arg(long, value_enum, ignore_case = true)]
     pub(crate) tag_type: Option<TagTypeChoice>,
     /// The tag that moves

@@ -1,4 +1,8 @@
 //! The functions that expressions of bake files may call.
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "the language's library takes functions of this form"
+)]
 
 use hcl::Value;
 use hcl::eval::{Context, Func, FuncArgs, FuncDef, ParamType};
