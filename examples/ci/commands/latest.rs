@@ -201,18 +201,18 @@ async fn locked(
     };
     let mut job = JobSpec::new("latest").step(StepSpec::code(step));
     for image in &wanted.images {
-        let name = format!("{}:{}", image.path(), wanted.latest).into();
-        job = job.group(GroupUse { name, limit: 1 });
+        let name = format!("{}:{}", image.path(), wanted.latest);
+        job = job.group(GroupUse::mutex(name));
     }
     let workflow = WorkflowSpec::builder("latest").job(job).build();
     let workflow = workflow.map_err(|error| Failure::engine(error.to_string()))?;
     let store: Arc<dyn RunStore> = Kept::here(global)?.store()?;
-    ci_core::run::run(workflow, RunOptions::new().store(store)).await?;
+    let report = ci_core::run::run(workflow, RunOptions::new().store(store)).await?;
     let answer = answer.lock().ok().and_then(|mut answer| answer.take());
     match answer {
         Some(answer) => Ok(answer?),
         None => Err(Failure::engine("the run ended before it decided")
-            .hint("`ci show last` tells how it went")),
+            .hint(format!("`ci show {}` tells how it went", report.run))),
     }
 }
 
