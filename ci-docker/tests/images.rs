@@ -2,7 +2,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     reason = "a test fails by panicking"
 )]
 
@@ -99,7 +98,8 @@ impl Bench {
     /// Removes what was built from the engine.
     async fn clean(self) {
         let client = Docker::connect_with_host(&host()).unwrap();
-        for name in self.names.lock().unwrap().iter() {
+        let names = self.names.lock().unwrap().clone();
+        for name in &names {
             let options = RemoveImageOptionsBuilder::default().force(true).build();
             let _ = client.remove_image(name, Some(options), None).await;
         }

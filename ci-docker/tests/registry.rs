@@ -1,9 +1,4 @@
 //! Copies, indexes and the tag `latest` in real registries, read back with skopeo.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
 
 #[path = "support/registry.rs"]
 mod support;

@@ -40,7 +40,6 @@ pub enum ForgeTag {
 impl ForgeTag {
     /// From the field `message` of the reply. A message of nothing but blanks is none.
     #[must_use]
-    #[expect(clippy::unnecessary_wraps, reason = "it fills the field of the facts")]
     pub fn from_message(message: Option<&str>) -> Option<Self> {
         let is_said = message.is_some_and(|message| !message.trim().is_empty());
         Some(if is_said {
@@ -101,7 +100,7 @@ impl TagFacts {
     }
 
     /// How the kind was found, in words.
-    pub(super) fn reason(&self, name: &str) -> String {
+    pub(super) fn reason(self, name: &str) -> String {
         let (kind, source) = self.kind(name);
         let why = match source {
             TagKindSource::Said => "it was said so".to_owned(),

@@ -7,7 +7,10 @@ use super::Platform;
 use crate::registry::ImageName;
 
 /// What to build: one image, for one platform or several.
-#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BuildSpec {

@@ -77,7 +77,7 @@ impl Builder {
         cancel: &CancellationToken,
     ) -> Result<Built, ImageError> {
         check(spec)?;
-        let building = self.all_platforms(spec, target, watch);
+        let building = Box::pin(self.all_platforms(spec, target, watch));
         // Dropped, it closes the engine's connection, which ends the build.
         match cancel.run_until_cancelled(building).await {
             Some(built) => built,

@@ -236,11 +236,11 @@ mod tests {
         let dir = tree(&[("Dockerfile", "FROM scratch"), ("a", "")]);
         let other = tree(&[("Other", "FROM scratch")]);
         let outside = names(dir.path(), |spec| {
-            spec.dockerfile = Some(other.path().join("Other"))
+            spec.dockerfile = Some(other.path().join("Other"));
         });
         assert_eq!(outside, [FOREIGN, "Dockerfile", "a"]);
         let inline = names(dir.path(), |spec| {
-            spec.dockerfile_inline = Some("FROM x".into())
+            spec.dockerfile_inline = Some("FROM x".into());
         });
         assert_eq!(inline, [FOREIGN, "Dockerfile", "a"]);
         for missing in [BuildSpec::new("/nonexistent"), BuildSpec::new(other.path())] {

@@ -15,7 +15,7 @@ use super::{Credentials, ImageName, RegistryError, RegistryErrorKind};
 
 /// How long a registry may take to accept a connection, and to send the next bytes.
 const CONNECT: Duration = Duration::from_secs(20);
-const READ: Duration = Duration::from_secs(60);
+const READ: Duration = Duration::from_mins(1);
 
 /// How often a request is made when the registry has trouble, and the pause before the second time.
 const ATTEMPTS: u32 = 3;

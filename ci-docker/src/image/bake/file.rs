@@ -69,7 +69,7 @@ impl BakeFile {
         for structure in body {
             match structure {
                 Structure::Attribute(attribute) => {
-                    file.fix(attribute.key.to_string(), attribute.expr)
+                    file.fix(attribute.key.to_string(), attribute.expr);
                 }
                 Structure::Block(block) => file.block(name, &block)?,
             }

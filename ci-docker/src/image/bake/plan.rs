@@ -121,7 +121,7 @@ impl Resolver<'_> {
             for (key, value) in group {
                 match key.as_str() {
                     "targets" => {
-                        for member in strings(name, key, &self.value(name, value, self.context)?)? {
+                        for member in strings(name, key, &evaluate(name, value, self.context)?)? {
                             self.expand(&member, path, names)?;
                         }
                     }
@@ -163,7 +163,7 @@ impl Resolver<'_> {
         let own_scope = scope(self.context, &instance.values);
         let mut attributes = Map::new();
         if let Some(parents) = instance.attributes.get("inherits") {
-            let parents = self.value(name, parents, &own_scope)?;
+            let parents = evaluate(name, parents, &own_scope)?;
             for parent in strings(name, "inherits", &parents)? {
                 fields::merge(&mut attributes, self.resolve(&parent, path)?);
             }
@@ -171,25 +171,24 @@ impl Resolver<'_> {
         let mut own = Map::new();
         for (key, expression) in instance.attributes {
             if !matches!(key.as_str(), "inherits" | "matrix" | "name") {
-                own.insert(key.clone(), self.value(name, expression, &own_scope)?);
+                own.insert(key.clone(), evaluate(name, expression, &own_scope)?);
             }
         }
         fields::merge(&mut attributes, own);
         path.pop();
         Ok(attributes)
     }
+}
 
-    fn value(
-        &self,
-        name: &str,
-        expression: &hcl::Expression,
-        context: &Context<'static>,
-    ) -> Result<Value, ImageError> {
-        let value = expression
-            .evaluate(context)
-            .map_err(|error| wrong(format!("`{name}`: {error}")))?;
-        serde_json::to_value(&value).map_err(|error| wrong(format!("`{name}`: {error}")))
-    }
+fn evaluate(
+    name: &str,
+    expression: &hcl::Expression,
+    context: &Context<'static>,
+) -> Result<Value, ImageError> {
+    let value = expression
+        .evaluate(context)
+        .map_err(|error| wrong(format!("`{name}`: {error}")))?;
+    serde_json::to_value(&value).map_err(|error| wrong(format!("`{name}`: {error}")))
 }
 
 /// Notes that a name is on the way, and refuses one that is already.
