@@ -34,6 +34,8 @@ need cmake cmake
 need base64 coreutils
 need setsid util-linux
 need ssh openssh-client
+need docker-registry docker-registry
+need skopeo skopeo
 [ -x /usr/sbin/sshd ] || need sshd openssh-server
 [ -x /bin/busybox ] || [ -x /usr/bin/busybox ] || need busybox busybox-static
 

@@ -52,10 +52,11 @@
 //! | `triggers` | no | `trigger`: what starts runs, with filters, parameters and schedules |
 //! | `watch` | no | `trigger::watch`: new commits and tags of repositories, each once |
 //! | `reports` | yes | `report`: test reports and coverage of every dialect, read in constant memory |
+//! | `release` | no | `release`: version order, tag kinds, whether `latest` follows a release |
 //! | `testing` | no | `testing`: mock executor, virtual clock, executor conformance kit |
 //!
-//! `reports` stands alone: with `default-features = false` it brings no runtime and a handful of
-//! dependencies.
+//! `reports` and `release` stand alone: with `default-features = false` they bring no runtime and a
+//! handful of dependencies.
 //!
 //! # Where to look
 //!
@@ -71,6 +72,7 @@
 //! | hide values | [`secret`] |
 //! | read and write test reports | `report`, with the feature `reports` |
 //! | start runs by pushes, tags and times | `trigger`, with the features `triggers` and `watch` |
+//! | decide what a release does | `release`, with the feature `release` |
 //! | draw a workflow | [`graph::render`] |
 //! | schedule without running | [`scheduler::Machine`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -95,6 +97,8 @@ pub mod id;
 pub mod job;
 #[cfg(feature = "engine")]
 pub mod outcome;
+#[cfg(feature = "release")]
+pub mod release;
 #[cfg(feature = "reports")]
 pub mod report;
 #[cfg(feature = "engine")]

@@ -122,6 +122,13 @@ pub(crate) enum Command {
     Report(ReportCommand),
     /// List tests that now pass and now fail
     Flaky(FlakyArgs),
+    /// Build the images of a bake file, in parallel
+    Bake(crate::image_args::BakeArgs),
+    /// Build, merge, copy and look up images
+    #[command(subcommand)]
+    Image(crate::image_args::ImageCommand),
+    /// Let the tag `latest` follow a release, if it should
+    Latest(crate::image_args::LatestArgs),
     /// Share out tests over machines: reads names, prints those of one shard
     Split(SplitArgs),
     /// Print the files that fit patterns, sorted
@@ -544,6 +551,7 @@ pub(crate) struct ChangedArgs {
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text
         .split_once('=')
         .ok_or_else(|| format!("`{text}` has no `=`; write NAME=VALUE"))?;

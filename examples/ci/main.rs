@@ -4,11 +4,13 @@ mod args;
 mod commands;
 mod executors;
 mod failure;
+mod image_args;
 mod kept;
 mod open;
 mod origin;
 mod output;
 mod watch;
+mod registries;
 
 use std::process::ExitCode;
 
@@ -84,6 +86,9 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         }
         Command::Flaky(args) => commands::flaky::flaky(&global, &args).await,
         Command::Split(args) => commands::split::split(&global, &args).await,
+        Command::Bake(args) => commands::bake::run(&global, args).await,
+        Command::Image(command) => commands::image::run(&global, command).await,
+        Command::Latest(args) => commands::latest::run(&global, args).await,
         Command::Glob { patterns } => commands::split::glob(&patterns),
         Command::Shim(ShimCommand::Circleci { words }) => {
             commands::shim::circleci(&global, &words).await

@@ -149,7 +149,7 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    fn new(args: &[&str], output: Output) -> Self {
+    pub(crate) fn new(args: &[&str], output: Output) -> Self {
         Self {
             what: format!("ci {}", args.join(" ")),
             code: output.status.code(),

@@ -1,11 +1,14 @@
 //! One file for each group of commands.
 
 pub(crate) mod artifacts;
+pub(crate) mod bake;
 pub(crate) mod cache;
 pub(crate) mod changed;
 pub(crate) mod completions;
 pub(crate) mod flaky;
 pub(crate) mod graph;
+pub(crate) mod image;
+pub(crate) mod latest;
 pub(crate) mod logs;
 pub(crate) mod report;
 pub(crate) mod requests;
