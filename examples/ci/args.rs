@@ -550,7 +550,6 @@ pub(crate) struct ChangedArgs {
     pub(crate) project: PathBuf,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
 pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text
         .split_once('=')
