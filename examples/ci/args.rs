@@ -153,6 +153,10 @@ pub(crate) struct WorkflowArgs {
     /// anyway
     #[arg(long, value_name = "DIR")]
     pub(crate) orbs: Vec<PathBuf>,
+    /// Where GitLab's includes from elsewhere are: a project's files, those of `templates`, the file of
+    /// a URL; may be repeated
+    #[arg(long, value_name = "FROM=PATH", value_parser = mapping)]
+    pub(crate) include_map: Vec<(String, String)>,
     /// Go on without includes that are not on this machine, and report them
     #[arg(long)]
     pub(crate) stub_missing: bool,
@@ -191,7 +195,7 @@ pub(crate) enum EventChoice {
 }
 
 /// How a run is done.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct HowArgs {
     /// How many jobs run at once [default: one for each processor]
     #[arg(long, short = 'j', value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -501,6 +505,14 @@ fn pair(text: &str) -> Result<(String, String), String> {
         .split_once('=')
         .ok_or_else(|| format!("`{text}` has no `=`; write NAME=VALUE"))?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+/// A URL may have a `=` of its own: the last one counts.
+fn mapping(text: &str) -> Result<(String, String), String> {
+    let (from, path) = text
+        .rsplit_once('=')
+        .ok_or_else(|| format!("`{text}` has no `=`; write FROM=PATH"))?;
+    Ok((from.to_owned(), path.to_owned()))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -8,6 +8,7 @@ mod kept;
 mod open;
 mod origin;
 mod output;
+mod setup;
 
 use std::process::ExitCode;
 

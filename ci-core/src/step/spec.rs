@@ -22,6 +22,8 @@ pub struct StepSpec {
     pub timeout: Option<Duration>,
     /// The longest the step may be silent.
     pub no_output_timeout: Option<Duration>,
+    /// A script: where it succeeds in the session, the step is left out and counts as a success.
+    pub skip_if: Option<String>,
     /// Whether the job goes on, as if the step had succeeded, when it fails.
     pub allow_failure: bool,
     /// Variables for this step only.
@@ -219,6 +221,7 @@ impl StepSpec {
             when: StepWhen::default(),
             timeout: None,
             no_output_timeout: None,
+            skip_if: None,
             allow_failure: false,
             env: BTreeMap::new(),
         }
@@ -370,6 +373,13 @@ impl StepSpec {
     #[must_use]
     pub fn no_output_timeout(mut self, limit: Duration) -> Self {
         self.no_output_timeout = Some(limit);
+        self
+    }
+
+    /// Leaves the step out where this script succeeds in the session of the job.
+    #[must_use]
+    pub fn skip_if(mut self, script: impl Into<String>) -> Self {
+        self.skip_if = Some(script.into());
         self
     }
 

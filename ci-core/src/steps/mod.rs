@@ -26,6 +26,7 @@ mod dispatch;
 #[cfg(feature = "storage")]
 mod files;
 mod job_env;
+mod skip;
 #[cfg(test)]
 mod storage_tests;
 #[cfg(test)]

@@ -179,16 +179,17 @@ fn step() -> impl Strategy<Value = StepSpec> {
         action(),
         when,
         limits,
-        any::<bool>(),
+        (option::of(text()), any::<bool>()),
         map(),
     )
         .prop_map(
-            |(name, action, when, (timeout, no_output_timeout), allow_failure, env)| StepSpec {
+            |(name, action, when, (timeout, no_output_timeout), (skip_if, allow_failure), env)| StepSpec {
                 name: name.map(Into::into),
                 action,
                 when,
                 timeout,
                 no_output_timeout,
+                skip_if,
                 allow_failure,
                 env,
             },

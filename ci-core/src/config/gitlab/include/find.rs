@@ -172,7 +172,8 @@ impl Reader<'_> {
                 .missing(at, "include", format!("{what}: it was left out"));
         } else {
             let problem = Problem::error(at, what).at("include");
-            let hint = "give it to the compiler, or go on without it with `--stub-missing`";
+            let hint = "say where it is with `--include-map FROM=PATH` or `includes` in \
+                        `.ci/settings.yml`, or go on without it with `--stub-missing`";
             self.notes.problems.push(problem.hint(hint));
         }
         Vec::new()

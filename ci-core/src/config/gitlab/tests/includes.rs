@@ -1,7 +1,8 @@
 //! Includes and inputs.
 
 use super::{MemoryFiles, Options, Project, names};
-use crate::config::gitlab::{Compiled, Fidelity, Sources};
+use crate::config::fidelity::Level;
+use crate::config::gitlab::{Compiled, Sources};
 use crate::config::problem::ConfigError;
 
 fn load(files: &[(&str, &str)], options: &Options) -> Result<Compiled, ConfigError> {
@@ -63,7 +64,8 @@ fn includes_have_rules() {
 fn what_is_not_at_hand_is_named_or_left_out() {
     let text = "include:\n  - project: g/lib\n    file: [/x.yml]\n  - component: $CI_SERVER_FQDN/g/c/lint@1\njob: {extends: .x, stage: odd}\nreal: {script: x}\n";
     let files = [(".gitlab-ci.yml", text)];
-    let hint = "hint: give it to the compiler, or go on without it with `--stub-missing`";
+    let hint = "hint: say where it is with `--include-map FROM=PATH` or `includes` in \
+                `.ci/settings.yml`, or go on without it with `--stub-missing`";
     let error = load(&files, &Options::new()).unwrap_err().to_string();
     assert!(error.starts_with(&format!(
         ".gitlab-ci.yml:3:12: include: the file `x.yml` of project `g/lib` is not at hand\n  {hint}\n\
@@ -73,8 +75,9 @@ fn what_is_not_at_hand_is_named_or_left_out() {
     assert_eq!(names(&compiled), ["real"]);
     let missing = compiled
         .fidelity()
+        .rows()
         .iter()
-        .filter(|row| row.fidelity == Fidelity::Missing);
+        .filter(|row| row.level == Level::Missing);
     let keys: Vec<_> = missing.map(|row| row.key.as_str()).collect();
     assert_eq!(keys, ["include", "include", "script", "extends", "stage"]);
 }
