@@ -178,6 +178,9 @@ pub(crate) struct WorkflowArgs {
     /// A variable of the run; may be repeated
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) variables: Vec<(String, String)>,
+    /// A GitLab variable of the type file: its value is the path of a copy; may be repeated
+    #[arg(long = "var-file", value_name = "NAME=FILE", value_parser = pair)]
+    pub(crate) variable_files: Vec<(String, String)>,
     /// The settings file [default: `.ci/settings.yml` of the project]
     #[arg(long, value_name = "FILE")]
     pub(crate) settings: Option<PathBuf>,

@@ -134,9 +134,11 @@ pub(crate) fn gitlab(
         EventChoice::Api => "api",
     };
     let name = file.strip_prefix(dir).unwrap_or(file).display().to_string();
-    let mut options = gitlab::Options::new()
-        .facts(gitlab::Facts::of(facts.clone()).source(source))
-        .file(name);
+    let mut facts = gitlab::Facts::of(facts.clone()).source(source);
+    for (name, file) in &args.variable_files {
+        facts = facts.file(name, read(Path::new(file))?);
+    }
+    let mut options = gitlab::Options::new().facts(facts).file(name);
     for (name, value) in &args.parameters {
         options = options.input(name, value);
     }

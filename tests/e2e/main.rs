@@ -11,6 +11,7 @@ mod commands;
 mod crash;
 mod faults;
 mod gitlab;
+mod gitlab_ci_local;
 mod quickstart;
 mod reports;
 mod settings;

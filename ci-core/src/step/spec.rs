@@ -150,6 +150,8 @@ pub struct WorkspaceSpec {
     pub root: String,
     /// Files, directories and globs to add; not used when attaching.
     pub paths: Vec<String>,
+    /// What is left out of them.
+    pub exclude: Vec<String>,
     /// The jobs whose files are attached; those of all jobs before this one if empty. Not used when
     /// adding.
     pub from: Vec<String>,
@@ -295,7 +297,7 @@ impl StepSpec {
         Self::new(Action::PersistWorkspace(WorkspaceSpec {
             root: root.into(),
             paths,
-            from: Vec::new(),
+            ..WorkspaceSpec::default()
         }))
     }
 
@@ -305,8 +307,7 @@ impl StepSpec {
         let root = root.into();
         Self::new(Action::AttachWorkspace(WorkspaceSpec {
             root,
-            paths: Vec::new(),
-            from: Vec::new(),
+            ..WorkspaceSpec::default()
         }))
     }
 

@@ -9,11 +9,14 @@ use ci_core::event::{
     Choice, ChromeTrace, Console, ConsoleOptions, Environment, JsonLines, Verbosity,
 };
 use ci_core::config::fidelity::Fidelity;
+use ci_core::config::gitlab::coverage;
 use ci_core::id::RunId;
+use ci_core::job::{JobSpec, Start};
 use ci_core::outcome::{CancelReason, OutcomeKind};
 use ci_core::run::{Hold, RunControl, RunHandle, RunOptions, RunReport};
 use ci_core::settings::Settings;
-use ci_core::store::{RunStore, SqliteStore, StoredRun};
+use ci_core::store::{LogQuery, RunStore, SqliteStore, StoredRun};
+use ci_core::workflow::WorkflowSpec;
 
 use crate::args::{AgainArgs, Color, Format, Global, HoldChoice, HowArgs, RerunArgs, RunArgs};
 use crate::executors::executors;
@@ -27,7 +30,8 @@ type Places<'a> = (&'a Kept, &'a Arc<SqliteStore>);
 
 /// Runs a workflow.
 pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
-    let project = open::project(&args.workflow, &args.jobs)?;
+    let mut project = open::project(&args.workflow, &args.jobs)?;
+    start_named(&mut project.workflow, &args.jobs);
     let (how, origin) = (&args.how, &project.origin);
     let left = origin.skipped.iter().map(|job| (&*job.name, &*job.why));
     tell(global, how, &origin.fidelity, left);
@@ -49,6 +53,21 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
     let handle = ci_core::run::start(project.workflow, options).await?;
     let course = Course { global, how, settings: args.workflow.settings.as_deref() };
     course.finish(places, handle, setup).await
+}
+
+/// Lets jobs that were asked for by name start by themselves, as if somebody had pressed their button.
+fn start_named(workflow: &mut WorkflowSpec, names: &[String]) {
+    let is_manual = |job: &JobSpec| matches!(job.options.start, Start::Manual { .. });
+    let asked = |job: &JobSpec| names.iter().any(|name| **name == *job.name) && is_manual(job);
+    // A job without steps only asks, and is asked for to be asked.
+    if !workflow.jobs.iter().any(|job| asked(job) && !job.steps.is_empty()) {
+        return;
+    }
+    for job in Arc::make_mut(&mut workflow.jobs) {
+        if asked(job) && !job.steps.is_empty() {
+            Arc::make_mut(&mut job.options).start = Start::Auto;
+        }
+    }
 }
 
 /// Says what differs from the vendor's machines, and in detail which jobs do not run.
@@ -199,7 +218,7 @@ impl<'a> Course<'a> {
         setup: Option<Setup>,
     ) -> Result<u8, Failure> {
         let id = handle.id();
-        let mut code = self.wait(handle).await?;
+        let mut code = self.wait(places, handle).await?;
         if let Some(setup) = setup
             && code != failure::INTERRUPTED
         {
@@ -241,13 +260,14 @@ impl<'a> Course<'a> {
         let options = options.facts(facts).project_dir(dir);
         let options = options.only(setup.jobs.iter().cloned());
         let handle = ci_core::run::start(workflow, options).await?;
-        self.wait(handle).await.map(Some)
+        self.wait(places, handle).await.map(Some)
     }
 
     /// Waits for a run and gives the exit code that tells its end.
-    async fn wait(&self, handle: RunHandle) -> Result<u8, Failure> {
+    async fn wait(&self, places: Places<'_>, handle: RunHandle) -> Result<u8, Failure> {
+        let id = handle.id();
         if self.global.format == Format::Text {
-            output::say(format!("run {}", handle.id()));
+            output::say(format!("run {id}"));
         }
         let control = handle.control();
         let signals = tokio::spawn(async move { obey_signals(&control).await });
@@ -255,12 +275,39 @@ impl<'a> Course<'a> {
         let interrupted = signals.is_finished();
         signals.abort();
         let report = result?;
+        if self.global.format == Format::Text {
+            tell_coverage(&**places.1, id).await?;
+        }
         Ok(if interrupted {
             failure::INTERRUPTED
         } else {
             exit_code(&report)
         })
     }
+}
+
+/// Says the coverage that the patterns of GitLab jobs find in what they wrote.
+async fn tell_coverage(store: &dyn RunStore, run: RunId) -> Result<(), Failure> {
+    let workflow = store.load(run).await?.workflow;
+    for job in workflow.jobs.iter() {
+        let Some(pattern) = job.options.extra.get("gitlab.coverage") else {
+            continue;
+        };
+        let query = LogQuery {
+            run,
+            job: Some(job.name.to_string()),
+            attempt: None,
+            step: None,
+        };
+        let lines = store.read_log(&query).await?;
+        let text = lines.iter().map(|line| String::from_utf8_lossy(&line.bytes));
+        let text: Vec<_> = text.collect();
+        let found = pattern.as_str().and_then(|it| coverage(it, &text.join("\n")));
+        if let Some(percent) = found {
+            output::say(format!("{}  {percent}% coverage", job.name));
+        }
+    }
+    Ok(())
 }
 
 fn exit_code(report: &RunReport) -> u8 {

@@ -264,7 +264,7 @@ fn workflow(
         });
     }
     pipeline.missing.clone().finish()?;
-    let mut workflow = lower::workflow(pipeline, stages, predefined, "pipeline");
+    let mut workflow = lower::workflow(pipeline, stages, predefined, options);
     workflow.fail_fast = fails_fast(root);
     for child in children {
         graft(&mut workflow, child, &child.pipeline.workflow()?);

@@ -142,7 +142,8 @@ fn action() -> impl Strategy<Value = Action> {
         CacheLookup::ExactOnly,
     ]);
     let workspace = || {
-        (text(), texts(), texts()).prop_map(|(root, paths, from)| WorkspaceSpec {
+        (text(), texts(), texts(), texts()).prop_map(|(root, paths, exclude, from)| WorkspaceSpec {
+            exclude,
             root,
             paths,
             from,
