@@ -164,7 +164,7 @@ fn command_line(rounds: usize) -> Result<(), Error> {
         note("there is no `ci` beside this benchmark: cargo build --release -p ci-examples --bin ci");
     }
     if peer.is_none() {
-        note("gitlab-ci-local is not installed: npm i gitlab-ci-local, and name it in CI_BENCH_PEER");
+        note("gitlab-ci-local does not start: npm i gitlab-ci-local, and name it in CI_BENCH_PEER");
     }
     let title = format!("GitLab pipelines in the shell, overhead over the commands, median of {rounds}");
     let headings = ["", "commands ms", "ci run ms", "peer ms", "ours / peer's"];
@@ -198,12 +198,13 @@ fn command_line(rounds: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// The program that a variable names, or the usual one; `None` if it cannot be started.
+/// The program that a variable names, or the usual one; `None` if it does not start.
 fn program(variable: &str, usual: PathBuf) -> Option<PathBuf> {
     let program = std::env::var_os(variable).map_or(usual, PathBuf::from);
     let mut started = Command::new(&program);
-    let started = started.arg("--version").stdout(Stdio::null()).status();
-    started.is_ok().then_some(program)
+    let started = started.arg("--version").stdin(Stdio::null()).output();
+    let works = started.is_ok_and(|output| output.status.success());
+    works.then_some(program)
 }
 
 /// The program of this name in the directory of this build.

@@ -82,10 +82,11 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         Command::Split(args) => commands::split::split(&args),
         Command::Glob { patterns } => commands::split::glob(&patterns),
         Command::Shim(ShimCommand::Circleci { words }) => commands::shim::circleci(&words),
+        Command::Shim(ShimCommand::Jobs { words }) => commands::completions::jobs(&words),
         Command::Prune(args) => commands::runs::prune(&global, &args).await,
         Command::Schema(args) => commands::graph::schema(&args),
         Command::Completions(args) => {
-            commands::completions::completions(&args);
+            commands::completions::completions(&args)?;
             Ok(0)
         }
     }

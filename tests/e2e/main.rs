@@ -15,5 +15,6 @@ mod gitlab_ci_local;
 mod quickstart;
 mod reports;
 mod settings;
+mod setup;
 mod shared;
 mod support;
