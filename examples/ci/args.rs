@@ -186,29 +186,6 @@ pub(crate) struct WorkflowArgs {
     pub(crate) settings: Option<PathBuf>,
 }
 
-impl WorkflowArgs {
-    /// The workflow at a path, with nothing else said.
-    pub(crate) fn of(path: PathBuf) -> Self {
-        Self {
-            path,
-            config: None,
-            workflow: None,
-            parameters: Vec::new(),
-            orbs: Vec::new(),
-            include_map: Vec::new(),
-            stub_missing: true,
-            event: EventChoice::Push,
-            branch: None,
-            tag: None,
-            revision: None,
-            base: None,
-            variables: Vec::new(),
-            variable_files: Vec::new(),
-            settings: None,
-        }
-    }
-}
-
 /// What starts a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum EventChoice {

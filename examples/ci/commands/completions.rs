@@ -1,8 +1,6 @@
 //! `ci completions`: the completions of a shell. Those of bash, zsh and fish ask the program for the
 //! names of jobs.
 
-use std::path::PathBuf;
-
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 
@@ -66,9 +64,10 @@ pub(crate) fn jobs(words: &[String]) -> Result<u8, Failure> {
         [before @ .., "--job"] => before,
         all => all,
     };
-    let line = ["ci"].iter().chain(words);
-    let typed = Args::try_parse_from(line).map(|args| args.command);
-    let args = match typed {
+    let typed = Args::try_parse_from(["ci"].iter().chain(words));
+    // What cannot be read yet may still be about the workflow that is here.
+    let typed = typed.or_else(|_| Args::try_parse_from(["ci", "list"]));
+    let args = match typed.map(|args| args.command) {
         Ok(Command::Run(run)) => run.workflow,
         Ok(
             Command::Compile(args)
@@ -76,7 +75,7 @@ pub(crate) fn jobs(words: &[String]) -> Result<u8, Failure> {
             | Command::Explain(args)
             | Command::List(args),
         ) => args,
-        _ => crate::args::WorkflowArgs::of(PathBuf::from(".")),
+        Ok(_) | Err(_) => return Ok(0),
     };
     let project = open::project(&args, &[])?;
     let (workflow, _) = project.settings.apply(project.workflow);
