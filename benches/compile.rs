@@ -156,17 +156,24 @@ fn command_line(rounds: usize) -> Result<(), Error> {
     let pipelines = [
         ("three jobs", three.to_owned(), 3),
         ("a chain of 50", chain, 50),
-        ("`parallel: 200`", "t: {parallel: 200, script: ['true']}\n".to_owned(), 200),
+        (
+            "`parallel: 200`",
+            "t: {parallel: 200, script: ['true']}\n".to_owned(),
+            200,
+        ),
     ];
     let ci = program("CI_BENCH_CI", sibling("ci"));
     let peer = program("CI_BENCH_PEER", PathBuf::from("gitlab-ci-local"));
     if ci.is_none() {
-        note("there is no `ci` beside this benchmark: cargo build --release -p ci-examples --bin ci");
+        note(
+            "there is no `ci` beside this benchmark: cargo build --release -p ci-examples --bin ci",
+        );
     }
     if peer.is_none() {
         note("gitlab-ci-local does not start: npm i gitlab-ci-local, and name it in CI_BENCH_PEER");
     }
-    let title = format!("GitLab pipelines in the shell, overhead over the commands, median of {rounds}");
+    let title =
+        format!("GitLab pipelines in the shell, overhead over the commands, median of {rounds}");
     let headings = ["", "commands ms", "ci run ms", "peer ms", "ours / peer's"];
     let mut table = Table::new(title, &headings);
     for (name, text, jobs) in pipelines {
@@ -226,5 +233,10 @@ fn run(program: &Path, words: &[&str], dir: &Path) -> Result<(), Error> {
         return Ok(());
     }
     let told = String::from_utf8_lossy(&output.stderr);
-    Err(format!("`{}` ended with {}: {told}", program.display(), output.status).into())
+    Err(format!(
+        "`{}` ended with {}: {told}",
+        program.display(),
+        output.status
+    )
+    .into())
 }

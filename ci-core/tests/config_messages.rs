@@ -85,7 +85,10 @@ fn invalid_files_of_the_corpus_are_refused() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../shared/corpus/configs/circleci-yaml-language-server/test-files/.circleci/invalid-files");
     let Ok(entries) = std::fs::read_dir(&dir) else {
-        println!("there is no corpus at {}: nothing is checked", dir.display());
+        println!(
+            "there is no corpus at {}: nothing is checked",
+            dir.display()
+        );
         return;
     };
     let mut counts = (0, 0);
@@ -106,5 +109,8 @@ fn invalid_files_of_the_corpus_are_refused() {
             }
         }
     }
-    println!("{} refused with a place, {} have remarks only", counts.0, counts.1);
+    println!(
+        "{} refused with a place, {} have remarks only",
+        counts.0, counts.1
+    );
 }

@@ -133,7 +133,9 @@ fn gitlab(
     let fidelity = &mut origin.fidelity;
     in_local_shell(&mut workflow, compiled.asked(), |_| true, fidelity);
     if let Some(why) = compiled.why() {
-        origin.dropped.push((Arc::clone(&workflow.name), why.to_owned()));
+        origin
+            .dropped
+            .push((Arc::clone(&workflow.name), why.to_owned()));
     }
     Ok((workflow, origin))
 }

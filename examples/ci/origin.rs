@@ -159,7 +159,10 @@ fn includes(args: &WorkflowArgs, dir: &Path, settings: &Settings) -> Result<Sour
     let mut sources = Sources::new();
     for (from, path) in of_settings.chain(typed) {
         sources = sources.map(from, &path).map_err(|error| {
-            Failure::input(format!("the include `{from}` at `{}`: {error}", path.display()))
+            Failure::input(format!(
+                "the include `{from}` at `{}`: {error}",
+                path.display()
+            ))
         })?;
     }
     Ok(sources)

@@ -80,7 +80,8 @@ impl Setup {
             return Ok(None);
         };
         let file = format!("{} (continued)", self.file);
-        let wrong = |error: ci_core::config::problem::ConfigError| Failure::input(error.to_string());
+        let wrong =
+            |error: ci_core::config::problem::ConfigError| Failure::input(error.to_string());
         let options = self.options(facts);
         let compiled = continuation.compile(&file, &options).map_err(wrong)?;
         let lowered = compiled

@@ -131,16 +131,18 @@ fn what_runs_and_what_differs_can_be_asked() {
     let others = listed["workflows"].as_array().map(|it| &it[1..]);
     assert_eq!(
         others,
-        Some(&[
-            json!({
-                "name": "nightly", "runs": false, "why": "no job runs", "jobs": [],
-                "skipped": [{"name": "halted", "why": "trigger: the workflow runs on a schedule only"}],
-            }),
-            json!({
-                "name": "odd", "runs": false, "why": "condition: its `when` in line 57 does not hold",
-                "jobs": [], "skipped": [],
-            }),
-        ][..])
+        Some(
+            &[
+                json!({
+                    "name": "nightly", "runs": false, "why": "no job runs", "jobs": [],
+                    "skipped": [{"name": "halted", "why": "trigger: the workflow runs on a schedule only"}],
+                }),
+                json!({
+                    "name": "odd", "runs": false, "why": "condition: its `when` in line 60 does not hold",
+                    "jobs": [], "skipped": [],
+                }),
+            ][..]
+        )
     );
     let explained = project.ci(&["explain", "--format", "json"]).ok().json();
     assert_eq!(explained["data"][0]["key"], "image: cimg/base:current");
@@ -166,7 +168,7 @@ fn a_wrong_configuration_is_told_with_its_places() {
     for words in [
         "config.yml:18:17: the command `greet` has no parameter `hwo`",
         "did you mean `who`?",
-        "config.yml:49:9: there is no job `haltd`",
+        "config.yml:51:9: there is no job `haltd`",
         "did you mean `halted`?",
     ] {
         assert!(told.contains(words), "{words} is not in:\n{told}");

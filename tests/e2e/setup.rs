@@ -58,7 +58,9 @@ fn project(next: &str) -> Project {
 #[test]
 fn the_pipeline_goes_on_with_what_the_setup_made() {
     let project = project(NEXT);
-    let run = project.ci(&["run", "--format", "json", "--param", "who=moon"]).ok();
+    let run = project
+        .ci(&["run", "--format", "json", "--param", "who=moon"])
+        .ok();
     let finished = run.finished();
     assert_eq!(job(&finished, "greet")["outcome"], "success");
     assert_eq!(finished["jobs"].as_array().map(Vec::len), Some(1));
@@ -75,7 +77,10 @@ fn the_pipeline_goes_on_with_what_the_setup_made() {
 fn a_job_of_the_continuation_can_be_asked_for() {
     let next = NEXT.replace("jobs: [greet]}", "jobs: [greet, other]}");
     let project = project(&next);
-    let finished = project.ci(&["run", "--format", "json", "--job", "greet"]).ok().finished();
+    let finished = project
+        .ci(&["run", "--format", "json", "--job", "greet"])
+        .ok()
+        .finished();
     let outcome = |name| job(&finished, name)["outcome"].as_str().map(str::to_owned);
     assert_eq!(outcome("greet").as_deref(), Some("success"));
 }
@@ -84,7 +89,10 @@ fn a_job_of_the_continuation_can_be_asked_for() {
 fn a_wrong_continuation_is_told_with_its_place() {
     let project = project(&NEXT.replace("jobs: [greet]}", "jobs: [great]}"));
     let told = project.ci(&["run"]).exits(2).stderr;
-    assert!(told.contains("(continued):12:"), "{told}");
+    assert!(
+        told.contains("(continued):13:57: there is no job `great`"),
+        "{told}"
+    );
     assert!(told.contains("did you mean `greet`?"), "{told}");
 }
 
@@ -93,10 +101,15 @@ fn a_wrong_continuation_is_told_with_its_place() {
 /// continuation orb is the one that there is.
 #[test]
 fn published_orbs_continue_a_pipeline() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus/configs/orb-registry");
-    let Ok(continuation) = std::fs::read_to_string(root.join("circleci/continuation/1.0.0/orb.yml"))
+    let root =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus/configs/orb-registry");
+    let Ok(continuation) =
+        std::fs::read_to_string(root.join("circleci/continuation/1.0.0/orb.yml"))
     else {
-        println!("there is no orb registry at {}: no orb is run", root.display());
+        println!(
+            "there is no orb registry at {}: no orb is run",
+            root.display()
+        );
         return;
     };
     let config = "version: 2.1
@@ -108,12 +121,21 @@ workflows:
       - filter/filter: {base-revision: main, config-path: next.yml, mapping: 'next.yml run-it true'}
 ";
     let project = Project::of_vendor(".circleci/config.yml", config);
-    project.write(".circleci/orbs/circleci/continuation/0.2.0/orb.yml", &continuation);
-    project.write("bin/cue", "#!/bin/sh\ncat \"$(printf %s \"$2\" | tr -d '\"' | sed 's/ *$//')\"\n");
+    project.write(
+        ".circleci/orbs/circleci/continuation/0.2.0/orb.yml",
+        &continuation,
+    );
+    project.write(
+        "bin/cue",
+        "#!/bin/sh\ncat \"$(printf %s \"$2\" | tr -d '\"' | sed 's/ *$//')\"\n",
+    );
     project.write("next.yml", NEXT);
     project.commit(".");
     let bin = project.path().join("bin");
-    let made = std::process::Command::new("chmod").arg("+x").arg(bin.join("cue")).status();
+    let made = std::process::Command::new("chmod")
+        .arg("+x")
+        .arg(bin.join("cue"))
+        .status();
     assert!(made.expect("chmod").success());
     let path = std::env::var("PATH").unwrap_or_default();
     let orbs = root.display().to_string();

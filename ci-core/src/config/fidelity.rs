@@ -87,7 +87,13 @@ impl Serialize for Row {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { mark, key, level, why, .. } = self;
+        let Self {
+            mark,
+            key,
+            level,
+            why,
+            ..
+        } = self;
         write!(f, "{mark}: `{key}` is {level}: {why}")
     }
 }

@@ -40,3 +40,27 @@ impl Step for SkipIf {
         self.step.run(cx).await
     }
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use crate::job::JobSpec;
+    use crate::outcome::Outcome;
+    use crate::step::StepSpec;
+    use crate::steps::test_support::Bench;
+
+    #[tokio::test]
+    async fn a_step_is_left_out_where_the_script_succeeds() {
+        let steps = [
+            StepSpec::run("touch done").skip_if("[ -e done ]"),
+            StepSpec::run("exit 3").skip_if("[ -e done ]"),
+            StepSpec::run("exit 3").skip_if("no such program at all"),
+        ];
+        let bench = Bench::new(JobSpec::new("j").steps(steps.to_vec()));
+        assert_eq!(bench.run(0).await.unwrap(), Outcome::Success);
+        assert!(bench.work_dir().join("done").exists());
+        assert_eq!(bench.run(1).await.unwrap(), Outcome::Success);
+        assert!(!bench.run(2).await.unwrap().is_success());
+        assert!(bench.log().await.contains("left out"));
+    }
+}

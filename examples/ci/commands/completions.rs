@@ -48,7 +48,11 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<(), Failure> {
         Shell::Zsh => {
             let script = script.replace(":JOB:_default'", ":JOB:_ci_job_names'");
             // The functions stand before the call that ends the script.
-            script.replacen("\nautoload -U is-at-least\n", &format!("\nautoload -U is-at-least\n{ZSH}"), 1)
+            script.replacen(
+                "\nautoload -U is-at-least\n",
+                &format!("\nautoload -U is-at-least\n{ZSH}"),
+                1,
+            )
         }
         Shell::Fish => format!("{script}{FISH}"),
         _ => script.into_owned(),

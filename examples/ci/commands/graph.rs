@@ -64,7 +64,9 @@ pub(crate) fn list(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> 
         let dropped = project.origin.dropped.iter();
         // A file without a pipeline is one workflow, and the reason is known.
         if project.origin.workflows.is_empty() && !project.origin.dropped.is_empty() {
-            workflows.iter_mut().for_each(|it| it["why"] = json!(project.origin.dropped[0].1));
+            workflows
+                .iter_mut()
+                .for_each(|it| it["why"] = json!(project.origin.dropped[0].1));
         } else {
             workflows.extend(dropped.map(|(name, why)| {
                 json!({ "name": name, "runs": false, "why": why, "jobs": [], "skipped": [] })
@@ -117,7 +119,8 @@ impl Listing<'_> {
             .map(|(job, executor)| document(job, executor))
             .collect();
         let left = self.skipped.iter();
-        let left = left.filter(|(of, name, _)| is_here(of.as_deref()) && (of.is_some() || has(name)));
+        let left =
+            left.filter(|(of, name, _)| is_here(of.as_deref()) && (of.is_some() || has(name)));
         let skipped: Vec<_> = left
             .map(|(_, name, why)| json!({ "name": name, "why": why }))
             .collect();

@@ -5,11 +5,11 @@ use std::io::{self, BufWriter};
 use std::path::Path;
 use std::sync::Arc;
 
+use ci_core::config::fidelity::Fidelity;
+use ci_core::config::gitlab::coverage;
 use ci_core::event::{
     Choice, ChromeTrace, Console, ConsoleOptions, Environment, JsonLines, Verbosity,
 };
-use ci_core::config::fidelity::Fidelity;
-use ci_core::config::gitlab::coverage;
 use ci_core::id::RunId;
 use ci_core::job::{JobSpec, Start};
 use ci_core::outcome::{CancelReason, OutcomeKind};
@@ -41,7 +41,12 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
     let places = (&kept, &store);
     let setup = Setup::of(&project.workflow)?;
     let of_setup = |job: &String| setup.as_ref().is_none_or(|setup| !setup.jobs.contains(job));
-    let jobs: Vec<String> = args.jobs.iter().filter(|job| of_setup(job)).cloned().collect();
+    let jobs: Vec<String> = args
+        .jobs
+        .iter()
+        .filter(|job| of_setup(job))
+        .cloned()
+        .collect();
     let mut options = options(global, how, places, project.settings, workflow).await?;
     options = options
         .facts(project.facts)
@@ -51,7 +56,11 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
         options = options.supersede();
     }
     let handle = ci_core::run::start(project.workflow, options).await?;
-    let course = Course { global, how, settings: args.workflow.settings.as_deref() };
+    let course = Course {
+        global,
+        how,
+        settings: args.workflow.settings.as_deref(),
+    };
     course.finish(places, handle, setup).await
 }
 
@@ -60,7 +69,11 @@ fn start_named(workflow: &mut WorkflowSpec, names: &[String]) {
     let is_manual = |job: &JobSpec| matches!(job.options.start, Start::Manual { .. });
     let asked = |job: &JobSpec| names.iter().any(|name| **name == *job.name) && is_manual(job);
     // A job without steps only asks, and is asked for to be asked.
-    if !workflow.jobs.iter().any(|job| asked(job) && !job.steps.is_empty()) {
+    if !workflow
+        .jobs
+        .iter()
+        .any(|job| asked(job) && !job.steps.is_empty())
+    {
         return;
     }
     for job in Arc::make_mut(&mut workflow.jobs) {
@@ -99,7 +112,9 @@ pub(crate) async fn resume(global: &Global, args: AgainArgs) -> Result<u8, Failu
     let (options, stored) = again(global, &args, places, id).await?;
     let setup = Setup::of(&stored.workflow)?;
     let handle = ci_core::run::resume(id, options).await?;
-    Course::of(global, &args).finish(places, handle, setup).await
+    Course::of(global, &args)
+        .finish(places, handle, setup)
+        .await
 }
 
 /// Runs again what did not succeed, or everything.
@@ -116,7 +131,9 @@ pub(crate) async fn rerun(global: &Global, args: RerunArgs) -> Result<u8, Failur
         let options = options.facts(stored.facts);
         ci_core::run::start(stored.workflow, options).await?
     };
-    Course::of(global, &args.again).finish(places, handle, setup).await
+    Course::of(global, &args.again)
+        .finish(places, handle, setup)
+        .await
 }
 
 async fn again(
@@ -206,7 +223,11 @@ struct Course<'a> {
 impl<'a> Course<'a> {
     fn of(global: &'a Global, args: &'a AgainArgs) -> Self {
         let (how, settings) = (&args.how, args.settings.as_deref());
-        Self { global, how, settings }
+        Self {
+            global,
+            how,
+            settings,
+        }
     }
 
     /// Waits for the run and for what its pipeline goes on with, tells their end by the exit code, and
@@ -300,9 +321,13 @@ async fn tell_coverage(store: &dyn RunStore, run: RunId) -> Result<(), Failure> 
             step: None,
         };
         let lines = store.read_log(&query).await?;
-        let text = lines.iter().map(|line| String::from_utf8_lossy(&line.bytes));
+        let text = lines
+            .iter()
+            .map(|line| String::from_utf8_lossy(&line.bytes));
         let text: Vec<_> = text.collect();
-        let found = pattern.as_str().and_then(|it| coverage(it, &text.join("\n")));
+        let found = pattern
+            .as_str()
+            .and_then(|it| coverage(it, &text.join("\n")));
         if let Some(percent) = found {
             output::say(format!("{}  {percent}% coverage", job.name));
         }

@@ -128,6 +128,11 @@ impl<'a> Compiler<'a> {
                 (None, None) => {
                     let message = format!("{} needs the argument `{name}`", call.what);
                     self.error(call.mark, message);
+                    made.extend(
+                        parameter
+                            .stand_in(call.mark)
+                            .map(|arg| (Arc::clone(name), arg)),
+                    );
                     continue;
                 }
             };
@@ -138,6 +143,11 @@ impl<'a> Compiler<'a> {
                 Err(why) => {
                     let message = format!("the argument `{name}` of {} {why}", call.what);
                     self.error(&node.mark, message);
+                    made.extend(
+                        parameter
+                            .stand_in(&node.mark)
+                            .map(|arg| (Arc::clone(name), arg)),
+                    );
                 }
             }
         }

@@ -173,7 +173,10 @@ workflows:
                 "the pipeline has no parameter `woh` (did you mean `who`?)",
             ),
             (
-                body(&CONFIG.replace("jobs:\n  one", "setup: true\njobs:\n  one"), &serde_json::json!({})),
+                body(
+                    &CONFIG.replace("jobs:\n  one", "setup: true\njobs:\n  one"),
+                    &serde_json::json!({}),
+                ),
                 &[],
                 "cannot be a setup itself",
             ),

@@ -167,7 +167,10 @@ fn lower(
         jobs: Arc::new(jobs),
         ..WorkflowSpec::default()
     };
-    if let Err(invalid) = workflow.validate() {
+    // What follows from problems that have been told is not told again.
+    if !this.compiler.problems.has_errors()
+        && let Err(invalid) = workflow.validate()
+    {
         let told = invalid.problems().iter();
         let told = told.map(|problem| Problem::error(&config.mark, problem.to_string()));
         this.compiler.problems.extend(told);

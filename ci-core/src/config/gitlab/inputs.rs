@@ -87,7 +87,11 @@ fn one(name: &str, spec: &Node, given: Option<&Node>, at: &Mark) -> Result<Node,
         ));
     };
     if !is_of(value, kind) {
-        let whose = if given.is_some() { "provided" } else { "default" };
+        let whose = if given.is_some() {
+            "provided"
+        } else {
+            "default"
+        };
         let message = format!("{whose} value is not a {kind}");
         return Err(fail(&value.mark, message));
     }

@@ -184,15 +184,17 @@ fn step() -> impl Strategy<Value = StepSpec> {
         map(),
     )
         .prop_map(
-            |(name, action, when, (timeout, no_output_timeout), (skip_if, allow_failure), env)| StepSpec {
-                name: name.map(Into::into),
-                action,
-                when,
-                timeout,
-                no_output_timeout,
-                skip_if,
-                allow_failure,
-                env,
+            |(name, action, when, (timeout, no_output_timeout), (skip_if, allow_failure), env)| {
+                StepSpec {
+                    name: name.map(Into::into),
+                    action,
+                    when,
+                    timeout,
+                    no_output_timeout,
+                    skip_if,
+                    allow_failure,
+                    env,
+                }
             },
         )
 }

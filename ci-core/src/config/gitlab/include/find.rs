@@ -81,7 +81,8 @@ impl Reader<'_> {
                 Ok(text) => found.push(file(path, text)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                     let message = format!("local file `{name}` does not exist");
-                    return self.absent(at, &message);
+                    let hint = "go on without it with `--stub-missing`";
+                    return self.absent_with(at, &message, hint);
                 }
                 Err(error) => wrong = Some(format!("cannot read `{name}`: {error}")),
             }
@@ -199,14 +200,18 @@ impl Reader<'_> {
 
     /// What is not at hand: a problem, or a row if the caller wants to go on.
     fn absent(&mut self, at: &Mark, what: &str) -> Vec<File> {
+        let hint = "say where it is with `--include-map FROM=PATH` or `includes` in \
+                    `.ci/settings.yml`, or go on without it with `--stub-missing`";
+        self.absent_with(at, what, hint)
+    }
+
+    fn absent_with(&mut self, at: &Mark, what: &str, hint: &str) -> Vec<File> {
         if self.options.stub_missing {
             self.notes.stubbed = true;
             self.notes
                 .missing(at, "include", format!("{what}: it was left out"));
         } else {
             let problem = Problem::error(at, what).at("include");
-            let hint = "say where it is with `--include-map FROM=PATH` or `includes` in \
-                        `.ci/settings.yml`, or go on without it with `--stub-missing`";
             self.notes.problems.push(problem.hint(hint));
         }
         Vec::new()
