@@ -350,7 +350,7 @@ fn what_the_machine_is_told_has_to_be_possible() {
     bench.finish("a", Outcome::Success);
     let again = bench
         .machine
-        .finish(JobId::from_index(0), failed(), ZERO, ZERO, 0.0);
+        .finish(JobId::from_index(0), failed(), ZERO, ZERO, || 0.0);
     assert_eq!(again.expect_err("it has ended").from, JobState::Done);
 }
 
@@ -501,7 +501,7 @@ fn run(case: &Case, stop_at: Option<usize>) -> Vec<Option<u64>> {
         bench.running.remove(&job);
         bench
             .machine
-            .finish(job, case.outcome(index), ZERO, bench.now, 0.5)
+            .finish(job, case.outcome(index), ZERO, bench.now, || 0.5)
             .expect("legal");
         // All that ends at one moment has ended before anything starts.
         if ends.first().is_none_or(|(next, _)| *next > at) {
