@@ -32,6 +32,9 @@ need cc gcc
 need make make
 need cmake cmake
 need base64 coreutils
+# What published orbs call.
+need jq jq
+need python3 python3
 need setsid util-linux
 need ssh openssh-client
 need docker-registry docker-registry

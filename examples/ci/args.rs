@@ -173,6 +173,10 @@ pub(crate) struct WorkflowArgs {
     /// anyway
     #[arg(long, value_name = "DIR")]
     pub(crate) orbs: Vec<PathBuf>,
+    /// Where GitLab's includes from elsewhere are: a project's files, those of `templates`, the file of
+    /// a URL; may be repeated
+    #[arg(long, value_name = "FROM=PATH", value_parser = mapping)]
+    pub(crate) include_map: Vec<(String, String)>,
     /// Go on without includes that are not on this machine, and report them
     #[arg(long)]
     pub(crate) stub_missing: bool,
@@ -194,6 +198,9 @@ pub(crate) struct WorkflowArgs {
     /// A variable of the run; may be repeated
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) variables: Vec<(String, String)>,
+    /// A GitLab variable of the type file: its value is the path of a copy; may be repeated
+    #[arg(long = "var-file", value_name = "NAME=FILE", value_parser = pair)]
+    pub(crate) variable_files: Vec<(String, String)>,
     /// The settings file [default: `.ci/settings.yml` of the project]
     #[arg(long, value_name = "FILE")]
     pub(crate) settings: Option<PathBuf>,
@@ -211,7 +218,7 @@ pub(crate) enum EventChoice {
 }
 
 /// How a run is done.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct HowArgs {
     /// How many jobs run at once [default: one for each processor]
     #[arg(long, short = 'j', value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -411,6 +418,12 @@ pub(crate) enum ShimCommand {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
+    /// The names of the jobs that a command line may name, for completions
+    #[command(disable_help_flag = true)]
+    Jobs {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -555,6 +568,14 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
         .split_once('=')
         .ok_or_else(|| format!("`{text}` has no `=`; write NAME=VALUE"))?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+/// A URL may have a `=` of its own: the last one counts.
+fn mapping(text: &str) -> Result<(String, String), String> {
+    let (from, path) = text
+        .rsplit_once('=')
+        .ok_or_else(|| format!("`{text}` has no `=`; write FROM=PATH"))?;
+    Ok((from.to_owned(), path.to_owned()))
 }
 
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {

@@ -9,8 +9,9 @@ mod kept;
 mod open;
 mod origin;
 mod output;
-mod watch;
 mod registries;
+mod setup;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -93,12 +94,13 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         Command::Shim(ShimCommand::Circleci { words }) => {
             commands::shim::circleci(&global, &words).await
         }
+        Command::Shim(ShimCommand::Jobs { words }) => commands::completions::jobs(&words),
         Command::Prune(args) => commands::runs::prune(&global, &args).await,
         Command::Schema(args) => commands::graph::schema(&args),
         Command::Changed(args) => commands::changed::changed(&global, &args),
         Command::Watch(args) => watch::watch(&global, args).await,
         Command::Completions(args) => {
-            commands::completions::completions(&args);
+            commands::completions::completions(&args)?;
             Ok(0)
         }
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ci_core::config::fidelity::Fidelity;
+use ci_core::config::local::in_local_shell;
 use ci_core::id::RunId;
 use ci_core::settings::Settings;
 use ci_core::store::{RunQuery, RunStore, StoredRun};
@@ -14,6 +15,7 @@ use ci_core::workflow::{RunFacts, WorkflowSpec};
 use crate::args::WorkflowArgs;
 use crate::failure::{Failure, chain};
 use crate::origin::{self, Located, Vendor, locate};
+use crate::setup::{self, Setup};
 
 /// A workflow with what a run of it is for.
 pub(crate) struct Project {
@@ -21,68 +23,132 @@ pub(crate) struct Project {
     pub(crate) facts: RunFacts,
     pub(crate) settings: Settings,
     pub(crate) dir: PathBuf,
-    /// The jobs of the file that do not run, and why.
-    pub(crate) skipped: Vec<(Arc<str>, String)>,
+    pub(crate) origin: Origin,
+}
+
+/// What a vendor's file tells beside the jobs that run.
+#[derive(Default)]
+pub(crate) struct Origin {
+    /// The jobs of the file that do not run: their workflow, where it has several, and why.
+    pub(crate) skipped: Vec<Left>,
+    /// The workflows of the file, each with its jobs that run; none where it has only one.
+    pub(crate) workflows: Vec<(Arc<str>, Vec<Arc<str>>)>,
+    /// The workflows of the file that do not run, and why.
+    pub(crate) dropped: Vec<(Arc<str>, String)>,
     /// What is not the same as on the vendor's machines.
     pub(crate) fidelity: Fidelity,
 }
 
-/// Reads the workflow, the settings and the facts.
-pub(crate) fn project(args: &WorkflowArgs) -> Result<Project, Failure> {
+/// A job that does not run.
+pub(crate) struct Left {
+    pub(crate) workflow: Option<Arc<str>>,
+    pub(crate) name: Arc<str>,
+    pub(crate) why: String,
+}
+
+/// Reads the workflow, the settings and the facts. `jobs` are those that were asked for.
+pub(crate) fn project(args: &WorkflowArgs, jobs: &[String]) -> Result<Project, Failure> {
     let located = locate(args)?;
     let facts = facts(args, &located.dir)?;
-    for_facts(args, located, facts)
+    for_facts(args, jobs, located, facts)
 }
 
 /// Reads the workflow and the settings for a run whose facts are known.
 pub(crate) fn for_facts(
     args: &WorkflowArgs,
+    jobs: &[String],
     located: Located,
     facts: RunFacts,
 ) -> Result<Project, Failure> {
     let Located { file, dir, vendor } = located;
     let settings = settings(args.settings.as_deref(), &dir)?;
-    let (mut skipped, mut fidelity) = (Vec::new(), Fidelity::default());
-    let workflow = match vendor {
-        None => WorkflowSpec::from_path(&file).map_err(|error| Failure::input(chain(&error)))?,
+    let (workflow, origin) = match vendor {
+        None => {
+            let workflow = WorkflowSpec::from_path(&file);
+            let workflow = workflow.map_err(|error| Failure::input(chain(&error)))?;
+            (workflow, Origin::default())
+        }
         Some(Vendor::CircleCi) => {
-            let options = origin::circleci_options(args, &facts, &dir);
-            let compiled = origin::circleci(&file, &options)?;
-            let lowered = compiled
-                .lower(args.workflow.as_deref(), &options)
-                .map_err(|error| Failure::input(error.to_string()))?;
-            let left_out = lowered.skipped.into_iter();
-            skipped = left_out.map(|job| (job.name, job.why)).collect();
-            fidelity = lowered.fidelity;
-            let mut workflow = lowered.workflow;
-            // What jobs call `circleci` comes back to this program.
-            if let Ok(program) = std::env::current_exe() {
-                let program = program.display().to_string();
-                workflow.env.insert("CI_CORE_PROGRAM".into(), program);
-            }
-            workflow
+            let setup = origin::setup(args, &file, &dir);
+            circleci(setup, args, (&file, jobs), &facts)?
         }
-        Some(Vendor::GitLab) => {
-            let compiled = origin::gitlab(args, &file, &facts, &dir)?;
-            let left_out = compiled.skipped().iter();
-            skipped = left_out
-                .map(|job| (Arc::clone(&job.name), job.why.clone()))
-                .collect();
-            fidelity = origin::fidelity_of(&compiled);
-            let workflow = compiled.workflow();
-            let mut workflow = workflow.map_err(|error| Failure::input(error.to_string()))?;
-            origin::in_local_shell(&mut workflow, &file, &mut fidelity);
-            workflow
-        }
+        Some(Vendor::GitLab) => gitlab(args, &file, &facts, (&dir, &settings))?,
     };
     Ok(Project {
         workflow,
         facts,
         settings,
         dir,
-        skipped,
-        fidelity,
+        origin,
     })
+}
+
+/// The workflow of a CircleCI file. One of a setup keeps what its run needs to go on.
+fn circleci(
+    mut setup: Setup,
+    args: &WorkflowArgs,
+    (file, jobs): (&Path, &[String]),
+    facts: &RunFacts,
+) -> Result<(WorkflowSpec, Origin), Failure> {
+    let options = setup.options(facts);
+    let compiled = origin::circleci(file, &options)?;
+    let mut only = args.workflow.as_deref();
+    if compiled.is_setup() && only.is_some_and(|only| !compiled.has_workflow(only)) {
+        setup.workflow = only.take().map(str::to_owned);
+    }
+    let lowered = compiled.lower(only, &options);
+    let lowered = lowered.map_err(|error| Failure::input(error.to_string()))?;
+    let (mut workflow, mut fidelity) = (lowered.workflow, lowered.fidelity);
+    in_local_shell(&mut workflow, &lowered.asked, |_| true, &mut fidelity);
+    setup::with_program(&mut workflow);
+    if compiled.is_setup() {
+        let is_own = |name: &&String| workflow.jobs.iter().any(|job| *job.name == ***name);
+        setup.jobs = jobs.iter().filter(|name| !is_own(name)).cloned().collect();
+        setup.keep_in(&mut workflow)?;
+    }
+    let skipped = lowered.skipped.into_iter().map(|job| Left {
+        workflow: Some(job.workflow),
+        name: job.name,
+        why: job.why,
+    });
+    let dropped = compiled.dropped.into_iter();
+    let origin = Origin {
+        skipped: skipped.collect(),
+        workflows: lowered.workflows,
+        dropped: dropped.map(|it| (it.name, it.why)).collect(),
+        fidelity,
+    };
+    Ok((workflow, origin))
+}
+
+/// The workflow of a GitLab file.
+fn gitlab(
+    args: &WorkflowArgs,
+    file: &Path,
+    facts: &RunFacts,
+    (dir, settings): (&Path, &Settings),
+) -> Result<(WorkflowSpec, Origin), Failure> {
+    let compiled = origin::gitlab(args, file, facts, (dir, settings))?;
+    let skipped = compiled.skipped().iter().map(|job| Left {
+        workflow: None,
+        name: Arc::clone(&job.name),
+        why: job.why.clone(),
+    });
+    let mut origin = Origin {
+        skipped: skipped.collect(),
+        fidelity: compiled.fidelity().clone(),
+        ..Origin::default()
+    };
+    let workflow = compiled.workflow();
+    let mut workflow = workflow.map_err(|error| Failure::input(error.to_string()))?;
+    let fidelity = &mut origin.fidelity;
+    in_local_shell(&mut workflow, compiled.asked(), |_| true, fidelity);
+    if let Some(why) = compiled.why() {
+        origin
+            .dropped
+            .push((Arc::clone(&workflow.name), why.to_owned()));
+    }
+    Ok((workflow, origin))
 }
 
 /// The settings in `file`, or those of the project.

@@ -92,7 +92,7 @@ impl<'a> Steps<'a> {
         }
         for (index, spec) in (0u32..).zip(specs.iter()) {
             if self.is_due(spec.when) {
-                if let Action::Code(code) = &spec.action {
+                if let (Action::Code(code), None) = (&spec.action, &spec.skip_if) {
                     self.step(index, spec, &**code.step()).await;
                     continue;
                 }

@@ -51,6 +51,10 @@ pub struct Settings {
     /// How long the jobs of a stage may take together, measured from the first of them to start.
     #[serde(default)]
     pub budgets: BTreeMap<String, BudgetSettings>,
+    /// What GitLab's `include` calls projects, URLs and `templates`, and where they are on this machine;
+    /// relative to the project.
+    #[serde(default)]
+    pub includes: BTreeMap<String, PathBuf>,
     /// How much of this machine local jobs may use.
     #[serde(default)]
     pub local: LocalSettings,
@@ -92,6 +96,7 @@ impl Default for Settings {
             images: Rules::default(),
             stages: BTreeMap::new(),
             budgets: BTreeMap::new(),
+            includes: BTreeMap::new(),
             local: LocalSettings::default(),
             storage: StorageSettings::default(),
             store: StoreSettings::default(),

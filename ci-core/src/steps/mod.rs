@@ -31,6 +31,7 @@ mod job_env;
 pub(crate) mod reports;
 #[cfg(feature = "http")]
 pub mod step_runner;
+mod skip;
 #[cfg(test)]
 mod storage_tests;
 #[cfg(test)]

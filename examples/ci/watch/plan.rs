@@ -145,7 +145,7 @@ fn of_repository(
         }
     }
     facts.repository = Some(dir.to_path_buf());
-    let project = open::for_facts(&args, located, facts)?;
+    let project = open::for_facts(&args, &[], located, facts)?;
     Ok(Planned {
         workflow: project.workflow,
         facts: project.facts,

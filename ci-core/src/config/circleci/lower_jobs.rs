@@ -7,6 +7,7 @@ use super::lower::{Entry, Lower, node_name, nodes};
 use super::lower_steps::{BASH_ENV, Lowering, steps};
 use super::variables::{builtin, written};
 use crate::config::fidelity::Fidelity;
+use crate::config::local::Asked;
 use crate::config::yaml::Node;
 use crate::job::{GroupUse, JobSpec, Requirements, ServiceSpec};
 use crate::similar::{closest, did_you_mean};
@@ -65,16 +66,24 @@ impl Lower<'_, '_> {
         let mut env = builtin(&self.options.pipeline, entry.name, entry.workflow);
         env.insert("CIRCLE_WORKING_DIRECTORY".into(), working_dir.to_string());
         env.insert("BASH_ENV".into(), BASH_ENV.into());
+        if self.is_setup {
+            let key = self.options.pipeline.id.clone();
+            env.insert("CIRCLE_CONTINUATION_KEY".into(), key);
+        }
         env.extend(written(definition.get("environment")));
         let mut lowering = Lowering {
             shell: words(&text("shell").unwrap_or(Cow::Borrowed(SHELL))),
+            is_setup: self.is_setup,
             fidelity: &mut self.fidelity,
             problems: self.compiler.problems,
         };
         let steps = steps(definition, &mut lowering);
-        let local_shell = self.options.local_shell;
-        compare(definition, local_shell, &mut self.fidelity);
+        compare(definition, &mut self.fidelity);
         let total = nodes(definition);
+        for index in 0..total {
+            let name = node_name(name, index, total);
+            self.asked.insert(name.into(), asked(definition));
+        }
         let node = |index: i64| {
             let job = JobSpec::new(node_name(name, index, total)).steps(Arc::clone(&steps));
             job.with(|options| {
@@ -85,9 +94,7 @@ impl Lower<'_, '_> {
                     options.env.extend(named);
                 }
                 options.working_dir = Some(working_dir.to_string());
-                if !local_shell {
-                    containers(definition, &mut options.requires);
-                }
+                containers(definition, &mut options.requires);
                 options.requires.resource_class = text("resource_class").map(Cow::into_owned);
                 if let Some(given) = entry.given {
                     options.contexts = texts(given.get("context"));
@@ -126,34 +133,37 @@ fn containers(definition: &Node, requires: &mut Requirements) {
     }
 }
 
+/// Where the job says what it runs in.
+fn asked(definition: &Node) -> Asked {
+    let docker = definition.get("docker").and_then(Node::as_seq);
+    let mut marks = docker.into_iter().flatten().map(|node| node.mark.clone());
+    let mut asked = Asked::default();
+    asked.image = marks.next();
+    asked.services = marks.collect();
+    asked.labels = definition.as_map().and_then(|map| {
+        let entry = map.entry("machine").or_else(|| map.entry("macos"))?;
+        Some(entry.key.clone())
+    });
+    asked
+}
+
 /// Tells which keys of a job mean something else here.
-fn compare(definition: &Node, local_shell: bool, fidelity: &mut Fidelity) {
-    const SHELL: &str = "the job runs in the shell of this machine";
+fn compare(definition: &Node, fidelity: &mut Fidelity) {
     let Some(map) = definition.as_map() else {
         return;
     };
     for (key, entry) in map.entries() {
-        match (&**key, entry.node.as_seq()) {
-            ("docker", Some([image, services @ ..])) if local_shell => {
-                fidelity.approximated(&image.mark, "docker", SHELL);
-                for service in services {
-                    let why = "services are not started: have one that answers on localhost";
-                    fidelity.ignored(&service.mark, "docker", why);
-                }
-            }
-            ("machine" | "macos", _) if local_shell && !entry.node.is_null() => {
-                fidelity.approximated(&entry.key, key, SHELL);
-            }
-            ("circleci_ip_ranges", _) => {
+        match &**key {
+            "circleci_ip_ranges" => {
                 fidelity.ignored(&entry.key, key, "addresses are those of this machine");
             }
-            ("retention", _) => {
+            "retention" => {
                 fidelity.ignored(&entry.key, key, "caches are kept as the settings say");
             }
-            ("branches", _) => {
+            "branches" => {
                 fidelity.ignored(&entry.key, key, "filters of workflows replace it");
             }
-            (key, _) if !KEYS.contains(&key) => {
+            key if !KEYS.contains(&key) => {
                 fidelity.ignored(&entry.key, key, unknown(key, KEYS));
             }
             _ => {}

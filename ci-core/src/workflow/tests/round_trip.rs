@@ -142,7 +142,8 @@ fn action() -> impl Strategy<Value = Action> {
         CacheLookup::ExactOnly,
     ]);
     let workspace = || {
-        (text(), texts(), texts()).prop_map(|(root, paths, from)| WorkspaceSpec {
+        (text(), texts(), texts(), texts()).prop_map(|(root, paths, exclude, from)| WorkspaceSpec {
+            exclude,
             root,
             paths,
             from,
@@ -179,18 +180,21 @@ fn step() -> impl Strategy<Value = StepSpec> {
         action(),
         when,
         limits,
-        any::<bool>(),
+        (option::of(text()), any::<bool>()),
         map(),
     )
         .prop_map(
-            |(name, action, when, (timeout, no_output_timeout), allow_failure, env)| StepSpec {
-                name: name.map(Into::into),
-                action,
-                when,
-                timeout,
-                no_output_timeout,
-                allow_failure,
-                env,
+            |(name, action, when, (timeout, no_output_timeout), (skip_if, allow_failure), env)| {
+                StepSpec {
+                    name: name.map(Into::into),
+                    action,
+                    when,
+                    timeout,
+                    no_output_timeout,
+                    skip_if,
+                    allow_failure,
+                    env,
+                }
             },
         )
 }
