@@ -28,6 +28,12 @@ pub enum DockerErrorKind {
     Refused,
     /// The engine did not answer in time.
     TimedOut,
+    /// The machine does not have what the job asks for: a GPU, a device, a platform.
+    Unmet,
+    /// There is no room now: no free network, no space on the disk.
+    Capacity,
+    /// A service of the job did not become ready.
+    Service,
     /// What the request was for has been canceled.
     Canceled,
     /// Anything else.
@@ -79,7 +85,10 @@ impl From<DockerError> for ExecutorError {
         let kind = match error.kind {
             DockerErrorKind::Canceled => ExecutorErrorKind::Canceled,
             DockerErrorKind::TimedOut => ExecutorErrorKind::TimedOut,
-            DockerErrorKind::NotFound | DockerErrorKind::Refused => ExecutorErrorKind::Unsupported,
+            DockerErrorKind::Capacity => ExecutorErrorKind::Capacity,
+            DockerErrorKind::NotFound | DockerErrorKind::Refused | DockerErrorKind::Unmet => {
+                ExecutorErrorKind::Unsupported
+            }
             _ => ExecutorErrorKind::Other,
         };
         let mut into = Self::new(kind, error.message);

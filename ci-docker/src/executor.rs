@@ -1,28 +1,24 @@
 //! The executor that runs each job in a container of a Docker Engine.
 
-use std::collections::HashSet;
 use std::fmt;
-use std::sync::atomic::AtomicU64;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ci_core::archive::{self, PackRoot};
 use ci_core::executor::{
     Executor, ExecutorError, ExecutorErrorKind, PrepareRequest, ReapReport, ReapScope,
 };
-use ci_core::session::{Output, Session, SessionInfo};
-use ci_core::step::Action;
-use futures_util::StreamExt;
-use tokio_util::sync::CancellationToken;
+use ci_core::session::Session;
 
-use crate::command;
-use crate::container::Container;
-use crate::copy::{self, Owner};
-use crate::engine::{ContainerSpec, Engine};
+use crate::engine::{Engine, Facts};
 use crate::error::{DockerError, DockerErrorKind};
-use crate::session::DockerSession;
-use crate::{labels, script, sweep};
+use crate::options::{DockerOptions, PullPolicy, Unmet};
+use crate::pull::Pulls;
+use crate::sweep;
+
+/// How long to wait before looking again for what the machine did not have.
+const WAIT: Duration = Duration::from_secs(10);
 
 /// Where an engine listens if nothing else is said.
 const HOST: &str = "unix:///var/run/docker.sock";
@@ -41,32 +37,26 @@ const HOST: &str = "unix:///var/run/docker.sock";
 ///
 /// # What it cannot tell
 /// A signal is known as a shell tells it, as the exit code `128 + signal`.
+///
+/// # Services
+/// Each is a container beside the job's. One with the alias `localhost` shares the network of the job's
+/// container; the others are reached under their aliases, in a network that only the job has. The steps
+/// start when all services are ready: their health checks say so, or else one of the ports that their
+/// images expose is open. One that ends or takes too long fails the job, and its log is shown. Services
+/// have no connection to hold: after a dead engine [`reap`](Executor::reap) ends them.
+///
+/// # The project
+/// It is copied into the working directory, or *is* that directory ([`Workspace::Bind`]). A job that
+/// checks out, or whose own working directory lies somewhere else, gets no copy.
 #[derive(Clone)]
 pub struct DockerExecutor {
-    name: String,
-    limit: Option<usize>,
-    host: Option<String>,
-    image: Option<String>,
-    pull: PullPolicy,
-    user: Option<String>,
-    work_dir: String,
-    exclude: Vec<String>,
-    grace: Duration,
+    pub(crate) name: String,
+    pub(crate) options: DockerOptions,
+    grace: Option<Duration>,
     expires: Duration,
     engine: Arc<OnceLock<Engine>>,
-}
-
-/// When an image is pulled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum PullPolicy {
-    /// If the engine does not have it.
-    #[default]
-    IfMissing,
-    /// Before every job.
-    Always,
-    /// Never: an image that the engine does not have is an error.
-    Never,
+    facts: Arc<tokio::sync::OnceCell<Facts>>,
+    pub(crate) pulls: Arc<Pulls>,
 }
 
 /// Which engine answers.
@@ -83,9 +73,7 @@ impl fmt::Debug for DockerExecutor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DockerExecutor")
             .field("name", &self.name)
-            .field("host", &self.host)
-            .field("image", &self.image)
-            .field("pull", &self.pull)
+            .field("options", &self.options)
             .finish_non_exhaustive()
     }
 }
@@ -101,18 +89,20 @@ impl DockerExecutor {
     /// ten seconds of grace. Nothing is connected to yet.
     #[must_use]
     pub fn new() -> Self {
+        Self::with_options(DockerOptions::default())
+    }
+
+    /// An executor named `docker` with these options. Nothing is connected to yet.
+    #[must_use]
+    pub fn with_options(options: DockerOptions) -> Self {
         Self {
             name: "docker".to_owned(),
-            limit: None,
-            host: None,
-            image: None,
-            pull: PullPolicy::default(),
-            user: None,
-            work_dir: "/work".to_owned(),
-            exclude: Vec::new(),
-            grace: Duration::from_secs(10),
+            options,
+            grace: None,
             expires: Duration::from_hours(48),
             engine: Arc::default(),
+            facts: Arc::default(),
+            pulls: Arc::default(),
         }
     }
 
@@ -126,29 +116,30 @@ impl DockerExecutor {
     /// Sets how many sessions it can have at once.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
-        self.limit = Some(limit);
+        self.options.limit = NonZeroUsize::new(limit);
         self
     }
 
     /// Sets the engine, as `unix://<path>` or `tcp://<host>:<port>`, instead of that of `DOCKER_HOST`.
     #[must_use]
     pub fn host(mut self, host: impl Into<String>) -> Self {
-        self.host = Some(host.into());
+        self.options.host = Some(host.into());
         self.engine = Arc::default();
+        self.facts = Arc::default();
         self
     }
 
     /// Sets the image of jobs that name none.
     #[must_use]
     pub fn image(mut self, image: impl Into<String>) -> Self {
-        self.image = Some(image.into());
+        self.options.image = Some(image.into());
         self
     }
 
     /// Sets when images are pulled.
     #[must_use]
     pub fn pull(mut self, policy: PullPolicy) -> Self {
-        self.pull = policy;
+        self.options.pull = policy;
         self
     }
 
@@ -156,14 +147,14 @@ impl DockerExecutor {
     /// image's own user.
     #[must_use]
     pub fn user(mut self, user: impl Into<String>) -> Self {
-        self.user = Some(user.into());
+        self.options.container.user = Some(user.into());
         self
     }
 
     /// Sets the directory of the container that jobs work in, absolute; `/work` by default.
     #[must_use]
     pub fn work_dir(mut self, dir: impl Into<String>) -> Self {
-        self.work_dir = dir.into();
+        self.options.work_dir = Some(dir.into());
         self
     }
 
@@ -171,14 +162,14 @@ impl DockerExecutor {
     /// the project's directory.
     #[must_use]
     pub fn exclude(mut self, glob: impl Into<String>) -> Self {
-        self.exclude.push(glob.into());
+        self.options.exclude.push(glob.into());
         self
     }
 
     /// Sets how long processes may take to end after they were asked to.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
-        self.grace = grace;
+        self.grace = Some(grace);
         self
     }
 
@@ -197,172 +188,40 @@ impl DockerExecutor {
         Ok(EngineVersion { engine, api })
     }
 
-    fn engine(&self) -> Result<Engine, DockerError> {
+    /// The engine's address.
+    pub(crate) fn host_name(&self) -> String {
+        let variable = || std::env::var("DOCKER_HOST").ok();
+        let host = self.options.host.clone().or_else(variable);
+        let host = host.filter(|host| !host.is_empty());
+        host.unwrap_or_else(|| HOST.to_owned())
+    }
+
+    pub(crate) fn work_dir_name(&self) -> &str {
+        self.options.work_dir.as_deref().unwrap_or("/work")
+    }
+
+    pub(crate) fn grace_period(&self) -> Duration {
+        let seconds = self.options.grace.map(Duration::from_secs);
+        self.grace.or(seconds).unwrap_or(Duration::from_secs(10))
+    }
+
+    /// After what time anybody may remove what a job leaves.
+    pub(crate) fn expiry(&self) -> Duration {
+        self.expires
+    }
+
+    /// What the engine's machine has; asked once.
+    pub(crate) async fn facts(&self, engine: &Engine) -> Result<&Facts, DockerError> {
+        self.facts.get_or_try_init(|| engine.facts()).await
+    }
+
+    pub(crate) fn engine(&self) -> Result<Engine, DockerError> {
         if let Some(engine) = self.engine.get() {
             return Ok(engine.clone());
         }
-        let host = self.host.clone();
-        let host = host.or_else(|| {
-            std::env::var("DOCKER_HOST")
-                .ok()
-                .filter(|host| !host.is_empty())
-        });
-        let engine = Engine::connect(host.as_deref().unwrap_or(HOST))?;
+        let engine = Engine::connect(&self.host_name())?;
         Ok(self.engine.get_or_init(|| engine).clone())
     }
-
-    /// The container to make for a request, if it can be made here.
-    fn spec(&self, request: &PrepareRequest<'_>) -> Result<ContainerSpec, DockerError> {
-        let requires = &request.job.options.requires;
-        let refused = |text: String| DockerError::new(DockerErrorKind::Refused, text);
-        let image = requires.image.as_ref().or(self.image.as_ref());
-        let image = image.filter(|image| !image.is_empty()).ok_or_else(|| {
-            refused(format!("the job `{}` names no image", request.job.name))
-                .with_hint("name an image in the job, or a default image for the executor")
-        })?;
-        if let Some(service) = requires.services.first() {
-            let text = format!("the service `{}` cannot be started here yet", service.image);
-            return Err(refused(text));
-        }
-        if !self.work_dir.starts_with('/') {
-            return Err(refused(format!(
-                "the directory `{}` is not absolute",
-                self.work_dir
-            )));
-        }
-        Ok(ContainerSpec {
-            name: format!("ci-core-{}", uuid::Uuid::now_v7().simple()),
-            image: image.clone(),
-            command: ["sh", "-c", script::DEADMAN].map(str::to_owned).to_vec(),
-            user: self.user.clone(),
-            labels: labels::of_job(request.run, &request.job.name, self.expires),
-            scratch: script::PRIVATE.to_owned(),
-            platform: requires.platform.clone(),
-            cpu_milli: requires.cpu_milli,
-            memory_mib: requires.memory_mib,
-        })
-    }
-
-    /// Sees to it that the engine has the image, and gives its operating system and processor.
-    async fn provide(
-        &self,
-        engine: &Engine,
-        spec: &ContainerSpec,
-        output: &Output,
-    ) -> Result<(String, String), DockerError> {
-        let image = &spec.image;
-        let found = engine.image(image).await?;
-        match (found, self.pull) {
-            (Some(found), PullPolicy::IfMissing | PullPolicy::Never) => return Ok(found),
-            (None, PullPolicy::Never) => {
-                let text = format!("the engine does not have the image `{image}`");
-                return Err(DockerError::new(DockerErrorKind::NotFound, text)
-                    .with_hint("images are never pulled here: pull or build it before"));
-            }
-            (_, PullPolicy::Always | PullPolicy::IfMissing) => {}
-        }
-        output.say(format!("pulling the image {image}")).await;
-        // Each layer tells the same again and again while its bytes come.
-        let mut told = HashSet::new();
-        let mut progress = engine.pull(image, spec.platform.as_deref());
-        while let Some(line) = progress.next().await {
-            let line = line.map_err(|error| {
-                error.with_hint(format!(
-                    "is `{image}` the name of an image that may be pulled?"
-                ))
-            })?;
-            if !told.contains(&line) {
-                output.say(&line).await;
-                told.insert(line);
-            }
-        }
-        engine.image(image).await?.ok_or_else(|| {
-            let text = format!("the engine does not have the image `{image}` after pulling it");
-            DockerError::new(DockerErrorKind::NotFound, text)
-        })
-    }
-
-    /// Makes the container and the places in it.
-    async fn make(
-        self,
-        engine: Engine,
-        spec: ContainerSpec,
-    ) -> Result<(Container, Places), DockerError> {
-        let mut container = Container::start(engine, spec).await?;
-        match self.places(&container).await {
-            Ok(places) => {
-                if places.owner.user != 0 {
-                    container.commands_have_own_user();
-                }
-                Ok((container, places))
-            }
-            Err(error) => {
-                let error = container.first_error(error).await;
-                let _ = container.remove().await;
-                Err(error)
-            }
-        }
-    }
-
-    async fn places(&self, container: &Container) -> Result<Places, DockerError> {
-        const SPARE_HOME: &str = "/home/ci-core";
-        let what = "find out who commands run as";
-        let who = container.script_ok(what, script::WHO, &[], false).await?;
-        let mut lines = who.splitn(3, '\n');
-        let mut number = || lines.next().and_then(|line| line.trim().parse().ok());
-        let (Some(user), Some(group)) = (number(), number()) else {
-            let text = format!("could not {what}: `{}`", who.trim_end());
-            return Err(DockerError::new(DockerErrorKind::Other, text));
-        };
-        let home = lines.next().filter(|home| home.starts_with('/'));
-        let home = home.unwrap_or(SPARE_HOME).to_owned();
-        let owner = if user == 0 {
-            String::new()
-        } else {
-            format!("{user}:{group}")
-        };
-        let arguments = [self.work_dir.as_str(), SPARE_HOME, &owner];
-        let what = "make the directories of the job";
-        container
-            .script_ok(what, script::MAKE_PLACES, &arguments, true)
-            .await?;
-        Ok(Places {
-            owner: Owner { user, group },
-            home,
-        })
-    }
-
-    /// Copies the project's directory into the container, unless a step checks it out.
-    async fn copy_project(
-        &self,
-        request: &PrepareRequest<'_>,
-        container: &Container,
-        owner: Owner,
-    ) -> Result<(), ExecutorError> {
-        let is_checkout = |action: &Action| matches!(action, Action::Checkout(_));
-        let checks_out = request
-            .job
-            .steps
-            .iter()
-            .any(|step| is_checkout(&step.action));
-        let Some(project) = request.project_dir.clone().filter(|_| !checks_out) else {
-            return Ok(());
-        };
-        let root = PackRoot::new("", project).exclude(self.exclude.iter().cloned());
-        let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
-            let text = "could not copy the project into the container";
-            ExecutorError::new(ExecutorErrorKind::Other, text).with_source(error)
-        };
-        let tree = archive::pack_stream(vec![root]).map_err(|error| failed(error.into()))?;
-        let copied = copy::copy_in(container, tree, &self.work_dir, owner);
-        copied.await.map_err(|error| failed(error.into()))
-    }
-}
-
-/// What is known of a container's inside.
-struct Places {
-    owner: Owner,
-    home: String,
 }
 
 #[async_trait]
@@ -372,71 +231,41 @@ impl Executor for DockerExecutor {
     }
 
     fn limit(&self) -> Option<usize> {
-        self.limit
+        self.options.limit.map(NonZeroUsize::get)
     }
 
     async fn prepare(
         &self,
         request: PrepareRequest<'_>,
     ) -> Result<Box<dyn Session>, ExecutorError> {
-        if request.cancel.is_cancelled() {
-            return Err(DockerError::canceled().into());
+        loop {
+            let error = match self.make(&request).await {
+                Ok(session) => return Ok(Box::new(session)),
+                Err(error) => error,
+            };
+            if error.kind() != DockerErrorKind::Unmet {
+                return Err(error.into());
+            }
+            match self.options.unmet {
+                Unmet::Fail => return Err(error.into()),
+                Unmet::Skip => {
+                    let kind = ExecutorErrorKind::Skipped;
+                    return Err(ExecutorError::new(kind, error.to_string()).with_source(error));
+                }
+                Unmet::Wait => {
+                    let said = format!("waiting, because of what there is not: {error}");
+                    request.output.say(said).await;
+                }
+            }
+            tokio::select! {
+                biased;
+                () = request.cancel.cancelled() => return Err(DockerError::canceled().into()),
+                () = tokio::time::sleep(WAIT) => {}
+            }
         }
-        let spec = self.spec(&request)?;
-        let engine = self.engine()?;
-        let (os, arch) = tokio::select! {
-            provided = self.provide(&engine, &spec, &request.output) => provided?,
-            () = request.cancel.cancelled() => return Err(DockerError::canceled().into()),
-        };
-        // In a task of its own: it cleans up after itself also if nobody waits for it any more.
-        let making = tokio::spawn(self.clone().make(engine, spec));
-        let made = making.await.unwrap_or_else(|error| {
-            let text = "making the container did not end";
-            Err(DockerError::new(DockerErrorKind::Other, text).with_source(error))
-        });
-        let (container, places) = made?;
-        let ready = tokio::select! {
-            biased;
-            () = request.cancel.cancelled() => Err(DockerError::canceled().into()),
-            copied = self.copy_project(&request, &container, places.owner) => copied,
-        };
-        if let Err(error) = ready {
-            let _ = container.remove().await;
-            return Err(error);
-        }
-        let mut variables =
-            command::variables(request.env, &request.run.to_string(), &request.job.name);
-        let home = variables
-            .entry("HOME".to_owned())
-            .or_insert(places.home)
-            .clone();
-        let mut info = SessionInfo::new(&self.name, &self.work_dir, home);
-        info.os = os;
-        in_rusts_words(&arch).clone_into(&mut info.arch);
-        Ok(Box::new(DockerSession {
-            info,
-            container,
-            variables,
-            owner: places.owner,
-            grace: self.grace,
-            next: AtomicU64::new(0),
-            closed: CancellationToken::new(),
-        }))
     }
 
     async fn reap(&self, scope: &ReapScope) -> Result<ReapReport, ExecutorError> {
         Ok(sweep::sweep(&self.engine()?, scope).await?)
-    }
-}
-
-/// A processor's name in Docker's words, which are Go's, as in [`std::env::consts::ARCH`].
-fn in_rusts_words(arch: &str) -> &str {
-    match arch {
-        "amd64" => "x86_64",
-        "386" => "x86",
-        "arm64" => "aarch64",
-        "ppc64le" => "powerpc64",
-        "mips64le" => "mips64",
-        other => other,
     }
 }

@@ -31,6 +31,16 @@ pub(crate) fn of_job(run: RunId, job: &str, expires: Duration) -> HashMap<String
     ])
 }
 
+/// The labels of a volume that stays between jobs: it is nobody's to sweep.
+pub(crate) fn of_cache() -> HashMap<String, String> {
+    HashMap::from([("ci-core.cache".to_owned(), "true".to_owned())])
+}
+
+/// Whether something is labelled as made for a job of a run.
+pub(crate) fn is_of_job(labels: &HashMap<String, String>, job: &str) -> bool {
+    labels.get(JOB).is_some_and(|name| name == job)
+}
+
 /// Whether nobody needs what has these labels any more: its owner is known to have ended, or nobody
 /// can tell and its time is over.
 pub(crate) fn abandoned(labels: &HashMap<String, String>, now: Timestamp) -> bool {

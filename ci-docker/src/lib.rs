@@ -12,16 +12,25 @@
 mod command;
 mod container;
 mod copy;
+mod credentials;
 mod engine;
 mod error;
 mod executor;
 pub mod image;
 mod labels;
+mod make;
+mod options;
+mod plan;
+mod pull;
 pub mod registry;
 mod run;
 mod script;
+mod service;
 mod session;
 mod sweep;
 
 pub use error::{DockerError, DockerErrorKind};
-pub use executor::{DockerExecutor, EngineVersion, PullPolicy};
+pub use executor::{DockerExecutor, EngineVersion};
+pub use options::{
+    ContainerOptions, DockerAccess, DockerOptions, Gpus, PullPolicy, Ulimit, Unmet, Workspace,
+};

@@ -10,15 +10,60 @@ pub(crate) const PRIVATE: &str = "/.ci-core";
 /// when the engine's process ends in any way.
 pub(crate) const DEADMAN: &str = "exec cat >/dev/null";
 
-/// Makes the places where a job works and says what commands will see: `user`, `group` and `home`, a
-/// line each. Runs as root with the working directory, the spare home, and the user and group of the
-/// commands as `uid:gid` (empty for root).
+/// Makes the places where a job works. Runs as root with the user and group of the commands as
+/// `uid:gid` (empty for root), a number, and the directories: those that are new become theirs, and the
+/// first so many of them anyway.
 pub(crate) const MAKE_PLACES: &str = r#"
-set -e
-work=$1 spare=$2 owner=$3
-mkdir -p /tmp "$work" "$spare"
-chmod 1777 /tmp
-if [ -n "$owner" ]; then chown "$owner" "$work" "$spare"; fi
+owner=$1 ours=$2 number=0
+shift 2
+mkdir -p /tmp 2>/dev/null
+chmod 1777 /tmp 2>/dev/null
+for dir; do
+  number=$((number + 1))
+  if [ -d "$dir" ]; then
+    [ "$number" -le "$ours" ] || continue
+  else
+    mkdir -p "$dir" || exit 1
+  fi
+  if [ -n "$owner" ]; then chown "$owner" "$dir" || exit 1; fi
+done
+"#;
+
+/// Gives the files of a directory back to its owner. Arguments: directory, owner as `uid`, `uid:gid`.
+pub(crate) const GIVE_BACK: &str = r#"
+find "$1" ! -user "$2" -exec chown -h "$3" {} + 2>/dev/null || chown -R "$3" "$1"
+"#;
+
+/// Waits until one of the ports of this network namespace is listened on, and says `ready`. Only
+/// processes know their sockets; the table of all is in `/proc/net/tcp` (proc(5)): addresses in
+/// hexadecimal, `0A` for a socket that listens. Arguments: `loopback` if sockets count that only the
+/// container itself reaches, how often to look, and the ports as four hexadecimal digits.
+pub(crate) const PROBE: &str = r#"
+which=$1 rounds=$2
+shift 2
+look() {
+  for file in /proc/net/tcp /proc/net/tcp6; do
+    [ -r "$file" ] || continue
+    while read -r _ address _ state _; do
+      [ "$state" = 0A ] || continue
+      if [ "$which" != loopback ]; then
+        case ${address%:*} in
+          ??????7F|00000000000000000000000001000000|0000000000000000FFFF0000??????7F) continue ;;
+        esac
+      fi
+      for port; do
+        [ "${address##*:}" != "$port" ] || return 0
+      done
+    done <"$file"
+  done
+  return 1
+}
+while [ "$rounds" -gt 0 ]; do
+  if look "$@"; then echo ready; exit 0; fi
+  rounds=$((rounds - 1))
+  sleep 0.1 2>/dev/null || sleep 1
+done
+exit 1
 "#;
 
 /// Says who commands run as and where their home is.

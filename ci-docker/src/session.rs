@@ -1,6 +1,7 @@
 //! The session of one job in its container.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -12,11 +13,16 @@ use ci_core::session::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::command;
 use crate::container::Container;
 use crate::copy::{self, Owner};
-use crate::error::DockerError;
+use crate::engine::ContainerSpec;
+use crate::error::{DockerError, DockerErrorKind};
+use crate::executor::DockerExecutor;
+use crate::options::DockerAccess;
+use crate::plan::Bound;
 use crate::run::Run;
+use crate::service::Around;
+use crate::{command, script, sweep};
 
 /// How long a teardown may take beside the grace period.
 const TEARDOWN: Duration = Duration::from_mins(1);
@@ -25,17 +31,111 @@ const TEARDOWN: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) struct DockerSession {
     pub(crate) info: SessionInfo,
-    pub(crate) container: Container,
+    pub(crate) container: Arc<Container>,
+    pub(crate) around: Around,
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) owner: Owner,
+    /// The directory of this machine that is the working directory.
+    pub(crate) bound: Option<Bound>,
     pub(crate) grace: Duration,
     /// Counts commands.
     pub(crate) next: AtomicU64,
     /// Canceled when the session is torn down.
     pub(crate) closed: CancellationToken,
+    pub(crate) others: Others,
+}
+
+/// The containers of steps that name images of their own, made when the first of them runs.
+#[derive(Debug)]
+pub(crate) struct Others {
+    executor: DockerExecutor,
+    /// The container of the job.
+    like: ContainerSpec,
+    made: tokio::sync::Mutex<BTreeMap<String, Arc<Container>>>,
+}
+
+impl Others {
+    /// None yet.
+    pub(crate) fn new(executor: DockerExecutor, like: ContainerSpec) -> Self {
+        Self {
+            executor,
+            like,
+            made: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// The container of an image. It shares directories and network with that of the job.
+    async fn of(
+        &self,
+        image: &str,
+        session: &DockerSession,
+        io: &ExecIo,
+    ) -> Result<Arc<Container>, DockerError> {
+        let mut made = self.made.lock().await;
+        if let Some(container) = made.get(image) {
+            return Ok(Arc::clone(container));
+        }
+        let mut spec = self.like.clone();
+        image.clone_into(&mut spec.image);
+        spec.name = format!("{}-step-{}", spec.name, made.len());
+        spec.network = Some(format!("container:{}", session.container.id()));
+        spec.aliases.clear();
+        // An engine refuses names beside a network that has them.
+        spec.options.dns.clear();
+        spec.options.extra_hosts.clear();
+        spec.volumes_from = Some(session.container.id().to_owned());
+        spec.binds.clear();
+        let home = &session.info.home;
+        let work_dir = &session.info.work_dir;
+        let made_now = self.executor.beside(spec, work_dir, home, &io.output);
+        let container = tokio::select! {
+            container = made_now => Arc::new(container?),
+            () = io.cancel.cancelled() => return Err(DockerError::canceled()),
+        };
+        made.insert(image.to_owned(), Arc::clone(&container));
+        Ok(container)
+    }
 }
 
 impl DockerSession {
+    /// The container that a command runs in.
+    async fn container_of(
+        &self,
+        command: &Command,
+        io: &ExecIo,
+    ) -> Result<Arc<Container>, DockerError> {
+        match &command.image {
+            Some(image) => self.others.of(image, self, io).await,
+            None => Ok(Arc::clone(&self.container)),
+        }
+    }
+
+    /// Removes everything that was made for the job.
+    async fn remove(&self) -> Result<(), DockerError> {
+        let mut removed = Ok(());
+        for container in self.others.made.lock().await.values() {
+            removed = removed.and(container.remove().await);
+        }
+        if let Some(Bound { user, group, .. }) = &self.bound {
+            // What root wrote there must not stay its own.
+            let (user, owner) = (user.to_string(), format!("{user}:{group}"));
+            let arguments = [self.info.work_dir.as_str(), &user, &owner];
+            let given = self.container.script(script::GIVE_BACK, &arguments, true);
+            if !self.container.over().is_cancelled() {
+                removed = removed.and(given.await.map(|_| ()));
+            }
+        }
+        removed = removed.and(self.container.remove().await);
+        removed = removed.and(self.around.remove().await);
+        if self.others.executor.options.docker == DockerAccess::Socket {
+            let of = |name: &str| self.variables.get(name).map_or("", String::as_str);
+            let (run, job) = (of("CI_CORE_RUN"), of("CI_CORE_JOB"));
+            let engine = self.container.engine();
+            removed = removed.and(sweep::sweep_job(engine, run, job).await);
+        }
+        removed
+    }
+
     fn check_open(&self) -> Result<(), SessionError> {
         if self.closed.is_cancelled() {
             let text = "the session has been torn down";
@@ -88,8 +188,15 @@ impl Session for DockerSession {
         if io.cancel.is_cancelled() {
             return Ok(ExitStatus::Stopped);
         }
+        let container = match self.container_of(command, &io).await {
+            Ok(container) => container,
+            Err(error) if error.kind() == DockerErrorKind::Canceled => {
+                return Ok(ExitStatus::Stopped);
+            }
+            Err(error) => return Err(error.into()),
+        };
         let run = Run {
-            container: &self.container,
+            container: &container,
             number,
             marker,
             grace: self.grace,
@@ -121,7 +228,7 @@ impl Session for DockerSession {
             // What does not obey, or cannot be asked any more, ends with the container.
             let asked = tokio::time::timeout(self.grace * 2, self.ask_to_end()).await;
             let _ = asked;
-            self.container.remove().await
+            self.remove().await
         };
         match tokio::time::timeout(self.grace * 2 + TEARDOWN, work).await {
             Ok(removed) => Ok(removed?),

@@ -10,21 +10,16 @@ mod support;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, Read};
 use std::process::{Command as Process, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::{CreateContainerOptions, KillContainerOptions};
-use ci_core::clock::Clock;
-use ci_core::executor::{Executor, ExecutorErrorKind, PrepareRequest, ReapScope};
+use ci_core::executor::{Executor, PrepareRequest, ReapScope};
 use ci_core::id::RunId;
-use ci_core::job::{JobSpec, ServiceSpec};
-use ci_core::session::{
-    Command, CopyRoot, ExecIo, ExitStatus, LogSink, Output, OutputChunk, OutputOptions, Session,
-    SessionErrorKind, TreeSelection,
-};
+use ci_core::job::JobSpec;
+use ci_core::session::{Command, CopyRoot, ExitStatus, Session, SessionErrorKind, TreeSelection};
 use ci_docker::{DockerExecutor, PullPolicy};
-use tokio_util::sync::CancellationToken;
+use support::Log;
 
 /// How long anything may take that should be quick: test machines are busy.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,30 +28,6 @@ async fn session(executor: &DockerExecutor, run: RunId, job: &JobSpec) -> Box<dy
     let env = BTreeMap::new();
     let prepared = executor.prepare(PrepareRequest::new(run, job, &env)).await;
     prepared.unwrap_or_else(|error| panic!("{error}: {:?}", error.hints()))
-}
-
-/// What is written, as text.
-#[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<String>>);
-
-impl LogSink for Log {
-    fn write(&mut self, chunk: &OutputChunk) -> std::io::Result<()> {
-        let mut text = self.0.lock().unwrap();
-        text.push_str(&String::from_utf8_lossy(&chunk.bytes));
-        Ok(())
-    }
-}
-
-impl Log {
-    fn io(&self) -> ExecIo {
-        let options = OutputOptions::new(Arc::default(), Clock::system());
-        let output = Output::new(&options, Box::new(self.clone()));
-        ExecIo::new(output, CancellationToken::new())
-    }
-
-    fn text(&self) -> String {
-        self.0.lock().unwrap().clone()
-    }
 }
 
 async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
@@ -270,21 +241,6 @@ async fn an_image_without_a_shell_is_an_error_with_a_hint() {
         error.hints()
     );
     assert!(place.containers(run).await.is_empty());
-}
-
-#[tokio::test]
-async fn what_cannot_be_done_yet_is_refused() {
-    let place = place!();
-    let env = BTreeMap::new();
-    let job = JobSpec::new("services").service(ServiceSpec::new("postgres", "db"));
-    let prepared = place
-        .executor()
-        .prepare(PrepareRequest::new(RunId::new(), &job, &env))
-        .await;
-    let Err(error) = prepared else {
-        panic!("a job whose service does not run gave a session");
-    };
-    assert_eq!(error.kind(), ExecutorErrorKind::Unsupported);
 }
 
 #[tokio::test]

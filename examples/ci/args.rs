@@ -142,6 +142,8 @@ pub(crate) enum Command {
     Shim(ShimCommand),
     /// Remove old runs
     Prune(PruneArgs),
+    /// End and remove what dead runs left behind: processes, containers, networks, volumes
+    Reap(ReapArgs),
     /// Print a JSON schema
     Schema(SchemaArgs),
     /// Print the completions of a shell
@@ -204,6 +206,15 @@ pub(crate) struct WorkflowArgs {
     /// The settings file [default: `.ci/settings.yml` of the project]
     #[arg(long, value_name = "FILE")]
     pub(crate) settings: Option<PathBuf>,
+    /// Where jobs run for which nothing else decides it: `auto`, `local`, `docker` or an executor of the
+    /// settings. A vendor's jobs with an image run in it with `auto` where a Docker Engine answers, and
+    /// in the shell of this machine where not [default for a vendor's file: auto]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) executor: Option<String>,
+    /// Use another image instead of one (`*` and `?` are wildcards), or `local` for no container; may be
+    /// repeated
+    #[arg(long = "image", value_name = "FROM=TO", value_parser = pair)]
+    pub(crate) images: Vec<(String, String)>,
 }
 
 /// What starts a pipeline.
@@ -519,6 +530,16 @@ pub(crate) struct PruneArgs {
     /// Keep only so many ended runs
     #[arg(long, value_name = "N")]
     pub(crate) keep: Option<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReapArgs {
+    /// Only what is on Docker Engines
+    #[arg(long)]
+    pub(crate) docker: bool,
+    /// The settings file [default: `.ci/settings.yml` of this directory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,16 +1,32 @@
-//! Makes the executors that the settings name.
+//! Makes the executors that the settings name, and chooses among them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use ci_core::executor::{Executor, LocalExecutor, LocalOptions};
-use ci_core::settings::{ExecutorSettings, Settings};
+use ci_core::executor::{Executor, LocalExecutor, LocalOptions, ReapScope};
+use ci_core::job::JobSpec;
+use ci_core::settings::{
+    Chosen, ExecutorChoice, ExecutorSettings, ImageSubstitute, LOCAL, Settings,
+};
+use ci_core::workflow::WorkflowSpec;
+use ci_docker::{DockerExecutor, DockerOptions};
+use serde::{Deserialize, Serialize};
 
+use crate::args::WorkflowArgs;
 use crate::failure::{Failure, chain};
+use crate::output;
 
 /// The kinds of executors of this program.
-const KINDS: &str = "`local`";
+const KINDS: &str = "`local` and `docker`";
 
-/// The executors of a project; the one that is always there comes first.
+/// The executor of containers that is always there, and its type.
+const DOCKER: &str = "docker";
+
+/// How long a Docker Engine may take to answer.
+const ANSWER: Duration = Duration::from_secs(3);
+
+/// The executors of a project; the one that jobs use by default comes first. `local` and `docker` are
+/// always there; nothing is connected to before a job needs it.
 pub(crate) fn executors(settings: &Settings) -> Result<Vec<Arc<dyn Executor>>, Failure> {
     let mut executors: Vec<Arc<dyn Executor>> = vec![Arc::new(LocalExecutor::new())];
     for (name, executor) in &settings.executors {
@@ -19,6 +35,9 @@ pub(crate) fn executors(settings: &Settings) -> Result<Vec<Arc<dyn Executor>>, F
         } else {
             executors.push(make(name, executor)?);
         }
+    }
+    if !settings.executors.contains_key(DOCKER) {
+        executors.push(Arc::new(DockerExecutor::new()));
     }
     // The first is the default.
     let default = executors
@@ -31,15 +50,162 @@ pub(crate) fn executors(settings: &Settings) -> Result<Vec<Arc<dyn Executor>>, F
 }
 
 fn make(name: &str, settings: &ExecutorSettings) -> Result<Arc<dyn Executor>, Failure> {
+    let failed = |error| Failure::input(format!("executor `{name}`: {}", chain(&error)));
     match settings.kind.as_str() {
         "local" => {
-            let options = LocalOptions::from_settings(&settings.options)
-                .map_err(|error| Failure::input(format!("executor `{name}`: {}", chain(&error))))?;
+            let options = LocalOptions::from_settings(&settings.options).map_err(failed)?;
             Ok(Arc::new(LocalExecutor::with_options(options).name(name)))
         }
+        DOCKER => Ok(Arc::new(docker(name, settings)?)),
         other => Err(Failure::input(format!(
             "executor `{name}` of the settings is of the type `{other}`, which this program does not have"
         ))
         .hint(format!("it has {KINDS}"))),
     }
+}
+
+fn docker(name: &str, settings: &ExecutorSettings) -> Result<DockerExecutor, Failure> {
+    let options = DockerOptions::from_settings(&settings.options)
+        .map_err(|error| Failure::input(format!("executor `{name}`: {}", chain(&error))))?;
+    Ok(DockerExecutor::with_options(options).name(name))
+}
+
+/// Whether an executor of the settings is one of containers on a Docker Engine.
+fn is_docker(settings: &Settings, name: &str) -> bool {
+    match settings.executors.get(name) {
+        Some(executor) => executor.kind == DOCKER,
+        None => name == DOCKER,
+    }
+}
+
+/// Where jobs are to run, as it was typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Wanted {
+    /// `auto` or an executor's name; nothing is `auto`.
+    pub(crate) executor: Option<String>,
+    /// Images that stand for others.
+    pub(crate) images: Vec<(String, String)>,
+}
+
+impl Wanted {
+    pub(crate) fn of(args: &WorkflowArgs) -> Self {
+        Self {
+            executor: args.executor.clone(),
+            images: args.images.clone(),
+        }
+    }
+
+    /// Gives the jobs of a workflow their images and places, and tells which and why.
+    pub(crate) fn choose(
+        &self,
+        settings: &Settings,
+        workflow: WorkflowSpec,
+    ) -> Result<(WorkflowSpec, Vec<Chosen>), Failure> {
+        let workflow = self.with_images(workflow);
+        let Ok(choice) = self.executor.as_deref().unwrap_or("auto").parse();
+        let mut answers = None;
+        match &choice {
+            ExecutorChoice::Named(name) if !is_known(settings, name) => {
+                let known: Vec<&str> = settings.executors.keys().map(String::as_str).collect();
+                let known = ["local", DOCKER].into_iter().chain(known);
+                let known: Vec<String> = known.map(|name| format!("`{name}`")).collect();
+                return Err(Failure::input(format!("there is no executor `{name}`"))
+                    .hint(format!("there are {}", known.join(", "))));
+            }
+            ExecutorChoice::Auto if workflow.jobs.iter().any(JobSpec::asks_for_a_place) => {
+                let name = settings.container_executor().unwrap_or(DOCKER);
+                let found = match settings.executors.get(name) {
+                    Some(executor) if executor.kind == DOCKER => docker(name, executor)?,
+                    _ => DockerExecutor::new(),
+                };
+                answers = answering(&found).then(|| name.to_owned());
+            }
+            _ => {}
+        }
+        Ok(settings.choose(workflow, &choice, answers.as_deref()))
+    }
+
+    /// The workflow with other images.
+    pub(crate) fn with_images(&self, workflow: WorkflowSpec) -> WorkflowSpec {
+        if self.images.is_empty() {
+            return workflow;
+        }
+        let images = self.images.iter().map(|(from, to)| {
+            let to = match to.as_str() {
+                LOCAL => ImageSubstitute::Local,
+                image => ImageSubstitute::Image(image.to_owned()),
+            };
+            (from.clone(), to)
+        });
+        let mut settings = Settings::default();
+        settings.images = images.collect();
+        settings.apply(workflow).0
+    }
+}
+
+fn is_known(settings: &Settings, name: &str) -> bool {
+    name == "local" || name == DOCKER || settings.executors.contains_key(name)
+}
+
+/// Whether the engine of an executor answers.
+fn answering(docker: &DockerExecutor) -> bool {
+    let asking = tokio::time::timeout(ANSWER, docker.engine_version());
+    let answer = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(asking));
+    matches!(answer, Ok(Ok(_)))
+}
+
+/// Says where jobs run, those of one place in one line.
+pub(crate) fn say_choice(chosen: &[Chosen]) {
+    let mut places: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+    for it in chosen {
+        match places
+            .iter_mut()
+            .find(|(executor, why, _)| *executor == it.executor && *why == it.why)
+        {
+            Some((_, _, jobs)) => jobs.push(&it.job),
+            None => places.push((&it.executor, &it.why, vec![&it.job])),
+        }
+    }
+    for (executor, why, jobs) in places {
+        let more = jobs.len().saturating_sub(5);
+        let mut names = jobs[..jobs.len() - more].join(", ");
+        if more > 0 {
+            names = format!("{names} and {more} more");
+        }
+        output::say(format!("on {executor}: {names} ({why})"));
+    }
+}
+
+/// Removes what dead runs left on the engines that a workflow uses, before it runs.
+pub(crate) async fn sweep(settings: &Settings, workflow: &WorkflowSpec) -> Result<(), Failure> {
+    let (workflow, _) = settings.apply(workflow.clone());
+    let uses = |name: &str| {
+        workflow.jobs.iter().any(|job| {
+            let place = job.asks_for_a_place().then(|| settings.place(job).ok());
+            place.flatten().is_some_and(|place| place.executor == name)
+        })
+    };
+    for executor in executors(settings)? {
+        let name = executor.name();
+        if !is_docker(settings, name) || !uses(name) {
+            continue;
+        }
+        // An engine that does not answer says so again when a job needs it.
+        if let Ok(report) = executor.reap(&ReapScope::Abandoned).await {
+            for removed in &report.removed {
+                output::say(format!("removed what a dead run left: {removed}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The executors that have something to reap.
+pub(crate) fn reaping(
+    settings: &Settings,
+    only_docker: bool,
+) -> Result<Vec<Arc<dyn Executor>>, Failure> {
+    let mut executors = executors(settings)?;
+    executors.retain(|executor| !only_docker || is_docker(settings, executor.name()));
+    Ok(executors)
 }

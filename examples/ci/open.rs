@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ci_core::config::fidelity::Fidelity;
-use ci_core::config::local::in_local_shell;
+use ci_core::config::place::{self, AskedByJobs};
 use ci_core::id::RunId;
-use ci_core::settings::Settings;
+use ci_core::settings::{Chosen, Settings};
 use ci_core::store::{RunQuery, RunStore, StoredRun};
 use ci_core::vcs::ChangeScope;
 use ci_core::workflow::{RunFacts, WorkflowSpec};
 
 use crate::args::WorkflowArgs;
+use crate::executors::Wanted;
 use crate::failure::{Failure, chain};
 use crate::origin::{self, Located, Vendor, locate};
 use crate::setup::{self, Setup};
@@ -24,6 +25,8 @@ pub(crate) struct Project {
     pub(crate) settings: Settings,
     pub(crate) dir: PathBuf,
     pub(crate) origin: Origin,
+    /// Where jobs run for which nothing else decided it, and why.
+    pub(crate) chosen: Vec<Chosen>,
 }
 
 /// What a vendor's file tells beside the jobs that run.
@@ -62,11 +65,11 @@ pub(crate) fn for_facts(
 ) -> Result<Project, Failure> {
     let Located { file, dir, vendor } = located;
     let settings = settings(args.settings.as_deref(), &dir)?;
-    let (workflow, origin) = match vendor {
+    let (workflow, mut origin, asked) = match vendor {
         None => {
             let workflow = WorkflowSpec::from_path(&file);
             let workflow = workflow.map_err(|error| Failure::input(chain(&error)))?;
-            (workflow, Origin::default())
+            (workflow, Origin::default(), AskedByJobs::new())
         }
         Some(Vendor::CircleCi) => {
             let setup = origin::setup(args, &file, &dir);
@@ -74,12 +77,20 @@ pub(crate) fn for_facts(
         }
         Some(Vendor::GitLab) => gitlab(args, &file, &facts, (&dir, &settings))?,
     };
+    let wanted = Wanted::of(args);
+    let (workflow, chosen) = if vendor.is_some() || wanted.executor.is_some() {
+        wanted.choose(&settings, workflow)?
+    } else {
+        (wanted.with_images(workflow), Vec::new())
+    };
+    place::compare(&chosen, &asked, &mut origin.fidelity);
     Ok(Project {
         workflow,
         facts,
         settings,
         dir,
         origin,
+        chosen,
     })
 }
 
@@ -89,7 +100,7 @@ fn circleci(
     args: &WorkflowArgs,
     (file, jobs): (&Path, &[String]),
     facts: &RunFacts,
-) -> Result<(WorkflowSpec, Origin), Failure> {
+) -> Result<(WorkflowSpec, Origin, AskedByJobs), Failure> {
     let options = setup.options(facts);
     let compiled = origin::circleci(file, &options)?;
     let mut only = args.workflow.as_deref();
@@ -98,8 +109,7 @@ fn circleci(
     }
     let lowered = compiled.lower(only, &options);
     let lowered = lowered.map_err(|error| Failure::input(error.to_string()))?;
-    let (mut workflow, mut fidelity) = (lowered.workflow, lowered.fidelity);
-    in_local_shell(&mut workflow, &lowered.asked, |_| true, &mut fidelity);
+    let mut workflow = lowered.workflow;
     setup::with_program(&mut workflow);
     if compiled.is_setup() {
         let is_own = |name: &&String| workflow.jobs.iter().any(|job| *job.name == ***name);
@@ -116,9 +126,9 @@ fn circleci(
         skipped: skipped.collect(),
         workflows: lowered.workflows,
         dropped: dropped.map(|it| (it.name, it.why)).collect(),
-        fidelity,
+        fidelity: lowered.fidelity,
     };
-    Ok((workflow, origin))
+    Ok((workflow, origin, lowered.asked))
 }
 
 /// The workflow of a GitLab file.
@@ -127,7 +137,7 @@ fn gitlab(
     file: &Path,
     facts: &RunFacts,
     (dir, settings): (&Path, &Settings),
-) -> Result<(WorkflowSpec, Origin), Failure> {
+) -> Result<(WorkflowSpec, Origin, AskedByJobs), Failure> {
     let compiled = origin::gitlab(args, file, facts, (dir, settings))?;
     let skipped = compiled.skipped().iter().map(|job| Left {
         workflow: None,
@@ -140,15 +150,13 @@ fn gitlab(
         ..Origin::default()
     };
     let workflow = compiled.workflow();
-    let mut workflow = workflow.map_err(|error| Failure::input(error.to_string()))?;
-    let fidelity = &mut origin.fidelity;
-    in_local_shell(&mut workflow, compiled.asked(), |_| true, fidelity);
+    let workflow = workflow.map_err(|error| Failure::input(error.to_string()))?;
     if let Some(why) = compiled.why() {
         origin
             .dropped
             .push((Arc::clone(&workflow.name), why.to_owned()));
     }
-    Ok((workflow, origin))
+    Ok((workflow, origin, compiled.asked().clone()))
 }
 
 /// The settings in `file`, or those of the project.

@@ -8,6 +8,7 @@ use ci_core::settings::Settings;
 use ci_core::workflow::RunFacts;
 
 use crate::args::{EventChoice, WorkflowArgs};
+use crate::executors::Wanted;
 use crate::failure::Failure;
 use crate::setup::{self, Setup};
 
@@ -117,6 +118,7 @@ pub(crate) fn setup(args: &WorkflowArgs, file: &Path, dir: &Path) -> Setup {
         orbs: setup::orb_directories(&args.orbs, dir),
         parameters: args.parameters.iter().cloned().collect(),
         schedule: (args.event == EventChoice::Schedule).then(|| "local".to_owned()),
+        wanted: Wanted::of(args),
         ..Setup::default()
     }
 }

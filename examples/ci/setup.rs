@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use ci_core::config::circleci::{CompileOptions, Continuation, OrbDirectory};
 use ci_core::config::fidelity::Fidelity;
-use ci_core::config::local::in_local_shell;
+use ci_core::config::place;
 use ci_core::id::RunId;
+use ci_core::settings::{Chosen, Settings};
 use ci_core::storage::{Artifact, Storage};
 use ci_core::workflow::{RunFacts, WorkflowSpec};
 use serde::{Deserialize, Serialize};
 
+use crate::executors::Wanted;
 use crate::failure::{Failure, chain};
 
 /// The variable under which a run keeps what it needs to go on.
@@ -32,12 +34,17 @@ pub(crate) struct Setup {
     /// The workflow and the jobs that were asked for and are none of the setup's.
     pub(crate) workflow: Option<String>,
     pub(crate) jobs: Vec<String>,
+    /// Where its jobs are to run.
+    #[serde(default)]
+    pub(crate) wanted: Wanted,
 }
 
 /// What a pipeline goes on with.
 pub(crate) struct Continued {
     pub(crate) workflow: WorkflowSpec,
     pub(crate) fidelity: Fidelity,
+    /// Where its jobs run, and why.
+    pub(crate) chosen: Vec<Chosen>,
     /// The jobs of the configuration that do not run, and why.
     pub(crate) skipped: Vec<(Arc<str>, String)>,
 }
@@ -75,6 +82,7 @@ impl Setup {
         run: RunId,
         facts: &RunFacts,
         storage: &Storage,
+        settings: &Settings,
     ) -> Result<Option<Continued>, Failure> {
         let Some(continuation) = request(run, storage)? else {
             return Ok(None);
@@ -87,13 +95,15 @@ impl Setup {
         let lowered = compiled
             .lower(self.workflow.as_deref(), &options)
             .map_err(wrong)?;
-        let (mut workflow, mut fidelity) = (lowered.workflow, lowered.fidelity);
-        in_local_shell(&mut workflow, &lowered.asked, |_| true, &mut fidelity);
+        let (mut workflow, chosen) = self.wanted.choose(settings, lowered.workflow)?;
+        let mut fidelity = lowered.fidelity;
+        place::compare(&chosen, &lowered.asked, &mut fidelity);
         with_program(&mut workflow);
         let skipped = lowered.skipped.into_iter();
         Ok(Some(Continued {
             workflow,
             fidelity,
+            chosen,
             skipped: skipped.map(|job| (job.name, job.why)).collect(),
         }))
     }

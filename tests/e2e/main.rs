@@ -9,6 +9,7 @@
 mod circleci;
 mod commands;
 mod crash;
+mod docker;
 mod faults;
 mod gitlab;
 mod images;

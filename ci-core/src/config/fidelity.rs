@@ -127,6 +127,13 @@ impl Fidelity {
         self.add(mark, key, Level::Ignored, why.into());
     }
 
+    /// Adds the rows of `other` that are not there yet.
+    pub fn extend(&mut self, other: &Self) {
+        for row in &other.rows {
+            self.add(&row.mark, &row.key, row.level, row.why.clone());
+        }
+    }
+
     fn add(&mut self, mark: &Mark, key: &str, level: Level, why: String) {
         let row = Row::new(level, mark, key, why);
         // A command that ten jobs use is told once.

@@ -56,6 +56,11 @@ pub struct PrepareRequest<'a> {
     pub env: &'a BTreeMap<String, String>,
     /// The directory of the project on this machine, if the run has one.
     pub project_dir: Option<PathBuf>,
+    /// Processor time that the job gets, in thousandths of a core, where its resource class, its labels
+    /// or the settings say so.
+    pub cpu_milli: Option<u32>,
+    /// Memory that the job gets, in MiB, where its resource class, its labels or the settings say so.
+    pub memory_mib: Option<u32>,
     /// Takes what there is to say about preparing, such as the progress of a pull.
     pub output: Output,
     /// Canceled when preparing has to stop.
@@ -72,6 +77,8 @@ impl<'a> PrepareRequest<'a> {
             attempt: 1,
             env,
             project_dir: None,
+            cpu_milli: None,
+            memory_mib: None,
             output: Output::discard(),
             cancel: CancellationToken::new(),
         }
@@ -139,6 +146,8 @@ pub enum ExecutorErrorKind {
     Unsupported,
     /// There is no capacity now; a later attempt may succeed.
     Capacity,
+    /// The job asks for something that the executor does not have, and is to be skipped for that.
+    Skipped,
     /// Preparing was canceled.
     Canceled,
     /// Preparing took too long.

@@ -23,7 +23,7 @@ use crate::id::{JobId, RunId};
 use crate::job::Start;
 use crate::outcome::{Failure, Outcome};
 use crate::scheduler::drive::{AttemptEnd, Command, Host};
-use crate::scheduler::{Machine, Notice, Stop, Ticket};
+use crate::scheduler::{Demand, Machine, Notice, Stop, Ticket};
 use crate::secret::SecretSet;
 use crate::step::{Step, StepError, StepRegistry, StepSpec};
 use crate::store::{OwnerId, RunStore};
@@ -41,6 +41,8 @@ pub(super) struct RunHost {
     pub(super) executors: Vec<Arc<dyn Executor>>,
     /// The executor of each job by its place in `executors`; jobs that are not named use the first.
     pub(super) placement: HashMap<JobId, usize>,
+    /// What each job takes of the machine, where something says so.
+    pub(super) demands: HashMap<JobId, Demand>,
     pub(super) store: Option<Arc<dyn RunStore>>,
     pub(super) owner: OwnerId,
     #[cfg(feature = "storage")]

@@ -15,11 +15,11 @@ use super::options::Hold;
 use super::stated::Stated;
 use crate::clock::Clock;
 use crate::event::RunEvent;
-use crate::executor::PrepareRequest;
+use crate::executor::{ExecutorErrorKind, PrepareRequest};
 use crate::id::RunId;
 use crate::job::JobSpec;
 use crate::scheduler::drive::Command as Request;
-use crate::scheduler::{Stop, Ticket};
+use crate::scheduler::{Demand, Stop, Ticket};
 use crate::session::{Command, ExecIo, Output, OutputOptions, Session};
 use crate::step::{StepEnv, StepError, StepRecord, StepServices};
 use crate::store::LogKey;
@@ -249,10 +249,24 @@ impl JobServices {
         request.project_dir.clone_from(&host.project_dir);
         request.output = self.open_output(0);
         request.cancel = self.control().token.clone();
-        let session = executor.prepare(request).await.map_err(|error| {
-            StepError::new(format!("`{}` could not prepare the job", executor.name()))
-                .with_source(error)
-        })?;
+        let demand = host.demands.get(&self.ticket.job).copied();
+        let demand = demand.unwrap_or(Demand::NONE);
+        request.cpu_milli = Some(demand.cpu_milli).filter(|cpu| *cpu > 0);
+        request.memory_mib = Some(demand.memory_mib).filter(|memory| *memory > 0);
+        let output = request.output.clone();
+        let session = match executor.prepare(request).await {
+            Ok(session) => session,
+            Err(error) if error.kind() == ExecutorErrorKind::Skipped => {
+                return Err(StepError::skipped(error.to_string()));
+            }
+            Err(error) => {
+                for hint in error.hints() {
+                    output.say(format!("hint: {hint}")).await;
+                }
+                let text = format!("`{}` could not prepare the job", executor.name());
+                return Err(StepError::new(text).with_source(error));
+            }
+        };
         host.recorder.note(RunEvent::JobPrepared {
             job: Arc::clone(&self.job().name),
             duration: host.clock.elapsed().saturating_sub(begun),

@@ -206,6 +206,7 @@ async fn begin(beginning: Beginning, mut options: RunOptions) -> Result<RunHandl
         budgets: spec.budgets.clone(),
         executors: options.executors,
         placement: placed.executors,
+        demands: placed.demands,
         store: options.store,
         owner,
         #[cfg(feature = "storage")]

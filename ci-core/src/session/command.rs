@@ -15,6 +15,9 @@ pub struct Command {
     pub env: BTreeMap<String, String>,
     /// The directory, absolute or relative to the session's working directory; `~` is its home.
     pub dir: Option<String>,
+    /// The image of a container of its own, beside the job's, that shares its working directory and its
+    /// network. Sessions that are no containers refuse it.
+    pub image: Option<String>,
 }
 
 /// A shell script or a program with arguments.
@@ -63,6 +66,7 @@ impl Command {
             program,
             env: BTreeMap::new(),
             dir: None,
+            image: None,
         }
     }
 

@@ -120,7 +120,7 @@ impl Settings {
             || !(self.jobs.is_empty() && self.images.is_empty() && self.stages.is_empty())
     }
 
-    fn apply_to_job(&self, job: &mut JobSpec, notes: &mut Vec<SettingsNote>) {
+    pub(super) fn apply_to_job(&self, job: &mut JobSpec, notes: &mut Vec<SettingsNote>) {
         let stages: Vec<&String> = self
             .stages
             .iter()

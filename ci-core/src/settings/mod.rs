@@ -25,6 +25,7 @@
 //! see [`parse_size`](crate::units::parse_size)), processor cores a plain number (`4`, `0.5`).
 
 mod apply;
+mod choose;
 mod classes;
 mod job;
 #[cfg(feature = "yaml")]
@@ -37,6 +38,7 @@ mod tests;
 mod value;
 
 pub use apply::SettingsNote;
+pub use choose::{Chosen, ExecutorChoice};
 pub use job::{GroupSettings, JobSettings, RetrySettings};
 #[cfg(feature = "yaml")]
 pub use load::{SettingsError, SettingsErrorKind};

@@ -63,6 +63,25 @@ impl Settings {
     /// needs no known labels. A class that is not known is an error as long as it could decide
     /// anything.
     pub fn place(&self, job: &JobSpec) -> Result<Placement, PlacementError> {
+        let Target {
+            executor,
+            cpu_milli,
+            memory_mib,
+        } = self.decided(job)?;
+        let executor = match (executor, &job.options.requires.image) {
+            (Some(executor), _) => executor,
+            (None, Some(image)) => self.executor_for_image(&job.name, image)?,
+            (None, None) => self.default_executor.clone(),
+        };
+        Ok(Placement {
+            executor,
+            cpu_milli,
+            memory_mib,
+        })
+    }
+
+    /// What the job, its class and its labels decide, the first before the others.
+    pub(super) fn decided(&self, job: &JobSpec) -> Result<Target, PlacementError> {
         let requires = &job.options.requires;
         let own = Target {
             executor: requires.executor.clone(),
@@ -79,21 +98,7 @@ impl Settings {
         } else {
             Target::default()
         };
-        let Target {
-            executor,
-            cpu_milli,
-            memory_mib,
-        } = decided.or(labels);
-        let executor = match (executor, &requires.image) {
-            (Some(executor), _) => executor,
-            (None, Some(image)) => self.executor_for_image(&job.name, image)?,
-            (None, None) => self.default_executor.clone(),
-        };
-        Ok(Placement {
-            executor,
-            cpu_milli,
-            memory_mib,
-        })
+        Ok(decided.or(labels))
     }
 
     /// What a resource class stands for: the file's entry, completed by the class built in.

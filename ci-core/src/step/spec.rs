@@ -88,6 +88,8 @@ pub struct CommandSpec {
     pub dir: Option<String>,
     /// Whether the job goes on at once while the command runs until the job ends.
     pub background: bool,
+    /// The image of a container of its own, beside the job's; only executors of containers have it.
+    pub image: Option<String>,
 }
 
 /// Where the sources come from.
@@ -239,6 +241,7 @@ impl StepSpec {
             },
             dir: None,
             background: false,
+            image: None,
         }))
     }
 
@@ -249,6 +252,7 @@ impl StepSpec {
             program: crate::session::Program::Argv(words.into_iter().map(Into::into).collect()),
             dir: None,
             background: false,
+            image: None,
         }))
     }
 
@@ -416,6 +420,15 @@ impl StepSpec {
         }) = &mut self.action
         {
             *shell = words.into_iter().map(Into::into).collect();
+        }
+        self
+    }
+
+    /// Runs a command in a container of this image, beside the job's. Other actions ignore it.
+    #[must_use]
+    pub fn image(mut self, name: impl Into<String>) -> Self {
+        if let Action::Run(command) = &mut self.action {
+            command.image = Some(name.into());
         }
         self
     }

@@ -108,6 +108,7 @@ enum ErrorKind {
     Engine,
     Interrupted,
     OnHold,
+    Skipped,
 }
 
 impl StepError {
@@ -118,6 +119,16 @@ impl StepError {
         Self {
             message,
             kind: ErrorKind::OnHold,
+            source: None,
+        }
+    }
+
+    /// The job is skipped, and this is why.
+    #[must_use]
+    pub fn skipped(why: impl Into<String>) -> Self {
+        Self {
+            message: why.into(),
+            kind: ErrorKind::Skipped,
             source: None,
         }
     }
@@ -150,6 +161,7 @@ impl StepError {
             ErrorKind::Engine => Outcome::InfrastructureFailure(words),
             ErrorKind::Interrupted => Outcome::Interrupted(words),
             ErrorKind::OnHold => Outcome::OnHold,
+            ErrorKind::Skipped => Outcome::Skipped(words),
         }
     }
 }

@@ -24,6 +24,7 @@ impl RunCommand {
             Program::Argv(words) => Command::argv(words.iter().map(String::as_str)),
         };
         command.dir = job_env::dir(job, self.0.dir.as_deref());
+        command.image.clone_from(&self.0.image);
         command
     }
 }

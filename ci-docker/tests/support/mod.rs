@@ -12,14 +12,21 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::query_parameters::{CreateImageOptionsBuilder, ListContainersOptionsBuilder};
+use bollard::query_parameters::{
+    CreateImageOptionsBuilder, ListContainersOptionsBuilder, ListNetworksOptionsBuilder,
+    ListVolumesOptionsBuilder,
+};
+use ci_core::clock::Clock;
 use ci_core::id::RunId;
+use ci_core::session::{ExecIo, LogSink, Output, OutputChunk, OutputOptions};
 use ci_core::testing::ConformanceOptions;
 use ci_docker::{DockerExecutor, PullPolicy};
 use futures_util::TryStreamExt;
+use tokio_util::sync::CancellationToken;
 
 /// The engine and the image that the tests use.
 #[derive(Debug, Clone)]
@@ -66,6 +73,63 @@ impl Place {
             .flatten()
             .map(|it| it.trim_start_matches('/').to_owned())
             .collect()
+    }
+}
+
+impl Place {
+    /// The containers, networks and volumes of a run.
+    pub async fn everything(&self, run: RunId) -> Vec<String> {
+        let mut all = self.containers(run).await;
+        let filters = HashMap::from([("label", vec![format!("ci-core.run={run}")])]);
+        let options = ListNetworksOptionsBuilder::default()
+            .filters(&filters)
+            .build();
+        let networks = self.client.list_networks(Some(options)).await.unwrap();
+        all.extend(networks.into_iter().filter_map(|it| it.name));
+        let options = ListVolumesOptionsBuilder::default()
+            .filters(&filters)
+            .build();
+        let volumes = self.client.list_volumes(Some(options)).await.unwrap();
+        all.extend(volumes.volumes.into_iter().flatten().map(|it| it.name));
+        all
+    }
+}
+
+/// What is written, as text.
+#[derive(Debug, Clone, Default)]
+pub struct Log(Arc<Mutex<String>>);
+
+impl LogSink for Log {
+    fn write(&mut self, chunk: &OutputChunk) -> std::io::Result<()> {
+        let mut text = self.0.lock().unwrap();
+        text.push_str(&String::from_utf8_lossy(&chunk.bytes));
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Writes here.
+    pub fn io(&self) -> ExecIo {
+        let options = OutputOptions::new(Arc::default(), Clock::system());
+        let output = Output::new(&options, Box::new(self.clone()));
+        ExecIo::new(output, CancellationToken::new())
+    }
+
+    /// What was written.
+    pub fn text(&self) -> String {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// Makes an image of busybox that says that it listens on port 8080.
+pub async fn import_web(place: &Place, image: &str) {
+    import_with(place, image, &["EXPOSE 8080/tcp"]).await;
+}
+
+/// Makes an image of busybox with these lines of a Dockerfile.
+pub async fn import_with(place: &Place, image: &str, changes: &[&str]) {
+    if place.client.inspect_image(image).await.is_err() {
+        import_changed(&place.client, image, busybox(), changes).await;
     }
 }
 
@@ -162,11 +226,21 @@ fn file(archive: &mut tar::Builder<Vec<u8>>, name: &str, mode: u32, content: &[u
 
 /// Makes an image out of what is in it.
 async fn import(client: &Docker, image: &str, archive: tar::Builder<Vec<u8>>) {
+    import_changed(client, image, archive, &[]).await;
+}
+
+async fn import_changed(
+    client: &Docker,
+    image: &str,
+    archive: tar::Builder<Vec<u8>>,
+    changes: &[&str],
+) {
     let body = bollard::body_full(archive.into_inner().unwrap().into());
     let options = CreateImageOptionsBuilder::default()
         .from_src("-")
         .repo(image)
         .tag("latest")
+        .changes(changes.iter().map(|it| (*it).to_owned()).collect())
         .build();
     client
         .create_image(Some(options), Some(body), None)

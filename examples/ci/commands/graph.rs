@@ -48,7 +48,14 @@ pub(crate) fn list(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> 
                 "?".to_owned()
             }
         };
-        listed.push((job, executor));
+        // A job with a matrix or shards is chosen for before it is spelled out.
+        let chosen = project.chosen.iter().filter(|it| {
+            let name = job.name.strip_prefix(&*it.job);
+            name.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', ':']))
+        });
+        let why = chosen.max_by_key(|it| it.job.len());
+        let why = why.filter(|it| it.executor == executor);
+        listed.push((job, executor, why.map(|it| &*it.why)));
     }
     let out = plan.skipped.iter();
     let out = out.map(|(id, why)| (None, Arc::clone(&plan.job(*id).name), why.to_string()));
@@ -90,7 +97,7 @@ pub(crate) fn list(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> 
 /// and why.
 struct Listing<'a> {
     name: &'a str,
-    listed: Vec<(&'a JobSpec, String)>,
+    listed: Vec<(&'a JobSpec, String, Option<&'a str>)>,
     skipped: Vec<(Option<Arc<str>>, Arc<str>, String)>,
 }
 
@@ -114,9 +121,9 @@ impl Listing<'_> {
         has: impl Fn(&str) -> bool,
         is_here: impl Fn(Option<&str>) -> bool,
     ) -> serde_json::Value {
-        let listed = self.listed.iter().filter(|(job, _)| has(&job.name));
+        let listed = self.listed.iter().filter(|(job, ..)| has(&job.name));
         let jobs: Vec<_> = listed
-            .map(|(job, executor)| document(job, executor))
+            .map(|(job, executor, why)| document(job, executor, *why))
             .collect();
         let left = self.skipped.iter();
         let left =
@@ -140,13 +147,13 @@ impl Listing<'_> {
 
     fn table(&self) -> String {
         let mut table = vec![["JOB", "EXECUTOR", "NEEDS", ""].map(str::to_owned).to_vec()];
-        table.extend(self.listed.iter().map(|(job, executor)| {
+        table.extend(self.listed.iter().map(|(job, executor, why)| {
             let needs: Vec<&str> = job.needs.iter().map(|need| &*need.job).collect();
             vec![
                 job.name.to_string(),
                 executor.clone(),
                 needs.join(", "),
-                String::new(),
+                why.unwrap_or_default().to_owned(),
             ]
         }));
         table.extend(self.skipped.iter().map(|(_, name, why)| {
@@ -158,7 +165,7 @@ impl Listing<'_> {
 }
 
 /// A job of a listing.
-fn document(job: &JobSpec, executor: &str) -> serde_json::Value {
+fn document(job: &JobSpec, executor: &str, why: Option<&str>) -> serde_json::Value {
     let needs: Vec<&str> = job.needs.iter().map(|need| &*need.job).collect();
     let when = match (&job.options.start, job.options.always) {
         (Start::Manual { .. }, _) => "manual",
@@ -173,14 +180,41 @@ fn document(job: &JobSpec, executor: &str) -> serde_json::Value {
         "when": when,
         "allow_failure": job.options.allow_failure != AllowFailure::Never,
         "executor": executor,
+        "executor_why": why,
     })
+}
+
+/// The schema of the settings file, with the options of the executors of this program.
+fn settings_schema() -> serde_json::Value {
+    let mut schema = Settings::json_schema();
+    let mut docker = ci_docker::DockerOptions::json_schema();
+    let inner = docker
+        .as_object_mut()
+        .and_then(|docker| docker.remove("$defs"));
+    let Some(all) = schema
+        .get_mut("$defs")
+        .and_then(serde_json::Value::as_object_mut)
+    else {
+        return schema;
+    };
+    if let Some(serde_json::Value::Object(inner)) = inner {
+        all.extend(inner);
+    }
+    all.insert("DockerOptions".to_owned(), docker);
+    if let Some(serde_json::Value::Object(executor)) = all.get_mut("ExecutorSettings") {
+        let is_docker = json!({ "properties": { "type": { "const": "docker" } } });
+        let options = json!({ "properties": { "options": { "$ref": "#/$defs/DockerOptions" } } });
+        executor.insert("if".to_owned(), is_docker);
+        executor.insert("then".to_owned(), options);
+    }
+    schema
 }
 
 /// Prints a JSON schema.
 pub(crate) fn schema(args: &SchemaArgs) -> Result<u8, Failure> {
     let schema = match args.of {
         SchemaOf::Workflow => WorkflowSpec::json_schema(),
-        SchemaOf::Settings => Settings::json_schema(),
+        SchemaOf::Settings => settings_schema(),
         SchemaOf::Events => serde_json::from_str(&ci_core::event::event_schema())?,
     };
     output::line(serde_json::to_string_pretty(&schema)?)?;

@@ -10,6 +10,7 @@ pub(crate) mod graph;
 pub(crate) mod image;
 pub(crate) mod latest;
 pub(crate) mod logs;
+pub(crate) mod reap;
 pub(crate) mod report;
 pub(crate) mod requests;
 pub(crate) mod rules;

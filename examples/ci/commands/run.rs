@@ -19,11 +19,10 @@ use ci_core::store::{LogQuery, RunStore, SqliteStore, StoredRun};
 use ci_core::workflow::WorkflowSpec;
 
 use crate::args::{AgainArgs, Color, Format, Global, HoldChoice, HowArgs, RerunArgs, RunArgs};
-use crate::executors::executors;
 use crate::failure::{self, Failure};
 use crate::kept::Kept;
 use crate::setup::Setup;
-use crate::{open, output};
+use crate::{executors, open, output};
 
 /// Where a run is recorded and keeps its files.
 type Places<'a> = (&'a Kept, &'a Arc<SqliteStore>);
@@ -37,6 +36,10 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
     let (how, origin) = (&args.how, &project.origin);
     let left = origin.skipped.iter().map(|job| (&*job.name, &*job.why));
     tell(global, how, &origin.fidelity, left);
+    if global.format == Format::Text {
+        executors::say_choice(&project.chosen);
+    }
+    executors::sweep(&project.settings, &project.workflow).await?;
     let kept = Kept::of(global, &project.settings, &project.dir);
     let store = kept.store()?;
     // Jobs of this machine find the times of tests there.
@@ -154,6 +157,7 @@ async fn again(
         args.settings.as_deref(),
         dir.as_deref().unwrap_or(Path::new(".")),
     )?;
+    executors::sweep(&settings, &stored.workflow).await?;
     let options = options(global, &args.how, places, settings, &stored.workflow.name).await?;
     let options = match dir {
         Some(dir) => options.project_dir(dir),
@@ -170,7 +174,7 @@ async fn options(
     workflow: &str,
 ) -> Result<RunOptions, Failure> {
     let mut options = RunOptions::new().storage(kept.storage()?);
-    for executor in executors(&settings)? {
+    for executor in executors::executors(&settings)? {
         options = options.executor(executor);
     }
     options = options.settings(settings);
@@ -265,7 +269,9 @@ impl<'a> Course<'a> {
     ) -> Result<Option<u8>, Failure> {
         let facts = places.1.load(id).await?.facts;
         let storage = places.0.storage()?;
-        let Some(continued) = setup.continued(id, &facts, &storage)? else {
+        let dir = facts.repository.clone().unwrap_or_else(|| ".".into());
+        let settings = open::settings(self.settings, &dir)?;
+        let Some(continued) = setup.continued(id, &facts, &storage, &settings)? else {
             if self.global.format == Format::Text {
                 output::say("no job of the setup workflow continued the pipeline");
             }
@@ -273,8 +279,9 @@ impl<'a> Course<'a> {
         };
         let left = continued.skipped.iter().map(|(job, why)| (&**job, &**why));
         tell(self.global, self.how, &continued.fidelity, left);
-        let dir = facts.repository.clone().unwrap_or_else(|| ".".into());
-        let settings = open::settings(self.settings, &dir)?;
+        if self.global.format == Format::Text {
+            executors::say_choice(&continued.chosen);
+        }
         let workflow = continued.workflow;
         let mut how = self.how.clone();
         // The trace of the setup's run stays.

@@ -7,7 +7,7 @@ use super::compile::{CompileOptions, Compiled};
 use super::compiler::Compiler;
 use super::{filters, pipeline::Pipeline};
 use crate::config::fidelity::Fidelity;
-use crate::config::local::AskedByJobs;
+use crate::config::place::AskedByJobs;
 use crate::config::problem::{ConfigError, Problem, Problems};
 use crate::config::yaml::{Map, Node, Value};
 use crate::job::{JobSpec, Need};
@@ -28,8 +28,7 @@ pub struct Lowered {
     pub skipped: Vec<Skipped>,
     /// What is not the same as on the vendor's machines.
     pub fidelity: Fidelity,
-    /// Where the file says what each job runs in; see
-    /// [`in_local_shell`](crate::config::local::in_local_shell).
+    /// Where the file says what each job runs in; see [`compare`](crate::config::place::compare).
     pub asked: AskedByJobs,
     /// The workflows, each with its jobs that run.
     pub workflows: Vec<(Arc<str>, Vec<Arc<str>>)>,

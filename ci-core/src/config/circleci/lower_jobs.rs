@@ -7,9 +7,9 @@ use super::lower::{Entry, Lower, node_name, nodes};
 use super::lower_steps::{BASH_ENV, Lowering, steps};
 use super::variables::{builtin, written};
 use crate::config::fidelity::Fidelity;
-use crate::config::local::Asked;
-use crate::config::yaml::Node;
-use crate::job::{GroupUse, JobSpec, Requirements, ServiceSpec};
+use crate::config::place::Asked;
+use crate::config::yaml::{Map, Node};
+use crate::job::{GroupUse, JobOptions, JobSpec, ServiceSpec};
 use crate::similar::{closest, did_you_mean};
 
 /// The shell of steps that name none.
@@ -70,6 +70,9 @@ impl Lower<'_, '_> {
             let key = self.options.pipeline.id.clone();
             env.insert("CIRCLE_CONTINUATION_KEY".into(), key);
         }
+        let docker = definition.get("docker").and_then(Node::as_seq);
+        let container = docker.and_then(<[Node]>::first);
+        env.extend(written(container.and_then(|it| it.get("environment"))));
         env.extend(written(definition.get("environment")));
         let mut lowering = Lowering {
             shell: words(&text("shell").unwrap_or(Cow::Borrowed(SHELL))),
@@ -94,7 +97,7 @@ impl Lower<'_, '_> {
                     options.env.extend(named);
                 }
                 options.working_dir = Some(working_dir.to_string());
-                containers(definition, &mut options.requires);
+                containers(definition, options);
                 options.requires.resource_class = text("resource_class").map(Cow::into_owned);
                 if let Some(given) = entry.given {
                     options.contexts = texts(given.get("context"));
@@ -110,13 +113,18 @@ impl Lower<'_, '_> {
 }
 
 /// The containers and machines that the job asks for.
-fn containers(definition: &Node, requires: &mut Requirements) {
+fn containers(definition: &Node, options: &mut JobOptions) {
+    let requires = &mut options.requires;
     let docker = definition
         .get("docker")
         .and_then(Node::as_seq)
         .unwrap_or_default();
     let image = |node: &Node| Some(node.get("image")?.scalar()?.into_owned());
     requires.image = docker.first().and_then(image);
+    if let Some(user) = docker.first().and_then(|it| it.get("user")?.scalar()) {
+        let user = serde_json::json!({ "user": user });
+        options.extra.insert("docker".to_owned(), user);
+    }
     for service in docker.iter().skip(1) {
         let name = service.get("name").and_then(Node::scalar);
         let name = name.unwrap_or(Cow::Borrowed("localhost"));
@@ -152,6 +160,7 @@ fn compare(definition: &Node, fidelity: &mut Fidelity) {
     let Some(map) = definition.as_map() else {
         return;
     };
+    compare_containers(definition, fidelity);
     for (key, entry) in map.entries() {
         match &**key {
             "circleci_ip_ranges" => {
@@ -167,6 +176,36 @@ fn compare(definition: &Node, fidelity: &mut Fidelity) {
                 fidelity.ignored(&entry.key, key, unknown(key, KEYS));
             }
             _ => {}
+        }
+    }
+}
+
+/// Tells which keys of the containers mean something else here.
+fn compare_containers(definition: &Node, fidelity: &mut Fidelity) {
+    const KNOWN: &[&str] = &[
+        "image",
+        "name",
+        "environment",
+        "user",
+        "command",
+        "entrypoint",
+    ];
+    let docker = definition.get("docker").and_then(Node::as_seq);
+    for (index, container) in docker.unwrap_or_default().iter().enumerate() {
+        let entries = container.as_map().into_iter().flat_map(Map::entries);
+        for (key, entry) in entries {
+            let why = match &**key {
+                "auth" | "aws_auth" => {
+                    "registries know who the configuration of the docker client says".to_owned()
+                }
+                "command" | "entrypoint" if index == 0 => {
+                    "the first container waits for the steps, as at the vendor".to_owned()
+                }
+                "user" if index > 0 => "services run as the user of their image".to_owned(),
+                key if !KNOWN.contains(&key) => unknown(key, KNOWN),
+                _ => continue,
+            };
+            fidelity.ignored(&entry.key, &format!("docker.{key}"), why);
         }
     }
 }

@@ -22,7 +22,14 @@ pub(super) const BASH_ENV: &str = "$HOME/.circleci/bash_env";
 
 /// Writes that file: it names itself in full, puts the vendor's program on the path, and ends the
 /// shells of steps that come after `circleci step halt`.
-const PREPARE: &str = include_str!("scripts/prepare.sh");
+const PREPARE: &str = concat!(
+    include_str!("scripts/prepare.sh"),
+    include_str!("scripts/circleci.sh"),
+    r#"END
+cp "$HOME/.circleci/bin/circleci" "$HOME/.circleci/bin/circleci-agent"
+chmod +x "$HOME/.circleci/bin/circleci" "$HOME/.circleci/bin/circleci-agent"
+"#,
+);
 
 /// Puts a `curl` on the path that takes the request of a setup workflow.
 const SETUP: &str = include_str!("scripts/setup.sh");
@@ -157,7 +164,10 @@ impl Lowering<'_> {
             }
             other => {
                 let why = match other {
-                    "setup_remote_docker" => "commands use the Docker engine that they find",
+                    "setup_remote_docker" => {
+                        "commands use the Docker engine that they find; in a container that needs \
+                         `docker: socket` in the executor's options"
+                    }
                     "add_ssh_keys" => "keys of the vendor are not here; the user's agent is used",
                     _ => "it needs the vendor's machines",
                 };
@@ -195,6 +205,7 @@ impl Lowering<'_> {
                 .and_then(Node::scalar)
                 .map(Cow::into_owned),
             background: given.get("background").and_then(boolean).unwrap_or(false),
+            image: None,
         };
         let background = spec.background;
         let first_line = script.lines().find(|line| !line.trim().is_empty());
@@ -304,5 +315,73 @@ fn keys(step: &str) -> &'static [&'static str] {
         "persist_to_workspace" => &["root", "paths", "name"],
         "attach_workspace" => &["at", "name"],
         _ => &["name"],
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    /// What the shim prints where the engine's program is not at hand.
+    #[expect(
+        clippy::unwrap_used,
+        reason = "a helper of a test that fails has failed"
+    )]
+    fn shim(dir: &std::path::Path, words: &[&str], input: &str) -> String {
+        std::fs::write(dir.join(".input"), input).unwrap();
+        let output = Command::new("sh")
+            .args(["-c", "cd \"$0\" && exec sh \"$SHIM\" \"$@\""])
+            .arg(dir)
+            .args(words)
+            .env_remove("CI_CORE_PROGRAM")
+            .env(
+                "SHIM",
+                concat!(env!("CARGO_MANIFEST_DIR"), "/src/config/circleci/scripts/circleci.sh"),
+            )
+            .env("WHO", "a $b")
+            .stdin(std::fs::File::open(dir.join(".input")).unwrap())
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{words:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[test]
+    fn the_shim_works_without_the_engines_program() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        std::fs::create_dir_all(dir.join("t/u")).unwrap();
+        for (name, size) in [("a.py", 1), ("t/b.py", 9), ("t/u/c.py", 5), ("t/u/c.js", 3)] {
+            std::fs::write(dir.join(name), "x".repeat(size)).unwrap();
+        }
+        for (patterns, found) in [
+            (&["**/*.py"][..], "a.py\nt/b.py\nt/u/c.py\n"),
+            (&["t/*.py", "a.*"], "a.py\nt/b.py\n"),
+            (&["t/**/?.{js,rb}"], "t/u/c.js\n"),
+            (&["[!b-z].py"], "a.py\n"),
+            (&["t/u/c.p"], ""),
+        ] {
+            let words = [&["tests", "glob"], patterns].concat();
+            assert_eq!(shim(dir, &words, ""), found, "{patterns:?}");
+        }
+        let names = "c\na\n\nb\n";
+        let split = |rest: &[&str], input| shim(dir, &[&["tests", "split"], rest].concat(), input);
+        assert_eq!(split(&["--index=0", "--total=2"], names), "a\nc\n");
+        assert_eq!(split(&["--index", "1", "--total", "2"], names), "b\n");
+        assert_eq!(split(&[], names), "a\nb\nc\n");
+        let sized = ["--split-by=filesize", "--total=2", "--index"];
+        let files = "a.py\nt/b.py\nt/u/c.py\nt/u/c.js\n";
+        assert_eq!(split(&[&sized[..], &["0"]].concat(), files), "t/b.py\n");
+        assert_eq!(
+            split(&[&sized[..], &["1"]].concat(), files),
+            "t/u/c.py\nt/u/c.js\na.py\n"
+        );
+        let text = "hi $WHO, ${WHO}; 5$ ${ $NOBODY.\n";
+        let filled = "hi a $b, a $b; 5$ ${ .\n";
+        assert_eq!(shim(dir, &["env", "subst"], text), filled);
+        assert_eq!(shim(dir, &["env", "subst", "$WHO"], ""), "a $b\n");
+        let run = ["tests", "run", "--command", "cat; echo done"];
+        assert_eq!(shim(dir, &run, "x\n"), "x\ndone\n");
     }
 }

@@ -13,7 +13,7 @@ use super::pipeline::{self, Pipeline};
 use super::variables::Variables;
 use super::{check, explain, jobs, lower, merge, predefined, reference};
 use crate::config::fidelity::Fidelity;
-use crate::config::local::{Asked, AskedByJobs};
+use crate::config::place::{Asked, AskedByJobs};
 use crate::config::problem::{ConfigError, Problem};
 use crate::config::yaml::{Map, Mark, Node};
 use crate::job::AllowFailure;
@@ -150,9 +150,9 @@ impl Compiled {
         &self.fidelity
     }
 
-    /// Where the files say what each job runs in; see [`in_local_shell`].
+    /// Where the files say what each job runs in; see [`compare`].
     ///
-    /// [`in_local_shell`]: crate::config::local::in_local_shell
+    /// [`compare`]: crate::config::place::compare
     pub fn asked(&self) -> &AskedByJobs {
         &self.asked
     }

@@ -16,6 +16,11 @@ pub(super) fn fill(entry: &Entry<'_>, env: &Env, options: &mut JobOptions) {
             .get("docker")
             .and_then(|docker| docker.get("platform"));
         options.requires.platform = platform.map(|node| text(node, env));
+        let user = image.get("docker").and_then(|docker| docker.get("user"));
+        if let Some(user) = user {
+            let user = serde_json::json!({ "user": text(user, env) });
+            options.extra.insert("docker".to_owned(), user);
+        }
     }
     let services = entry
         .job

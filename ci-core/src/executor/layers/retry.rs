@@ -81,7 +81,9 @@ fn passes(kind: ExecutorErrorKind) -> bool {
         ExecutorErrorKind::Capacity | ExecutorErrorKind::TimedOut | ExecutorErrorKind::Other => {
             true
         }
-        ExecutorErrorKind::Unsupported | ExecutorErrorKind::Canceled => false,
+        ExecutorErrorKind::Unsupported
+        | ExecutorErrorKind::Skipped
+        | ExecutorErrorKind::Canceled => false,
     }
 }
 

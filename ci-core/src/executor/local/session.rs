@@ -87,6 +87,10 @@ impl Session for LocalSession {
         if io.cancel.is_cancelled() {
             return Ok(ExitStatus::Stopped);
         }
+        if let Some(image) = &command.image {
+            let text = format!("there are no containers here for the image `{image}` of the step");
+            return Err(SessionError::new(SessionErrorKind::Refused, text));
+        }
         let running = self.start(command)?;
         let Done { status, open } = follow(running, &io, self.grace).await;
         if !open.is_empty() {

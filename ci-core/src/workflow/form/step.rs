@@ -73,6 +73,9 @@ struct StepFields {
     /// Of `run`: whether the job goes on at once while the command runs until the job ends.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     background: bool,
+    /// Of `run`: the image of a container of its own, beside the job's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<String>,
     /// Puts the sources of the project into the working directory.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     checkout: Option<CheckoutForm>,
@@ -182,6 +185,7 @@ impl StepFields {
             None if !self.shell.is_empty() => Some("shell"),
             None if self.dir.is_some() => Some("dir"),
             None if self.background => Some("background"),
+            None if self.image.is_some() => Some("image"),
             _ => None,
         };
         if let Some(field) = lonely {
@@ -207,6 +211,7 @@ impl StepFields {
                 program,
                 dir: self.dir.take(),
                 background: self.background,
+                image: self.image.take(),
             })
         });
         let wait = self.wait_for.take().map(WaitForm::spec).transpose()?;
@@ -269,6 +274,7 @@ impl From<&StepSpec> for StepFields {
             Action::Run(command) => {
                 fields.dir.clone_from(&command.dir);
                 fields.background = command.background;
+                fields.image.clone_from(&command.image);
                 fields.run = Some(match &command.program {
                     Program::Shell { shell, script } => {
                         fields.shell.clone_from(shell);

@@ -100,12 +100,12 @@ fn command() -> impl Strategy<Value = CommandSpec> {
         (texts(), text()).prop_map(|(shell, script)| Program::Shell { shell, script }),
         texts().prop_map(Program::Argv),
     ];
-    (program, option::of(text()), any::<bool>()).prop_map(|(program, dir, background)| {
-        CommandSpec {
-            program,
-            dir,
-            background,
-        }
+    let words = (option::of(text()), option::of(text()));
+    (program, words, any::<bool>()).prop_map(|(program, (dir, image), background)| CommandSpec {
+        program,
+        dir,
+        background,
+        image,
     })
 }
 

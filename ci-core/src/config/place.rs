@@ -1,12 +1,11 @@
-//! Jobs that name images, services or machines, in the shell of this machine instead.
+//! Jobs that run in other places than the images, services and machines that their file names.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::fidelity::Fidelity;
 use super::yaml::Mark;
-use crate::job::JobSpec;
-use crate::workflow::WorkflowSpec;
+use crate::settings::Chosen;
 
 /// Where a file says what a job runs in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,40 +22,29 @@ pub struct Asked {
 /// The jobs that ask for something to run in.
 pub type AskedByJobs = BTreeMap<Arc<str>, Asked>;
 
-/// Lets the jobs that `goes` holds for run in the shell of this machine, whatever image, services or
-/// labels they name, and says so in `fidelity`.
-pub fn in_local_shell(
-    workflow: &mut WorkflowSpec,
-    asked: &AskedByJobs,
-    goes: impl Fn(&JobSpec) -> bool,
-    fidelity: &mut Fidelity,
-) {
+/// Says in `fidelity` what jobs lose by the places that were chosen for them.
+pub fn compare(chosen: &[Chosen], asked: &AskedByJobs, fidelity: &mut Fidelity) {
     let nowhere = Mark::new("", 1, 1);
     let none = Asked::default();
-    for job in Arc::make_mut(&mut workflow.jobs) {
-        if !job.asks_for_a_place() || !goes(job) {
-            continue;
-        }
-        let asked = asked.get(&job.name).unwrap_or(&none);
-        let requires = &mut Arc::make_mut(&mut job.options).requires;
-        if let Some(image) = requires.image.take() {
+    for it in chosen {
+        let asked = asked.get(&it.job).unwrap_or(&none);
+        if let Some(image) = &it.dropped_image {
             let mark = asked.image.as_ref().unwrap_or(&nowhere);
             let why = "the job runs in the shell of this machine";
             fidelity.approximated(mark, &format!("image: {image}"), why);
         }
-        requires.platform = None;
-        for (index, service) in requires.services.drain(..).enumerate() {
+        for (index, service) in it.dropped_services.iter().enumerate() {
             let mark = asked.services.get(index).or(asked.services.last());
-            let key = format!("services: {}", service.image);
+            let key = format!("services: {service}");
             let why = "services are not started: have one that answers on localhost";
             fidelity.ignored(mark.unwrap_or(&nowhere), &key, why);
         }
-        for label in requires.labels.drain(..) {
+        for label in &it.dropped_labels {
             let mark = asked.labels.as_ref().unwrap_or(&nowhere);
             // Of tags the file has been told about already.
             if !fidelity.rows().iter().any(|row| row.mark == *mark) {
-                let why = "the job runs in the shell of this machine";
-                fidelity.approximated(mark, &label, why);
+                let why = "machines of the vendor are not here, and the settings say nothing of it";
+                fidelity.approximated(mark, label, why);
             }
         }
     }

@@ -1,25 +1,26 @@
-//! The Docker Engine API as this crate needs it: the only file that names the client.
+//! A connection to an engine: containers, commands in them, files, images.
 
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::time::Duration;
 
 use bollard::Docker;
+use bollard::auth::DockerCredentials;
 use bollard::container::LogOutput;
 use bollard::errors::Error;
 use bollard::exec::{StartExecOptions, StartExecResults};
-use bollard::models::{ContainerCreateBody, ExecConfig, HostConfig, HostConfigLogConfig};
+use bollard::models::ExecConfig;
 use bollard::query_parameters::{
-    AttachContainerOptionsBuilder, ContainerArchiveInfoOptionsBuilder,
-    CreateContainerOptionsBuilder, CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder,
-    InspectContainerOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
-    StartContainerOptions, UploadToContainerOptionsBuilder,
+    AttachContainerOptionsBuilder, ContainerArchiveInfoOptionsBuilder, CreateImageOptionsBuilder,
+    DownloadFromContainerOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder,
+    RemoveContainerOptionsBuilder, StartContainerOptions, UploadToContainerOptionsBuilder,
 };
 use bytes::Bytes;
 use ci_core::session::Stream as Channel;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use tokio::io::AsyncWrite;
 
+use crate::credentials::Login;
 use crate::error::{DockerError, DockerErrorKind};
 
 /// How long the engine may take to begin an answer. An upload counts as a whole.
@@ -34,23 +35,7 @@ pub(crate) type Pieces<T> = Pin<Box<dyn Stream<Item = Result<T, DockerError>> + 
 /// A connection to an engine; clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Engine {
-    client: Docker,
-}
-
-/// What to make a container of.
-#[derive(Debug, Default)]
-pub(crate) struct ContainerSpec {
-    pub(crate) name: String,
-    pub(crate) image: String,
-    pub(crate) command: Vec<String>,
-    pub(crate) user: Option<String>,
-    pub(crate) labels: HashMap<String, String>,
-    /// A directory in memory that everybody in the container may write to.
-    pub(crate) scratch: String,
-    pub(crate) platform: Option<String>,
-    /// In thousandths of a processor.
-    pub(crate) cpu_milli: Option<u32>,
-    pub(crate) memory_mib: Option<u32>,
+    pub(super) client: Docker,
 }
 
 /// What to run in a container.
@@ -77,7 +62,29 @@ pub(crate) struct Tether {
     pub(crate) output: Pieces<(Channel, Bytes)>,
 }
 
-/// A container that was found.
+/// What is known of an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ImageFacts {
+    /// The operating system, in Docker's words.
+    pub(crate) os: String,
+    /// The processor, in Docker's words.
+    pub(crate) arch: String,
+    /// The TCP ports that it says it listens on, the lowest first.
+    pub(crate) ports: Vec<u16>,
+    /// Whether it says how to find out that it is ready.
+    pub(crate) has_health_check: bool,
+}
+
+/// What is known of an engine's machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// The number of processors; 0 if it is not told.
+    pub(crate) processors: u32,
+    /// The processor, in Docker's words.
+    pub(crate) arch: String,
+}
+
+/// Something that was found by its label.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) id: String,
@@ -111,13 +118,43 @@ impl Engine {
         ))
     }
 
-    /// The operating system and processor of the image, in Docker's words. None if it is not here.
-    pub(crate) async fn image(&self, image: &str) -> Result<Option<(String, String)>, DockerError> {
+    /// What the engine's machine has.
+    pub(crate) async fn facts(&self) -> Result<Facts, DockerError> {
+        let info = self.client.info().await;
+        let info = info.map_err(|error| explain("the engine does not tell what it has", error))?;
+        let processors = info.ncpu.and_then(|number| u32::try_from(number).ok());
+        let arch = info.architecture.unwrap_or_default();
+        Ok(Facts {
+            processors: processors.unwrap_or_default(),
+            arch: match arch.as_str() {
+                "x86_64" => "amd64".to_owned(),
+                "aarch64" => "arm64".to_owned(),
+                _ => arch,
+            },
+        })
+    }
+
+    /// What is known of an image. None if it is not here.
+    pub(crate) async fn image(&self, image: &str) -> Result<Option<ImageFacts>, DockerError> {
         match self.client.inspect_image(image).await {
-            Ok(found) => Ok(Some((
-                found.os.unwrap_or_default(),
-                found.architecture.unwrap_or_default(),
-            ))),
+            Ok(found) => {
+                let config = found.config.unwrap_or_default();
+                let ports = config.exposed_ports.unwrap_or_default();
+                let tcp = |port: &String| {
+                    let (number, kind) = port.split_once('/').unwrap_or((port, "tcp"));
+                    number.parse().ok().filter(|_| kind == "tcp")
+                };
+                let mut ports: Vec<u16> = ports.iter().filter_map(tcp).collect();
+                ports.sort_unstable();
+                let test = config.healthcheck.and_then(|check| check.test);
+                Ok(Some(ImageFacts {
+                    os: found.os.unwrap_or_default(),
+                    arch: found.architecture.unwrap_or_default(),
+                    ports,
+                    has_health_check: test
+                        .is_some_and(|test| test.first().is_some_and(|word| word != "NONE")),
+                }))
+            }
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(explain(
                 format!("could not look up the image `{image}`"),
@@ -127,7 +164,12 @@ impl Engine {
     }
 
     /// Pulls an image. What is told of the progress is in Docker's words.
-    pub(crate) fn pull(&self, image: &str, platform: Option<&str>) -> Pieces<String> {
+    pub(crate) fn pull(
+        &self,
+        image: &str,
+        platform: Option<&str>,
+        login: Option<Login>,
+    ) -> Pieces<String> {
         let mut options = CreateImageOptionsBuilder::default().from_image(image);
         if let Some(platform) = platform {
             options = options.platform(platform);
@@ -137,14 +179,23 @@ impl Engine {
         if !name.contains([':', '@']) {
             options = options.tag("latest");
         }
+        let credentials = login.map(|login| DockerCredentials {
+            username: login.user,
+            password: login.password,
+            identitytoken: login.token,
+            serveraddress: Some(login.server),
+            ..DockerCredentials::default()
+        });
         let what = format!("could not pull the image `{image}`");
-        let pulled = self.client.create_image(Some(options.build()), None, None);
+        let pulled = self
+            .client
+            .create_image(Some(options.build()), None, credentials);
         Box::pin(pulled.map(move |piece| match piece {
             Ok(info) => {
                 let failed = info.error_detail.and_then(|detail| detail.message);
                 if let Some(message) = failed {
                     return Err(DockerError::new(
-                        DockerErrorKind::Other,
+                        kind_of_refusal(&message),
                         format!("{what}: {message}"),
                     ));
                 }
@@ -156,51 +207,6 @@ impl Engine {
             }
             Err(error) => Err(explain(&what, error)),
         }))
-    }
-
-    /// Makes a container that is removed when it ends, and gives its id.
-    pub(crate) async fn create(&self, spec: ContainerSpec) -> Result<String, DockerError> {
-        let options = CreateContainerOptionsBuilder::default().name(&spec.name);
-        let options = match &spec.platform {
-            Some(platform) => options.platform(platform),
-            None => options,
-        };
-        let memory = spec.memory_mib.map(|mib| i64::from(mib) << 20);
-        let host_config = HostConfig {
-            // Ends orphans' entries in the process table, and passes the end of the input on.
-            init: Some(true),
-            auto_remove: Some(true),
-            tmpfs: Some(HashMap::from([(
-                spec.scratch,
-                "rw,mode=1777,size=16m".into(),
-            )])),
-            memory,
-            // No swap beside it: a job that needs more ends soon instead of crawling.
-            memory_swap: memory,
-            nano_cpus: spec.cpu_milli.map(|milli| i64::from(milli) * 1_000_000),
-            // Nothing is read from the engine's own log of the container.
-            log_config: Some(HostConfigLogConfig {
-                typ: Some("none".into()),
-                config: None,
-            }),
-            ..HostConfig::default()
-        };
-        let what = format!("could not make a container of the image `{}`", spec.image);
-        let body = ContainerCreateBody {
-            image: Some(spec.image),
-            entrypoint: Some(spec.command),
-            cmd: Some(Vec::new()),
-            user: spec.user,
-            labels: Some(spec.labels),
-            open_stdin: Some(true),
-            stdin_once: Some(true),
-            attach_stdin: Some(true),
-            host_config: Some(host_config),
-            ..ContainerCreateBody::default()
-        };
-        let made = self.client.create_container(Some(options.build()), body);
-        let made = made.await.map_err(|error| explain(what, error))?;
-        Ok(made.id)
     }
 
     /// Connects to the standard streams of a container that was not started yet.
@@ -375,18 +381,48 @@ fn channels(raw: Raw) -> Pieces<(Channel, Bytes)> {
     }))
 }
 
-fn status(error: &Error) -> Option<u16> {
+pub(super) fn status(error: &Error) -> Option<u16> {
     match error {
         Error::DockerResponseServerError { status_code, .. } => Some(*status_code),
         _ => None,
     }
 }
 
-fn is_missing(error: &Error) -> bool {
+pub(super) fn is_missing(error: &Error) -> bool {
     status(error) == Some(404)
 }
 
-fn explain(what: impl Into<String>, error: Error) -> DockerError {
+/// What the words of an engine tell that its codes do not.
+fn kind_of_refusal(message: &str) -> DockerErrorKind {
+    const UNMET: [&str; 5] = [
+        // No GPU, or nothing that hands it to containers.
+        "could not select device driver",
+        "error gathering device information",
+        "does not match the specified platform",
+        "no matching manifest for",
+        "does not provide the specified platform",
+    ];
+    const CAPACITY: [&str; 2] = [
+        "could not find an available, non-overlapping",
+        "no space left on device",
+    ];
+    if UNMET.iter().any(|words| message.contains(words)) {
+        DockerErrorKind::Unmet
+    } else if CAPACITY.iter().any(|words| message.contains(words)) {
+        DockerErrorKind::Capacity
+    } else {
+        DockerErrorKind::Other
+    }
+}
+
+pub(super) fn explain(what: impl Into<String>, error: Error) -> DockerError {
+    if let Error::DockerResponseServerError { message, .. } = &error {
+        let special = kind_of_refusal(message);
+        if special != DockerErrorKind::Other {
+            let text = format!("{}: {}", what.into(), message.trim_end());
+            return DockerError::new(special, text);
+        }
+    }
     let kind = match (&error, status(&error)) {
         (_, Some(404)) => DockerErrorKind::NotFound,
         (_, Some(409)) => DockerErrorKind::Conflict,
