@@ -164,6 +164,7 @@ impl Journal {
             duration: Duration::from_millis(1),
             allowed: false,
             reused: false,
+            reports: None,
         };
         let record = |event| {
             self.seq.set(self.seq.get() + 1);

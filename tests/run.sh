@@ -32,8 +32,13 @@ need cc gcc
 need make make
 need cmake cmake
 need base64 coreutils
+# What published orbs call.
+need jq jq
+need python3 python3
 need setsid util-linux
 need ssh openssh-client
+need docker-registry docker-registry
+need skopeo skopeo
 [ -x /usr/sbin/sshd ] || need sshd openssh-server
 [ -x /bin/busybox ] || [ -x /usr/bin/busybox ] || need busybox busybox-static
 

@@ -54,7 +54,7 @@ pub fn junit(to: &mut impl Write, cases: u64) -> io::Result<Tests> {
             .count();
         writeln!(
             to,
-            r#"  <testsuite name="com.example.billing.Suite{suite}Test" tests="{count}" failures="{failures}" errors="0" skipped="0" time="{}.{:03}" timestamp="2026-01-02T03:04:05" hostname="builder-7">"#,
+            r#"  <testsuite name="com.example.billing.Suite{suite}Test" tests="{count}" failures="{failures}" errors="0" skipped="0" time="{}.{:03}" timestamp="2026-01-02T03:04:05+00:00" hostname="builder-7">"#,
             dice.roll(90),
             dice.roll(1000),
         )?;

@@ -44,16 +44,19 @@
 //! | `storage` | yes | `storage`: caches, workspaces and artifacts, with the steps that use them |
 //! | `archive` | yes | `archive`: directory trees as tar archives; part of the features above |
 //! | `git` | no | the checkout step, and facts about the revision, on libgit2 |
-//! | `http` | no | HTTP health checks in the step that waits for a service |
+//! | `http` | no | HTTP health checks in the step that waits for a service; `steps::step_runner` |
 //! | `console` | no | the live board of running jobs on a terminal |
 //! | `yaml` | no | workflows and settings as YAML |
 //! | `circleci` | no | `config::circleci`: CircleCI 2.x files as workflows |
 //! | `gitlab` | no | `config::gitlab`: GitLab CI files as workflows |
+//! | `triggers` | no | `trigger`: what starts runs, with filters, parameters and schedules |
+//! | `watch` | no | `trigger::watch`: new commits and tags of repositories, each once |
 //! | `reports` | yes | `report`: test reports and coverage of every dialect, read in constant memory |
+//! | `release` | no | `release`: version order, tag kinds, whether `latest` follows a release |
 //! | `testing` | no | `testing`: mock executor, virtual clock, executor conformance kit |
 //!
-//! `reports` stands alone: with `default-features = false` it brings no runtime and a handful of
-//! dependencies.
+//! `reports` and `release` stand alone: with `default-features = false` they bring no runtime and a
+//! handful of dependencies.
 //!
 //! # Where to look
 //!
@@ -68,6 +71,8 @@
 //! | say which machine a job gets | [`settings`] |
 //! | hide values | [`secret`] |
 //! | read and write test reports | `report`, with the feature `reports` |
+//! | start runs by pushes, tags and times | `trigger`, with the features `triggers` and `watch` |
+//! | decide what a release does | `release`, with the feature `release` |
 //! | draw a workflow | [`graph::render`] |
 //! | schedule without running | [`scheduler::Machine`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -92,6 +97,8 @@ pub mod id;
 pub mod job;
 #[cfg(feature = "engine")]
 pub mod outcome;
+#[cfg(feature = "release")]
+pub mod release;
 #[cfg(feature = "reports")]
 pub mod report;
 #[cfg(feature = "engine")]
@@ -116,9 +123,13 @@ pub mod storage;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "triggers")]
+pub mod trigger;
 #[cfg(feature = "engine")]
 pub mod units;
 #[cfg(feature = "git")]
 pub mod vcs;
+#[cfg(feature = "engine")]
+mod wildcard;
 #[cfg(feature = "engine")]
 pub mod workflow;

@@ -3,7 +3,10 @@
 //! [`DockerExecutor`] runs each job in a container of its own and each command as an exec in it. The
 //! container lives as long as the engine's connection to it: what kills the engine ends the job.
 //!
-//! The image needs a POSIX `sh` and the programs `cat`, `chmod`, `chown`, `id` and `mkdir`; those of
+//! [`image`] builds images and bakes files of many, [`registry`] copies, merges and tags what is in
+//! registries.
+//!
+//! The image of a job needs a POSIX `sh` and the programs `cat`, `chmod`, `chown`, `id` and `mkdir`; those of
 //! busybox are enough.
 
 mod command;
@@ -13,11 +16,13 @@ mod credentials;
 mod engine;
 mod error;
 mod executor;
+pub mod image;
 mod labels;
 mod make;
 mod options;
 mod plan;
 mod pull;
+pub mod registry;
 mod run;
 mod script;
 mod service;

@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::commands::flaky::{FailedArgs, FlakyArgs};
+use crate::commands::rules::RulesArgs;
+use crate::watch::WatchArgs;
+
 /// Run CI workflows on this machine, and look at what happened.
 ///
 /// A workflow is a file, or a directory with `.ci/workflow.yml` or a configuration of CircleCI or GitLab
@@ -29,6 +33,7 @@ const EXAMPLES: &str = "Examples:
   ci rerun last --from-failed     run again what failed
   ci graph --as mermaid           the jobs as a diagram
   ci explain                      what differs from the vendor's machines
+  ci watch .                      run every new commit, until Ctrl-C
 
 Exit codes: 0 success, 1 the workflow failed, 2 the input was wrong, 3 the engine or an executor
 broke, 130 interrupted.";
@@ -83,7 +88,7 @@ pub(crate) enum Color {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a workflow
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Go on with a run whose process died, or that ended on hold
     Resume(AgainArgs),
     /// Run again what did not succeed, reusing the rest
@@ -115,6 +120,15 @@ pub(crate) enum Command {
     /// Read test or coverage reports
     #[command(subcommand)]
     Report(ReportCommand),
+    /// List tests that now pass and now fail
+    Flaky(FlakyArgs),
+    /// Build the images of a bake file, in parallel
+    Bake(crate::image_args::BakeArgs),
+    /// Build, merge, copy and look up images
+    #[command(subcommand)]
+    Image(crate::image_args::ImageCommand),
+    /// Let the tag `latest` follow a release, if it should
+    Latest(crate::image_args::LatestArgs),
     /// Share out tests over machines: reads names, prints those of one shard
     Split(SplitArgs),
     /// Print the files that fit patterns, sorted
@@ -134,6 +148,12 @@ pub(crate) enum Command {
     Schema(SchemaArgs),
     /// Print the completions of a shell
     Completions(CompletionsArgs),
+    /// Print the paths that changed since a revision
+    ///
+    /// With --docs-only the exit code is 0 if only documentation changed, and 1 if something else did.
+    Changed(ChangedArgs),
+    /// Stay, and run the workflow of every new commit and tag of repositories, and their schedules
+    Watch(WatchArgs),
 }
 
 /// A workflow and what a run of it is for.
@@ -155,6 +175,10 @@ pub(crate) struct WorkflowArgs {
     /// anyway
     #[arg(long, value_name = "DIR")]
     pub(crate) orbs: Vec<PathBuf>,
+    /// Where GitLab's includes from elsewhere are: a project's files, those of `templates`, the file of
+    /// a URL; may be repeated
+    #[arg(long, value_name = "FROM=PATH", value_parser = mapping)]
+    pub(crate) include_map: Vec<(String, String)>,
     /// Go on without includes that are not on this machine, and report them
     #[arg(long)]
     pub(crate) stub_missing: bool,
@@ -176,6 +200,9 @@ pub(crate) struct WorkflowArgs {
     /// A variable of the run; may be repeated
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) variables: Vec<(String, String)>,
+    /// A GitLab variable of the type file: its value is the path of a copy; may be repeated
+    #[arg(long = "var-file", value_name = "NAME=FILE", value_parser = pair)]
+    pub(crate) variable_files: Vec<(String, String)>,
     /// The settings file [default: `.ci/settings.yml` of the project]
     #[arg(long, value_name = "FILE")]
     pub(crate) settings: Option<PathBuf>,
@@ -202,7 +229,7 @@ pub(crate) enum EventChoice {
 }
 
 /// How a run is done.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct HowArgs {
     /// How many jobs run at once [default: one for each processor]
     #[arg(long, short = 'j', value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -239,6 +266,8 @@ pub(crate) struct RunArgs {
     pub(crate) workflow: WorkflowArgs,
     #[command(flatten)]
     pub(crate) how: HowArgs,
+    #[command(flatten)]
+    pub(crate) rules: RulesArgs,
     /// Run only this job and what it needs; may be repeated
     #[arg(long = "job", value_name = "JOB")]
     pub(crate) jobs: Vec<String>,
@@ -400,6 +429,12 @@ pub(crate) enum ShimCommand {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
+    /// The names of the jobs that a command line may name, for completions
+    #[command(disable_help_flag = true)]
+    Jobs {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -408,6 +443,8 @@ pub(crate) enum ReportCommand {
     Tests(TestsArgs),
     /// Coverage: LCOV, Cobertura, JaCoCo, coverage.py and others, merged into one
     Coverage(CoverageArgs),
+    /// The tests of a run that failed, as a test runner takes them
+    Failed(FailedArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -450,15 +487,28 @@ pub(crate) struct SplitArgs {
     /// How many shards there are
     #[arg(long, value_name = "N", env = "CI_NODE_TOTAL", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) total: u32,
-    /// Test reports with times
+    /// Test reports with times [default: what earlier runs in the store took]
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) timings: Vec<PathBuf>,
+    /// Also take the times of earlier runs in the store
+    #[arg(long, value_enum)]
+    pub(crate) timings_from: Option<TimingsFrom>,
+    /// Of the runs in the store only those of this workflow [default: that of the run around it]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) workflow: Option<String>,
     /// Say on standard error what each shard gets and why
     #[arg(long)]
     pub(crate) explain: bool,
     /// Files with names [default: standard input]
     #[arg(value_name = "NAMES")]
     pub(crate) names: Vec<PathBuf>,
+}
+
+/// Where times are taken from beside report files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TimingsFrom {
+    /// The run store.
+    Store,
 }
 
 /// What shards are made equal by.
@@ -517,13 +567,38 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: clap_complete::Shell,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+#[derive(Debug, clap::Args)]
+pub(crate) struct ChangedArgs {
+    /// The revision to compare with, from where the histories part
+    #[arg(long, value_name = "REV")]
+    pub(crate) base: String,
+    /// Tell by the exit code whether all changed paths match these globs [default: what is usually
+    /// documentation]
+    #[arg(long, value_name = "GLOB", num_args = 0..)]
+    pub(crate) docs_only: Option<Vec<String>>,
+    /// Only what is committed, not the working tree
+    #[arg(long)]
+    pub(crate) committed: bool,
+    /// The repository
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) project: PathBuf,
+}
+
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text
         .split_once('=')
         .ok_or_else(|| format!("`{text}` has no `=`; write NAME=VALUE"))?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// A URL may have a `=` of its own: the last one counts.
+fn mapping(text: &str) -> Result<(String, String), String> {
+    let (from, path) = text
+        .rsplit_once('=')
+        .ok_or_else(|| format!("`{text}` has no `=`; write FROM=PATH"))?;
+    Ok((from.to_owned(), path.to_owned()))
+}
+
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     ci_core::units::parse_duration(text).map_err(|error| error.to_string())
 }

@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use ci_core::executor::{Executor, LocalExecutor, LocalOptions, ReapScope};
 use ci_core::job::JobSpec;
-use ci_core::settings::{Chosen, ExecutorChoice, ExecutorSettings, Settings};
+use ci_core::settings::{
+    Chosen, ExecutorChoice, ExecutorSettings, ImageSubstitute, LOCAL, Settings,
+};
 use ci_core::workflow::WorkflowSpec;
 use ci_docker::{DockerExecutor, DockerOptions};
+use serde::{Deserialize, Serialize};
 
+use crate::args::WorkflowArgs;
 use crate::failure::{Failure, chain};
 use crate::output;
 
@@ -95,33 +99,69 @@ fn is_docker(settings: &Settings, name: &str) -> bool {
     }
 }
 
-/// Gives the jobs of a workflow their places, and tells which and why. `asked` is what was typed.
-pub(crate) fn choose(
-    settings: &Settings,
-    workflow: WorkflowSpec,
-    asked: Option<&str>,
-) -> Result<(WorkflowSpec, Vec<Chosen>), Failure> {
-    let Ok(choice) = asked.unwrap_or("auto").parse::<ExecutorChoice>();
-    let mut answers = None;
-    match &choice {
-        ExecutorChoice::Named(name) if !is_known(settings, name) => {
-            let known: Vec<&str> = settings.executors.keys().map(String::as_str).collect();
-            let known = ["local", DOCKER].into_iter().chain(known);
-            let known: Vec<String> = known.map(|name| format!("`{name}`")).collect();
-            return Err(Failure::input(format!("there is no executor `{name}`"))
-                .hint(format!("there are {}", known.join(", "))));
+/// Where jobs are to run, as it was typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Wanted {
+    /// `auto` or an executor's name; nothing is `auto`.
+    pub(crate) executor: Option<String>,
+    /// Images that stand for others.
+    pub(crate) images: Vec<(String, String)>,
+}
+
+impl Wanted {
+    pub(crate) fn of(args: &WorkflowArgs) -> Self {
+        Self {
+            executor: args.executor.clone(),
+            images: args.images.clone(),
         }
-        ExecutorChoice::Auto if workflow.jobs.iter().any(JobSpec::asks_for_a_place) => {
-            let name = settings.container_executor().unwrap_or(DOCKER);
-            let found = match settings.executors.get(name) {
-                Some(executor) if executor.kind == DOCKER => docker(name, executor)?,
-                _ => DockerExecutor::new(),
-            };
-            answers = answering(&found).then(|| name.to_owned());
-        }
-        _ => {}
     }
-    Ok(settings.choose(workflow, &choice, answers.as_deref()))
+
+    /// Gives the jobs of a workflow their images and places, and tells which and why.
+    pub(crate) fn choose(
+        &self,
+        settings: &Settings,
+        workflow: WorkflowSpec,
+    ) -> Result<(WorkflowSpec, Vec<Chosen>), Failure> {
+        let workflow = self.with_images(workflow);
+        let Ok(choice) = self.executor.as_deref().unwrap_or("auto").parse();
+        let mut answers = None;
+        match &choice {
+            ExecutorChoice::Named(name) if !is_known(settings, name) => {
+                let known: Vec<&str> = settings.executors.keys().map(String::as_str).collect();
+                let known = ["local", DOCKER].into_iter().chain(known);
+                let known: Vec<String> = known.map(|name| format!("`{name}`")).collect();
+                return Err(Failure::input(format!("there is no executor `{name}`"))
+                    .hint(format!("there are {}", known.join(", "))));
+            }
+            ExecutorChoice::Auto if workflow.jobs.iter().any(JobSpec::asks_for_a_place) => {
+                let name = settings.container_executor().unwrap_or(DOCKER);
+                let found = match settings.executors.get(name) {
+                    Some(executor) if executor.kind == DOCKER => docker(name, executor)?,
+                    _ => DockerExecutor::new(),
+                };
+                answers = answering(&found).then(|| name.to_owned());
+            }
+            _ => {}
+        }
+        Ok(settings.choose(workflow, &choice, answers.as_deref()))
+    }
+
+    /// The workflow with other images.
+    pub(crate) fn with_images(&self, workflow: WorkflowSpec) -> WorkflowSpec {
+        if self.images.is_empty() {
+            return workflow;
+        }
+        let images = self.images.iter().map(|(from, to)| {
+            let to = match to.as_str() {
+                LOCAL => ImageSubstitute::Local,
+                image => ImageSubstitute::Image(image.to_owned()),
+            };
+            (from.clone(), to)
+        });
+        let mut settings = Settings::default();
+        settings.images = images.collect();
+        settings.apply(workflow).0
+    }
 }
 
 fn is_known(settings: &Settings, name: &str) -> bool {

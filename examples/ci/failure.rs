@@ -30,6 +30,15 @@ impl Failure {
         }
     }
 
+    /// What was run failed.
+    pub(crate) fn workflow(message: impl Into<String>) -> Self {
+        Self {
+            code: WORKFLOW,
+            message: message.into(),
+            hints: Vec::new(),
+        }
+    }
+
     /// The engine or something below it broke.
     pub(crate) fn engine(message: impl Into<String>) -> Self {
         Self {

@@ -60,6 +60,14 @@ impl Kept {
         Ok(Arc::new(store?))
     }
 
+    /// The run store, if there is one already.
+    pub(crate) fn store_if_there(&self) -> Result<Option<Arc<SqliteStore>>, Failure> {
+        match &self.store {
+            Some(file) if !file.is_file() => Ok(None),
+            _ => self.store().map(Some),
+        }
+    }
+
     /// The storage of caches, workspaces and artifacts.
     pub(crate) fn storage(&self) -> Result<Arc<Storage>, Failure> {
         let storage = match &self.storage {

@@ -4,10 +4,14 @@ mod args;
 mod commands;
 mod executors;
 mod failure;
+mod image_args;
 mod kept;
 mod open;
 mod origin;
 mod output;
+mod registries;
+mod setup;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -59,7 +63,7 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
             .hint("`ci report tests` and `ci report coverage` have it"));
     }
     match args.command {
-        Command::Run(args) => commands::run::run(&global, args).await,
+        Command::Run(args) => commands::run::run(&global, *args).await,
         Command::Resume(args) => commands::run::resume(&global, args).await,
         Command::Rerun(args) => commands::run::rerun(&global, args).await,
         Command::Compile(args) => commands::vendor::compile(&global, &args),
@@ -78,14 +82,26 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         Command::Report(ReportCommand::Coverage(args)) => {
             commands::report::coverage(&global, &args)
         }
-        Command::Split(args) => commands::split::split(&args),
+        Command::Report(ReportCommand::Failed(args)) => {
+            commands::flaky::failed(&global, &args).await
+        }
+        Command::Flaky(args) => commands::flaky::flaky(&global, &args).await,
+        Command::Split(args) => commands::split::split(&global, &args).await,
+        Command::Bake(args) => commands::bake::run(&global, args).await,
+        Command::Image(command) => commands::image::run(&global, command).await,
+        Command::Latest(args) => commands::latest::run(&global, args).await,
         Command::Glob { patterns } => commands::split::glob(&patterns),
-        Command::Shim(ShimCommand::Circleci { words }) => commands::shim::circleci(&words),
+        Command::Shim(ShimCommand::Circleci { words }) => {
+            commands::shim::circleci(&global, &words).await
+        }
+        Command::Shim(ShimCommand::Jobs { words }) => commands::completions::jobs(&words),
         Command::Prune(args) => commands::runs::prune(&global, &args).await,
         Command::Reap(args) => commands::reap::reap(&global, &args).await,
         Command::Schema(args) => commands::graph::schema(&args),
+        Command::Changed(args) => commands::changed::changed(&global, &args),
+        Command::Watch(args) => watch::watch(&global, args).await,
         Command::Completions(args) => {
-            commands::completions::completions(&args);
+            commands::completions::completions(&args)?;
             Ok(0)
         }
     }

@@ -5,16 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ci_core::config::fidelity::Fidelity;
+use ci_core::config::place::{self, AskedByJobs};
 use ci_core::id::RunId;
-use ci_core::settings::{Chosen, ImageSubstitute, LOCAL, Settings};
+use ci_core::settings::{Chosen, Settings};
 use ci_core::store::{RunQuery, RunStore, StoredRun};
 use ci_core::vcs::ChangeScope;
 use ci_core::workflow::{RunFacts, WorkflowSpec};
 
 use crate::args::WorkflowArgs;
-use crate::executors;
+use crate::executors::Wanted;
 use crate::failure::{Failure, chain};
 use crate::origin::{self, Located, Vendor, locate};
+use crate::setup::{self, Setup};
 
 /// A workflow with what a run of it is for.
 pub(crate) struct Project {
@@ -22,82 +24,139 @@ pub(crate) struct Project {
     pub(crate) facts: RunFacts,
     pub(crate) settings: Settings,
     pub(crate) dir: PathBuf,
-    /// The jobs of the file that do not run, and why.
-    pub(crate) skipped: Vec<(Arc<str>, String)>,
-    /// What is not the same as on the vendor's machines.
-    pub(crate) fidelity: Fidelity,
+    pub(crate) origin: Origin,
     /// Where jobs run for which nothing else decided it, and why.
     pub(crate) chosen: Vec<Chosen>,
 }
 
-/// Reads the workflow, the settings and the facts.
-pub(crate) fn project(args: &WorkflowArgs) -> Result<Project, Failure> {
-    let Located { file, dir, vendor } = locate(args)?;
+/// What a vendor's file tells beside the jobs that run.
+#[derive(Default)]
+pub(crate) struct Origin {
+    /// The jobs of the file that do not run: their workflow, where it has several, and why.
+    pub(crate) skipped: Vec<Left>,
+    /// The workflows of the file, each with its jobs that run; none where it has only one.
+    pub(crate) workflows: Vec<(Arc<str>, Vec<Arc<str>>)>,
+    /// The workflows of the file that do not run, and why.
+    pub(crate) dropped: Vec<(Arc<str>, String)>,
+    /// What is not the same as on the vendor's machines.
+    pub(crate) fidelity: Fidelity,
+}
+
+/// A job that does not run.
+pub(crate) struct Left {
+    pub(crate) workflow: Option<Arc<str>>,
+    pub(crate) name: Arc<str>,
+    pub(crate) why: String,
+}
+
+/// Reads the workflow, the settings and the facts. `jobs` are those that were asked for.
+pub(crate) fn project(args: &WorkflowArgs, jobs: &[String]) -> Result<Project, Failure> {
+    let located = locate(args)?;
+    let facts = facts(args, &located.dir)?;
+    for_facts(args, jobs, located, facts)
+}
+
+/// Reads the workflow and the settings for a run whose facts are known.
+pub(crate) fn for_facts(
+    args: &WorkflowArgs,
+    jobs: &[String],
+    located: Located,
+    facts: RunFacts,
+) -> Result<Project, Failure> {
+    let Located { file, dir, vendor } = located;
     let settings = settings(args.settings.as_deref(), &dir)?;
-    let facts = facts(args, &dir)?;
-    let (mut skipped, mut fidelity) = (Vec::new(), Fidelity::default());
-    let mut in_shell = BTreeMap::new();
-    let mut workflow = match vendor {
-        None => WorkflowSpec::from_path(&file).map_err(|error| Failure::input(chain(&error)))?,
+    let (workflow, mut origin, asked) = match vendor {
+        None => {
+            let workflow = WorkflowSpec::from_path(&file);
+            let workflow = workflow.map_err(|error| Failure::input(chain(&error)))?;
+            (workflow, Origin::default(), AskedByJobs::new())
+        }
         Some(Vendor::CircleCi) => {
-            let options = origin::circleci_options(args, &facts, &dir);
-            let compiled = origin::circleci(&file, &options)?;
-            let lowered = compiled
-                .lower(args.workflow.as_deref(), &options)
-                .map_err(|error| Failure::input(error.to_string()))?;
-            let left_out = lowered.skipped.into_iter();
-            skipped = left_out.map(|job| (job.name, job.why)).collect();
-            (fidelity, in_shell) = (lowered.fidelity, lowered.in_shell);
-            let mut workflow = lowered.workflow;
-            // What jobs call `circleci` comes back to this program.
-            if let Ok(program) = std::env::current_exe() {
-                let program = program.display().to_string();
-                workflow.env.insert("CI_CORE_PROGRAM".into(), program);
-            }
-            workflow
+            let setup = origin::setup(args, &file, &dir);
+            circleci(setup, args, (&file, jobs), &facts)?
         }
-        Some(Vendor::GitLab) => {
-            let compiled = origin::gitlab(args, &file, &facts, &dir)?;
-            let left_out = compiled.skipped().iter();
-            skipped = left_out
-                .map(|job| (Arc::clone(&job.name), job.why.clone()))
-                .collect();
-            fidelity = origin::fidelity_of(&compiled);
-            let workflow = compiled.workflow();
-            workflow.map_err(|error| Failure::input(error.to_string()))?
-        }
+        Some(Vendor::GitLab) => gitlab(args, &file, &facts, (&dir, &settings))?,
     };
-    if !args.images.is_empty() {
-        workflow = with_images(workflow, &args.images);
-    }
-    let mut chosen = Vec::new();
-    if vendor.is_some() || args.executor.is_some() {
-        (workflow, chosen) = executors::choose(&settings, workflow, args.executor.as_deref())?;
-        origin::compare_places(&chosen, &in_shell, &file, &mut fidelity);
-    }
+    let wanted = Wanted::of(args);
+    let (workflow, chosen) = if vendor.is_some() || wanted.executor.is_some() {
+        wanted.choose(&settings, workflow)?
+    } else {
+        (wanted.with_images(workflow), Vec::new())
+    };
+    place::compare(&chosen, &asked, &mut origin.fidelity);
     Ok(Project {
         workflow,
         facts,
         settings,
         dir,
-        skipped,
-        fidelity,
+        origin,
         chosen,
     })
 }
 
-/// The workflow with other images, as they were typed.
-fn with_images(workflow: WorkflowSpec, images: &[(String, String)]) -> WorkflowSpec {
-    let images = images.iter().map(|(from, to)| {
-        let to = match to.as_str() {
-            LOCAL => ImageSubstitute::Local,
-            image => ImageSubstitute::Image(image.to_owned()),
-        };
-        (from.clone(), to)
+/// The workflow of a CircleCI file. One of a setup keeps what its run needs to go on.
+fn circleci(
+    mut setup: Setup,
+    args: &WorkflowArgs,
+    (file, jobs): (&Path, &[String]),
+    facts: &RunFacts,
+) -> Result<(WorkflowSpec, Origin, AskedByJobs), Failure> {
+    let options = setup.options(facts);
+    let compiled = origin::circleci(file, &options)?;
+    let mut only = args.workflow.as_deref();
+    if compiled.is_setup() && only.is_some_and(|only| !compiled.has_workflow(only)) {
+        setup.workflow = only.take().map(str::to_owned);
+    }
+    let lowered = compiled.lower(only, &options);
+    let lowered = lowered.map_err(|error| Failure::input(error.to_string()))?;
+    let mut workflow = lowered.workflow;
+    setup::with_program(&mut workflow);
+    if compiled.is_setup() {
+        let is_own = |name: &&String| workflow.jobs.iter().any(|job| *job.name == ***name);
+        setup.jobs = jobs.iter().filter(|name| !is_own(name)).cloned().collect();
+        setup.keep_in(&mut workflow)?;
+    }
+    let skipped = lowered.skipped.into_iter().map(|job| Left {
+        workflow: Some(job.workflow),
+        name: job.name,
+        why: job.why,
     });
-    let mut settings = Settings::default();
-    settings.images = images.collect();
-    settings.apply(workflow).0
+    let dropped = compiled.dropped.into_iter();
+    let origin = Origin {
+        skipped: skipped.collect(),
+        workflows: lowered.workflows,
+        dropped: dropped.map(|it| (it.name, it.why)).collect(),
+        fidelity: lowered.fidelity,
+    };
+    Ok((workflow, origin, lowered.asked))
+}
+
+/// The workflow of a GitLab file.
+fn gitlab(
+    args: &WorkflowArgs,
+    file: &Path,
+    facts: &RunFacts,
+    (dir, settings): (&Path, &Settings),
+) -> Result<(WorkflowSpec, Origin, AskedByJobs), Failure> {
+    let compiled = origin::gitlab(args, file, facts, (dir, settings))?;
+    let skipped = compiled.skipped().iter().map(|job| Left {
+        workflow: None,
+        name: Arc::clone(&job.name),
+        why: job.why.clone(),
+    });
+    let mut origin = Origin {
+        skipped: skipped.collect(),
+        fidelity: compiled.fidelity().clone(),
+        ..Origin::default()
+    };
+    let workflow = compiled.workflow();
+    let workflow = workflow.map_err(|error| Failure::input(error.to_string()))?;
+    if let Some(why) = compiled.why() {
+        origin
+            .dropped
+            .push((Arc::clone(&workflow.name), why.to_owned()));
+    }
+    Ok((workflow, origin, compiled.asked().clone()))
 }
 
 /// The settings in `file`, or those of the project.

@@ -1,18 +1,16 @@
 //! Which file is meant, and whose language it is in.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use ci_core::config::circleci::{CompileOptions, Compiled, OrbDirectory, compile};
-use ci_core::config::fidelity::Fidelity;
-use ci_core::config::gitlab;
-use ci_core::config::yaml::Mark;
-use ci_core::settings::Chosen;
+use ci_core::config::circleci::{CompileOptions, Compiled, compile};
+use ci_core::config::gitlab::{self, Sources};
+use ci_core::settings::Settings;
 use ci_core::workflow::RunFacts;
 
 use crate::args::{EventChoice, WorkflowArgs};
+use crate::executors::Wanted;
 use crate::failure::Failure;
+use crate::setup::{self, Setup};
 
 /// The names under which a directory's workflow is looked for, the first that is there counts.
 const FILES: [(&str, Option<Vendor>); 6] = [
@@ -112,22 +110,17 @@ fn read(file: &Path) -> Result<String, Failure> {
         .map_err(|error| Failure::input(format!("`{}`: {error}", file.display())))
 }
 
-/// How a CircleCI file is compiled.
-pub(crate) fn circleci_options(
-    args: &WorkflowArgs,
-    facts: &RunFacts,
-    dir: &Path,
-) -> CompileOptions {
-    let mut options = CompileOptions::default();
-    let own = std::iter::once(dir.join(".circleci/orbs"));
-    options.orbs = Arc::new(OrbDirectory::new(args.orbs.iter().cloned().chain(own)));
-    let pipeline = &mut options.pipeline;
-    pipeline.facts = facts.clone();
-    pipeline.parameters = args.parameters.iter().cloned().collect();
-    pipeline.number = 1;
-    pipeline.id = ci_core::id::RunId::new().to_string();
-    pipeline.schedule = (args.event == EventChoice::Schedule).then(|| "local".to_owned());
-    options
+/// What the compilation of a CircleCI file depends on.
+pub(crate) fn setup(args: &WorkflowArgs, file: &Path, dir: &Path) -> Setup {
+    Setup {
+        file: shown(file),
+        pipeline: ci_core::id::RunId::new().to_string(),
+        orbs: setup::orb_directories(&args.orbs, dir),
+        parameters: args.parameters.iter().cloned().collect(),
+        schedule: (args.event == EventChoice::Schedule).then(|| "local".to_owned()),
+        wanted: Wanted::of(args),
+        ..Setup::default()
+    }
 }
 
 /// Compiles a GitLab CI file of the project in `dir`.
@@ -135,7 +128,7 @@ pub(crate) fn gitlab(
     args: &WorkflowArgs,
     file: &Path,
     facts: &RunFacts,
-    dir: &Path,
+    (dir, settings): (&Path, &Settings),
 ) -> Result<gitlab::Compiled, Failure> {
     let source = match args.event {
         EventChoice::Push => "push",
@@ -143,59 +136,38 @@ pub(crate) fn gitlab(
         EventChoice::Api => "api",
     };
     let name = file.strip_prefix(dir).unwrap_or(file).display().to_string();
-    let mut options = gitlab::Options::new()
-        .facts(gitlab::Facts::of(facts.clone()).source(source))
-        .file(name);
+    let mut facts = gitlab::Facts::of(facts.clone()).source(source);
+    for (name, file) in &args.variable_files {
+        facts = facts.file(name, read(Path::new(file))?);
+    }
+    let mut options = gitlab::Options::new().facts(facts).file(name);
     for (name, value) in &args.parameters {
         options = options.input(name, value);
     }
     if args.stub_missing {
         options = options.stub_missing();
     }
+    options = options.sources(includes(args, dir, settings)?);
     gitlab::Project::load(&gitlab::Directory::new(dir), &options)
         .map_err(|error| Failure::input(error.to_string()))
 }
 
-/// The rows of a GitLab file in the form that all vendors share.
-pub(crate) fn fidelity_of(compiled: &gitlab::Compiled) -> Fidelity {
-    let mut fidelity = Fidelity::default();
-    for row in compiled.fidelity() {
-        match row.fidelity {
-            gitlab::Fidelity::Approximated => fidelity.approximated(&row.mark, &row.key, &row.why),
-            _ => fidelity.ignored(&row.mark, &row.key, &row.why),
-        }
+/// What stands for files that are included from elsewhere: those of the settings, then those typed.
+fn includes(args: &WorkflowArgs, dir: &Path, settings: &Settings) -> Result<Sources, Failure> {
+    let of_settings = settings.includes.iter();
+    let of_settings = of_settings.map(|(from, path)| (from, dir.join(path)));
+    let typed = args.include_map.iter();
+    let typed = typed.map(|(from, path)| (from, PathBuf::from(path)));
+    let mut sources = Sources::new();
+    for (from, path) in of_settings.chain(typed) {
+        sources = sources.map(from, &path).map_err(|error| {
+            Failure::input(format!(
+                "the include `{from}` at `{}`: {error}",
+                path.display()
+            ))
+        })?;
     }
-    fidelity
-}
-
-/// Tells what of a job's place is not the same as at the vendor's. `in_shell` has the rows of jobs that
-/// run in the shell of this machine, where their places in the file are known.
-pub(crate) fn compare_places(
-    chosen: &[Chosen],
-    in_shell: &BTreeMap<Arc<str>, Fidelity>,
-    file: &Path,
-    fidelity: &mut Fidelity,
-) {
-    let mark = Mark::new(shown(file), 1, 1);
-    for it in chosen {
-        let is_shell = it.dropped_image.is_some() || !it.dropped_labels.is_empty();
-        if let Some(rows) = in_shell.get(&it.job).filter(|_| is_shell) {
-            fidelity.extend(rows);
-            continue;
-        }
-        if let Some(image) = &it.dropped_image {
-            let key = format!("image: {image}");
-            fidelity.approximated(&mark, &key, "jobs run in the shell of this machine");
-        }
-        for service in &it.dropped_services {
-            let why = "services are not started: have one that answers";
-            fidelity.ignored(&mark, &format!("services: {service}"), why);
-        }
-        for tag in &it.dropped_labels {
-            let why = "runners of the vendor are not here, and the settings say nothing of the tag";
-            fidelity.ignored(&mark, &format!("tags: {tag}"), why);
-        }
-    }
+    Ok(sources)
 }
 
 /// Compiles a CircleCI file.

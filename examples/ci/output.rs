@@ -36,6 +36,18 @@ pub(crate) fn error(failure: &Failure) {
     }
 }
 
+/// A text without what a terminal would obey.
+pub(crate) fn plain(text: &str) -> String {
+    let plain = |letter: char| {
+        if letter.is_control() {
+            '\u{fffd}'
+        } else {
+            letter
+        }
+    };
+    text.chars().map(plain).collect()
+}
+
 /// A table with columns as wide as their widest cell.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);

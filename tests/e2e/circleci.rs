@@ -35,6 +35,8 @@ jobs:
     steps:
       - run: circleci step halt; echo still here
       - run: echo must not show; exit 1
+      - run: {command: print("must not show"), shell: /usr/bin/env python3}
+      - save_cache: {key: halted, paths: [missing]}
   broken:
     executor: base
     steps:
@@ -59,6 +61,9 @@ workflows:
       - never: {type: approval, filters: {branches: {only: release}}}
   nightly:
     triggers: [{schedule: {cron: "0 0 * * *", filters: {branches: {only: main}}}}]
+    jobs: [halted]
+  odd:
+    when: {not: true}
     jobs: [halted]
 "#;
 
@@ -121,13 +126,26 @@ fn what_runs_and_what_differs_can_be_asked() {
     assert_eq!(workflow["jobs"].as_array().map(Vec::len), Some(8));
     assert_eq!(
         workflow["skipped"],
-        json!([
-            {"name": "never", "why": "filter: the branch `main` is not among `only`"},
-            {"name": "halted", "why": "trigger: the workflow runs on a schedule only"},
-        ])
+        json!([{"name": "never", "why": "filter: the branch `main` is not among `only`"}])
+    );
+    let others = listed["workflows"].as_array().map(|it| &it[1..]);
+    assert_eq!(
+        others,
+        Some(
+            &[
+                json!({
+                    "name": "nightly", "runs": false, "why": "no job runs", "jobs": [],
+                    "skipped": [{"name": "halted", "why": "trigger: the workflow runs on a schedule only"}],
+                }),
+                json!({
+                    "name": "odd", "runs": false, "why": "condition: its `when` in line 60 does not hold",
+                    "jobs": [], "skipped": [],
+                }),
+            ][..]
+        )
     );
     let explained = project.ci(&["explain", "--format", "json"]).ok().json();
-    assert_eq!(explained["data"][0]["key"], "docker");
+    assert_eq!(explained["data"][0]["key"], "image: cimg/base:current");
     assert_eq!(explained["data"][0]["level"], "approximated");
     let compiled = project.ci(&["compile", "--format", "json"]).ok().json();
     assert_eq!(compiled["version"], 2);
@@ -150,7 +168,7 @@ fn a_wrong_configuration_is_told_with_its_places() {
     for words in [
         "config.yml:18:17: the command `greet` has no parameter `hwo`",
         "did you mean `who`?",
-        "config.yml:49:9: there is no job `haltd`",
+        "config.yml:51:9: there is no job `haltd`",
         "did you mean `halted`?",
     ] {
         assert!(told.contains(words), "{words} is not in:\n{told}");

@@ -90,3 +90,93 @@ fn a_wrong_configuration_is_told_with_its_places() {
     assert!(told.contains(".gitlab-ci.yml:7:12"), "{told}");
     assert!(told.contains(".bas"), "{told}");
 }
+
+#[test]
+fn includes_from_elsewhere_are_mapped() {
+    let config = "include:
+  - {project: acme/library, file: /lint.yml}
+  - {component: gitlab.com/acme/parts/test@1.0, inputs: {n: 2}}
+  - {template: Base.gitlab-ci.yml}
+  - {remote: 'https://example.org/x.yml'}
+";
+    let project = project(config);
+    project.write("library/lint.yml", "lint: {script: [echo linted]}\n");
+    let component = "spec: {inputs: {n: {type: number}}}\n---\ntest: {script: ['echo $[[ inputs.n ]] of $[[ component.name ]]']}\n";
+    project.write("parts/templates/test.yml", component);
+    project.write(
+        "templates/Base.gitlab-ci.yml",
+        "base: {script: [echo base]}\n",
+    );
+    project.write("x.yml", "remote: {script: [echo far]}\n");
+    let told = project.ci(&["validate"]).exits(2).stderr;
+    assert!(told.contains("--include-map FROM=PATH"), "{told}");
+    let settings = "version: 1\nincludes: {acme/library: library, templates: templates}\n";
+    project.write(".ci/settings.yml", settings);
+    let maps = [
+        "gitlab.com/acme/parts=parts",
+        "https://example.org/x.yml=x.yml",
+    ];
+    let words = [
+        "run",
+        "-v",
+        "--include-map",
+        maps[0],
+        "--include-map",
+        maps[1],
+    ];
+    let told = project.ci(&words).ok().stderr;
+    for line in ["linted", "2 of test", "base", "far"] {
+        assert!(told.contains(&format!("| {line}")), "{line}: {told}");
+    }
+}
+
+#[test]
+fn a_file_variable_is_a_path_and_a_manual_job_starts_when_named() {
+    let config = "a: {script: ['cat \"$KEY\"', 'echo \"$COPY\"'], variables: {COPY: at $KEY}, when: manual}\n";
+    let project = project(config);
+    project.write("key.txt", "it's the $key\n");
+    let words = ["run", "-v", "--job", "a", "--var-file", "KEY=key.txt"];
+    let told = project.ci(&words).ok().stderr;
+    assert!(told.contains("| it's the $key"), "{told}");
+    assert!(
+        told.contains("/.gitlab-files/KEY") && told.contains("| at /"),
+        "{told}"
+    );
+}
+
+#[test]
+fn completions_know_the_jobs() {
+    let project = project(CONFIG);
+    let names = project.ci(&["shim", "jobs", "run", "--job"]).ok().stdout;
+    let names: Vec<&str> = names.lines().collect();
+    assert_eq!(
+        names,
+        ["lint", "test: [3.9]", "test: [3.10]", "bad", "release"]
+    );
+    let ci = crate::support::ci_path();
+    let dir = ci.parent().expect("a directory").display().to_string();
+    let script = "source <(ci completions bash); COMP_WORDS=(ci run --job te); COMP_CWORD=3; \
+                  _ci_with_jobs ci te --job; printf '%s\\n' \"${COMPREPLY[@]}\"";
+    let output = std::process::Command::new("bash")
+        .args(["-c", script])
+        .current_dir(project.path())
+        .env(
+            "PATH",
+            format!("{dir}:{}", std::env::var("PATH").unwrap_or_default()),
+        )
+        .output()
+        .expect("bash");
+    let completed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(
+        completed.lines().count(),
+        2,
+        "{completed}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        completed
+            .lines()
+            .all(|line| line.starts_with("test:\\ \\[3.")),
+        "{completed}"
+    );
+}

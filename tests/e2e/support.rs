@@ -9,12 +9,17 @@ use serde_json::Value;
 
 /// The `ci` program that was built with these tests.
 pub(crate) fn ci_path() -> PathBuf {
+    program("ci")
+}
+
+/// A program that was built with these tests.
+pub(crate) fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("this test has a path");
     let ci = test
         .parent()
         .and_then(Path::parent)
         .expect("target/PROFILE/deps")
-        .join("ci");
+        .join(name);
     assert!(
         ci.is_file(),
         "`{}` is not built: cargo build --workspace --all-targets",
@@ -61,7 +66,7 @@ impl Project {
         ]);
     }
 
-    fn git(&self, words: &[&str]) {
+    pub(crate) fn git(&self, words: &[&str]) {
         let done = Command::new("git")
             .args(words)
             .current_dir(self.path())
@@ -227,8 +232,13 @@ pub(crate) fn processes_of(run: &str) -> Vec<u32> {
 }
 
 /// Waits until `condition` holds, and fails when it does not within half a minute.
-pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+pub(crate) fn until(what: &str, condition: impl FnMut() -> bool) {
+    until_within(Duration::from_secs(30), what, condition);
+}
+
+/// Waits until `condition` holds, and fails when it does not within `limit`.
+pub(crate) fn until_within(limit: Duration, what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + limit;
     while !condition() {
         assert!(Instant::now() < deadline, "never happened: {what}");
         std::thread::sleep(Duration::from_millis(10));

@@ -2,6 +2,7 @@
 //! ignored, with its place and the reason.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::ser::SerializeStruct;
@@ -17,6 +18,18 @@ pub enum Level {
     Approximated,
     /// It means nothing here.
     Ignored,
+    /// What it names is not at hand, and was left out as the caller asked.
+    Missing,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Approximated => "approximated",
+            Self::Ignored => "ignored",
+            Self::Missing => "missing",
+        })
+    }
 }
 
 /// One key that does not mean here what it means at the vendor's.
@@ -25,6 +38,8 @@ pub enum Level {
 pub struct Row {
     /// Where it stands.
     pub mark: Mark,
+    /// The job it belongs to, where that is told.
+    pub job: Option<Arc<str>>,
     /// The key, such as `setup_remote_docker`.
     pub key: String,
     /// How much is left of it.
@@ -33,12 +48,36 @@ pub struct Row {
     pub why: String,
 }
 
+impl Row {
+    pub(super) fn new(
+        level: Level,
+        mark: &Mark,
+        key: impl Into<String>,
+        why: impl Into<String>,
+    ) -> Self {
+        Self {
+            mark: mark.clone(),
+            job: None,
+            key: key.into(),
+            level,
+            why: why.into(),
+        }
+    }
+
+    #[cfg(feature = "gitlab")]
+    pub(super) fn of_job(mut self, job: &Arc<str>) -> Self {
+        self.job = Some(Arc::clone(job));
+        self
+    }
+}
+
 impl Serialize for Row {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_struct("Row", 6)?;
+        let mut row = serializer.serialize_struct("Row", 7)?;
         row.serialize_field("file", &*self.mark.file)?;
         row.serialize_field("line", &self.mark.line)?;
         row.serialize_field("column", &self.mark.column)?;
+        row.serialize_field("job", &self.job.as_deref())?;
         row.serialize_field("key", &self.key)?;
         row.serialize_field("level", &self.level)?;
         row.serialize_field("why", &self.why)?;
@@ -48,11 +87,14 @@ impl Serialize for Row {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let level = match self.level {
-            Level::Approximated => "approximated",
-            Level::Ignored => "ignored",
-        };
-        write!(f, "{}: `{}` is {level}: {}", self.mark, self.key, self.why)
+        let Self {
+            mark,
+            key,
+            level,
+            why,
+            ..
+        } = self;
+        write!(f, "{mark}: `{key}` is {level}: {why}")
     }
 }
 
@@ -64,6 +106,11 @@ pub struct Fidelity {
 }
 
 impl Fidelity {
+    #[cfg(feature = "gitlab")]
+    pub(super) fn of(rows: Vec<Row>) -> Self {
+        Self { rows }
+    }
+
     /// The rows, in the order in which they were found.
     #[must_use]
     pub fn rows(&self) -> &[Row] {
@@ -88,12 +135,7 @@ impl Fidelity {
     }
 
     fn add(&mut self, mark: &Mark, key: &str, level: Level, why: String) {
-        let row = Row {
-            mark: mark.clone(),
-            key: key.to_owned(),
-            level,
-            why,
-        };
+        let row = Row::new(level, mark, key, why);
         // A command that ten jobs use is told once.
         if !self.rows.contains(&row) {
             self.rows.push(row);
@@ -103,16 +145,14 @@ impl Fidelity {
     /// One line for the start of a run; `None` if everything is the same.
     #[must_use]
     pub fn summary(&self) -> Option<String> {
-        let count = |level| self.rows.iter().filter(|row| row.level == level).count();
-        let (approximated, ignored) = (count(Level::Approximated), count(Level::Ignored));
-        let words = match (approximated, ignored) {
-            (0, 0) => return None,
-            (some, 0) => format!("{some} approximated"),
-            (0, some) => format!("{some} ignored"),
-            (some, other) => format!("{some} approximated, {other} ignored"),
-        };
-        Some(format!(
-            "keys that differ from the vendor's machines: {words}"
-        ))
+        let levels = [Level::Approximated, Level::Ignored, Level::Missing];
+        let words = levels.into_iter().filter_map(|level| {
+            let count = self.rows.iter().filter(|row| row.level == level).count();
+            (count > 0).then(|| format!("{count} {level}"))
+        });
+        let words: Vec<String> = words.collect();
+        let words = words.join(", ");
+        let differ = "keys that differ from the vendor's machines";
+        (!words.is_empty()).then(|| format!("{differ}: {words}"))
     }
 }

@@ -9,5 +9,6 @@ pub mod circleci;
 pub mod fidelity;
 #[cfg(feature = "gitlab")]
 pub mod gitlab;
+pub mod place;
 pub mod problem;
 pub mod yaml;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::{CoverageTotals, GateOutcome, JobReports, ReportFile, TestCounts, TestRecord};
 use crate::clock::Timestamp;
 use crate::id::RunId;
 use crate::outcome::{CancelReason, Outcome, OutcomeKind};
@@ -136,6 +137,53 @@ pub enum RunEvent {
         /// The content's address in the storage, where it has one.
         digest: Option<String>,
     },
+    /// A step read the test results that it kept.
+    TestResults {
+        /// The job.
+        job: Arc<str>,
+        /// The job's attempt.
+        attempt: u32,
+        /// The step's place in the job.
+        step: u32,
+        /// The tests of all files, counted.
+        counts: TestCounts,
+        /// The files, also those that could not be read.
+        files: Vec<ReportFile>,
+        /// The tests that failed or broke and did not pass later on, the first hundred. The store has
+        /// all tests.
+        failed: Vec<TestRecord>,
+    },
+    /// The coverage of a job is known: a step read the reports that it kept, or its output states it.
+    Coverage {
+        /// The job.
+        job: Arc<str>,
+        /// The job's attempt.
+        attempt: u32,
+        /// The step's place in the job.
+        step: u32,
+        /// The reports of the step, merged.
+        totals: CoverageTotals,
+        /// The directory that the job worked in: paths in the reports may be below it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        work_dir: Option<String>,
+        /// The files, also those that could not be read.
+        files: Vec<ReportFile>,
+    },
+    /// The coverage of a job, of all its shards together, was judged.
+    CoverageJudged {
+        /// The job; of several shards the one that was done last.
+        job: Arc<str>,
+        /// The job's attempt.
+        attempt: u32,
+        /// The jobs whose coverage was merged.
+        shards: Vec<Arc<str>>,
+        /// All of it together.
+        totals: CoverageTotals,
+        /// Whether every gate is passed.
+        passed: bool,
+        /// What each gate says; of those on files only the first hundred that are not passed.
+        gates: Vec<GateOutcome>,
+    },
     /// A step ended.
     StepFinished {
         /// The job.
@@ -181,6 +229,9 @@ pub enum RunEvent {
         /// Whether it did not run: an earlier run's outcome is reused.
         #[serde(default)]
         reused: bool,
+        /// What its test and coverage reports came to, if it kept any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reports: Option<Arc<JobReports>>,
     },
     /// A stage used up its time budget.
     BudgetExceeded {
@@ -254,6 +305,9 @@ pub struct JobResult {
     /// Whether a failure of it counts as success.
     #[serde(default)]
     pub allowed: bool,
+    /// What its test and coverage reports came to, if it kept any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reports: Option<Arc<JobReports>>,
 }
 
 impl JobResult {
@@ -266,6 +320,7 @@ impl JobResult {
             duration,
             allowed,
             reused,
+            reports,
         } = event
         else {
             return None;
@@ -278,6 +333,7 @@ impl JobResult {
             attempts: *attempts,
             duration: *duration,
             allowed: *allowed,
+            reports: reports.clone(),
         };
         Some((ended, *reused))
     }
@@ -318,6 +374,9 @@ impl RunEvent {
             | Self::StepStarted { job, .. }
             | Self::Output { job, .. }
             | Self::Stored { job, .. }
+            | Self::TestResults { job, .. }
+            | Self::Coverage { job, .. }
+            | Self::CoverageJudged { job, .. }
             | Self::StepFinished { job, .. }
             | Self::JobRetrying { job, .. }
             | Self::JobFinished { job, .. } => Some(job),

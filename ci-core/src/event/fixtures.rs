@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{EventRecord, JobInfo, JobResult, RunEvent, StoredKind};
+use super::{
+    CoverageRatio, CoverageTotals, EventRecord, GateOutcome, JobInfo, JobReports, JobResult,
+    ReportDiagnostic, ReportFile, RunEvent, StoredKind, TestCounts, TestOutcome, TestRecord,
+};
 use crate::clock::Timestamp;
 use crate::id::RunId;
 use crate::outcome::{CancelReason, Failure, Outcome, OutcomeKind, TimeLimit};
@@ -40,6 +43,7 @@ pub(super) fn result(name: &str, outcome: &Outcome, attempts: u32, seconds: f64)
         attempts,
         duration: Duration::from_secs_f64(seconds),
         allowed: false,
+        reports: None,
     }
 }
 
@@ -120,6 +124,7 @@ impl Story {
             attempts,
             duration: Duration::from_secs_f64(seconds),
             allowed: false,
+            reports: None,
         })
     }
 
@@ -218,6 +223,30 @@ fn job_samples() -> Vec<RunEvent> {
             bytes: 2048,
             digest: Some("af1349b9f5f9a1a6".into()),
         },
+        test_results(lint()),
+        RunEvent::Coverage {
+            job: lint(),
+            attempt: 1,
+            step: 2,
+            totals: coverage(),
+            work_dir: Some("/home/ci/project".into()),
+            files: vec![report("lcov.info", "lcov")],
+        },
+        RunEvent::CoverageJudged {
+            job: lint(),
+            attempt: 1,
+            shards: vec![lint()],
+            totals: coverage(),
+            passed: false,
+            gates: vec![GateOutcome {
+                gate: "lines".into(),
+                path: None,
+                threshold: 80.0,
+                actual: Some(coverage().lines),
+                passed: false,
+                message: "75.00 % of the lines are covered (3 of 4), less than 80 %".into(),
+            }],
+        },
         RunEvent::StepFinished {
             job: lint(),
             attempt: 1,
@@ -238,8 +267,76 @@ fn job_samples() -> Vec<RunEvent> {
             attempts: 2,
             duration: seconds(1.25),
             allowed: false,
+            reports: Some(reports()),
         },
     ]
+}
+
+fn report(path: &str, format: &str) -> ReportFile {
+    ReportFile {
+        path: path.into(),
+        format: Some(format.into()),
+        ..ReportFile::default()
+    }
+}
+
+fn coverage() -> CoverageTotals {
+    CoverageTotals {
+        lines: CoverageRatio {
+            covered: 3,
+            total: 4,
+        },
+        ..CoverageTotals::default()
+    }
+}
+
+/// Two tests, of which one failed.
+fn counts() -> TestCounts {
+    TestCounts {
+        tests: 2,
+        passed: 1,
+        failed: 1,
+        time: 0.25,
+        ..TestCounts::default()
+    }
+}
+
+/// What the reports of a job came to.
+pub(super) fn reports() -> Arc<JobReports> {
+    Arc::new(JobReports {
+        tests: Some(counts()),
+        coverage: Some(coverage()),
+    })
+}
+
+/// Test results of which one failed, from two files of which one is none.
+pub(super) fn test_results(job: Arc<str>) -> RunEvent {
+    RunEvent::TestResults {
+        job,
+        attempt: 1,
+        step: 1,
+        counts: counts(),
+        files: vec![
+            report("junit.xml", "junit"),
+            ReportFile {
+                path: "notes.txt".into(),
+                diagnostics: vec![ReportDiagnostic {
+                    kind: "unknown_format".into(),
+                    message: "it is no test report".into(),
+                    ..ReportDiagnostic::default()
+                }],
+                ..ReportFile::default()
+            },
+        ],
+        failed: vec![TestRecord {
+            class: "a.B".into(),
+            name: "slow".into(),
+            outcome: TestOutcome::Failed,
+            time: Some(0.2),
+            message: Some("too slow".into()),
+            ..TestRecord::default()
+        }],
+    }
 }
 
 /// Any record.
@@ -327,6 +424,7 @@ fn job_result() -> impl Strategy<Value = JobResult> {
                 attempts,
                 duration,
                 allowed,
+                reports: allowed.then(reports),
             },
         )
 }
@@ -418,8 +516,22 @@ fn working_event() -> BoxedStrategy<RunEvent> {
                 attempts,
                 duration,
                 allowed,
+                reports: allowed.then(reports),
             }
         ),
+        name().prop_map(test_results),
+        (name(), any::<u32>(), text(), any::<u64>()).prop_map(|(job, step, path, covered)| {
+            let mut totals = coverage();
+            totals.branches.covered = covered;
+            RunEvent::Coverage {
+                job,
+                attempt: step,
+                step,
+                totals,
+                work_dir: (covered > 0).then(|| path.clone()),
+                files: vec![report(&path, &path)],
+            }
+        }),
     ]
     .boxed()
 }

@@ -13,6 +13,7 @@ pub(crate) mod fixtures;
 mod hub;
 mod json;
 mod path;
+mod reports;
 mod sink;
 mod sink_fn;
 mod summary;
@@ -26,6 +27,10 @@ pub use console::{Choice, Console, ConsoleOptions, Environment, Verbosity};
 pub use event::{EventRecord, JobInfo, JobResult, RunEvent, SCHEMA_VERSION, StoredKind};
 pub use hub::EventHub;
 pub use json::JsonLines;
+pub use reports::{
+    CoverageRatio, CoverageTotals, GateOutcome, JobReports, ReportDiagnostic, ReportFile,
+    TestCounts, TestOutcome, TestRecord, test_id,
+};
 pub use sink::{Interest, NullSink, Sink, SinkError};
 pub use sink_fn::{SinkFn, sink_fn};
 pub use summary::{FailedOutput, Summary};

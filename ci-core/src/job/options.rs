@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::LazyLock;
 
-use super::{AllowFailure, Condition, GroupUse, Matrix, Retry, Start, Timeouts};
+use super::{AllowFailure, Condition, GroupUse, Matrix, ReportRules, Retry, Start, Timeouts};
 
 /// The policies and settings of a job. Jobs that set nothing share one value.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -46,6 +46,8 @@ pub struct JobOptions {
     pub stage: Option<Arc<str>>,
     /// Whether a local job gets a home directory of its own; by default it does.
     pub private_home: Option<bool>,
+    /// How its test and coverage reports are judged.
+    pub reports: ReportRules,
     /// Settings that only some executor understands, by name.
     pub extra: BTreeMap<String, serde_json::Value>,
 }

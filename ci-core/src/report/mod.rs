@@ -11,10 +11,12 @@
 //! | [`input`] | bytes to text: gzip, encodings |
 //! | [`coverage`] | coverage in all formats: read, merged, judged, written |
 //! | [`split`] | tests shared out over machines |
+//! | [`flaky`] | tests that now pass and now fail; failed tests as a runner's arguments |
 //! | [`xml`] | the tokenizer below every XML format |
 
 pub mod coverage;
 mod diagnostic;
+pub mod flaky;
 pub mod input;
 pub mod split;
 pub mod tests;

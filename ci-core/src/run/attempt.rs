@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::host::RunHost;
+use super::judge::judge;
 use super::services::JobServices;
 use super::supervise::{Limits, Watch, Watched, supervise};
 use crate::event::RunEvent;
@@ -40,7 +41,11 @@ pub(super) async fn attempt(
         }
     };
     let services = JobServices::of(host, ticket, spare.take());
-    let outcome = Steps::new(&services, origin + begun).run().await;
+    host.book.begin(ticket.job);
+    let (mut outcome, whole) = Steps::new(&services, origin + begun).run().await;
+    if !services.job().options.reports.is_empty() {
+        outcome = Box::pin(judge(&services, outcome, whole)).await;
+    }
     if let Some(warning) = services.tear_down().await {
         host.warn(Some(Arc::clone(&services.job().name)), warning);
     }
@@ -61,6 +66,8 @@ struct Steps<'a> {
     deadline: Option<Duration>,
     outcome: Outcome,
     stop: Option<Stop>,
+    /// Whether no step was left out because of a failure.
+    whole: bool,
 }
 
 impl<'a> Steps<'a> {
@@ -72,10 +79,12 @@ impl<'a> Steps<'a> {
             deadline,
             outcome: Outcome::Success,
             stop: None,
+            whole: true,
         }
     }
 
-    async fn run(mut self) -> Outcome {
+    /// How the steps ended, and whether none was left out because of a failure.
+    async fn run(mut self) -> (Outcome, bool) {
         let specs = &self.services.job().steps;
         let at_start = |spec: &StepSpec| spec.action.session_use() == SessionUse::AtStart;
         if specs.iter().any(at_start) {
@@ -83,7 +92,7 @@ impl<'a> Steps<'a> {
         }
         for (index, spec) in (0u32..).zip(specs.iter()) {
             if self.is_due(spec.when) {
-                if let Action::Code(code) = &spec.action {
+                if let (Action::Code(code), None) = (&spec.action, &spec.skip_if) {
                     self.step(index, spec, &**code.step()).await;
                     continue;
                 }
@@ -91,12 +100,15 @@ impl<'a> Steps<'a> {
                     Ok(step) => self.step(index, spec, &*step).await,
                     Err(error) => self.note_outcome(spec, error.outcome()),
                 }
+            } else if spec.when == StepWhen::OnSuccess {
+                self.whole = false;
             }
         }
-        match self.stop {
+        let outcome = match self.stop {
             Some(stop) if self.outcome.is_success() => stop.outcome(),
             _ => self.outcome,
-        }
+        };
+        (outcome, self.whole && self.stop.is_none())
     }
 
     /// Prepares the session before the first step, under the limits of the job.

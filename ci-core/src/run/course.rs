@@ -147,6 +147,7 @@ fn first_events(host: &RunHost, machine: &Machine, past: &Past) -> Vec<RunEvent>
                 duration: end.spent,
                 allowed: !end.outcome.is_success(),
                 reused: true,
+                reports: host.book.reports(job),
             }
         }));
     }
@@ -169,6 +170,7 @@ fn report(host: &RunHost, machine: &Machine, begun: std::time::Duration) -> RunR
             outcome,
             attempts: end.attempts,
             duration: end.spent,
+            reports: host.book.reports(job),
         }
     });
     let budgets = host

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::event::{EventRecord, RunEvent};
+use crate::event::{EventRecord, JobReports, RunEvent};
 use crate::outcome::{CancelReason, Outcome};
 use crate::scheduler::JobEnd;
 
@@ -12,6 +12,10 @@ use crate::scheduler::JobEnd;
 pub(super) struct History {
     /// The jobs that ended for good.
     pub(super) ended: HashMap<Arc<str>, JobEnd>,
+    /// What the reports of these jobs came to.
+    pub(super) reports: HashMap<Arc<str>, Arc<JobReports>>,
+    /// Where they worked, for the paths in their coverage reports.
+    pub(super) work_dirs: HashMap<Arc<str>, Vec<String>>,
     /// How many attempts of other jobs failed and were to be repeated.
     pub(super) failed_attempts: HashMap<Arc<str>, u32>,
     /// The decisions about held jobs.
@@ -41,8 +45,12 @@ impl History {
                     result,
                     attempts,
                     duration,
+                    reports,
                     ..
                 } => {
+                    if let Some(reports) = reports {
+                        history.reports.insert(Arc::clone(job), Arc::clone(reports));
+                    }
                     let end = JobEnd {
                         outcome: result.clone(),
                         attempts: *attempts,
@@ -59,6 +67,14 @@ impl History {
                         by: by.clone(),
                     };
                     history.decisions.insert(Arc::clone(job), decision);
+                }
+                RunEvent::Coverage {
+                    job,
+                    work_dir: Some(dir),
+                    ..
+                } => {
+                    let dirs = history.work_dirs.entry(Arc::clone(job)).or_default();
+                    dirs.push(dir.clone());
                 }
                 RunEvent::RunFinished { outcome, .. } => history.finished = Some(*outcome),
                 _ => {}

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::approver::{ApprovalRequest, Approver};
 use super::attempt::attempt;
+use super::book::Book;
 use super::error::RunError;
 use super::history::Decision;
 use super::options::Hold;
@@ -62,6 +63,8 @@ pub(super) struct RunHost {
     /// Decisions from before this process took the run over.
     pub(super) decisions: HashMap<JobId, Decision>,
     pub(super) controls: Controls,
+    /// What test and coverage reports said.
+    pub(super) book: Book,
     pub(super) warnings: Mutex<Vec<String>>,
     pub(super) random: AtomicU64,
 }
@@ -279,6 +282,7 @@ impl RunHost {
                     allowed: !end.outcome.is_success()
                         && self.plan.job(*job).tolerates(&end.outcome),
                     reused: false,
+                    reports: self.book.reports(*job),
                 }
             }
             Notice::OverBudget(index) => {

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::stated::Stated;
 use crate::event::{EventHub, RunEvent};
 use crate::session::{LogSink, OutputChunk};
 use crate::store::{LogKey, LogWriter, RunStore, StoreError};
@@ -14,6 +15,7 @@ pub(super) struct StepLog {
     hub: Arc<EventHub>,
     key: LogKey,
     decoders: [Decoder; 3],
+    stated: Option<Arc<Stated>>,
 }
 
 impl StepLog {
@@ -21,6 +23,7 @@ impl StepLog {
         store: Option<&dyn RunStore>,
         hub: &Arc<EventHub>,
         key: LogKey,
+        stated: Option<Arc<Stated>>,
     ) -> Result<Self, StoreError> {
         let writer = store.map(|store| store.log(&key)).transpose()?;
         Ok(Self {
@@ -28,6 +31,7 @@ impl StepLog {
             hub: Arc::clone(hub),
             key,
             decoders: Default::default(),
+            stated,
         })
     }
 }
@@ -36,6 +40,9 @@ impl LogSink for StepLog {
     fn write(&mut self, chunk: &OutputChunk) -> io::Result<()> {
         if let Some(writer) = &mut self.writer {
             writer.write(chunk).map_err(io::Error::other)?;
+        }
+        if let Some(stated) = &self.stated {
+            stated.read(self.key.step, chunk);
         }
         if self.hub.wants_output() {
             let text = self.decoders[chunk.stream as usize].decode(&chunk.bytes);

@@ -5,12 +5,16 @@
 
 mod approver;
 mod attempt;
+mod book;
 mod course;
 mod env;
 mod error;
+#[cfg(all(feature = "reports", feature = "storage"))]
+mod gates;
 mod handle;
 mod history;
 mod host;
+mod judge;
 mod leases;
 mod log;
 mod options;
@@ -18,8 +22,10 @@ mod past;
 mod place;
 mod recorder;
 mod report;
+mod reported;
 mod services;
 mod start;
+mod stated;
 mod supervise;
 mod watch;
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 #[cfg(feature = "storage")]
 use std::sync::Arc;
 
+use super::book::Page;
 use super::error::RunError;
 #[cfg(feature = "storage")]
 use super::error::RunErrorKind;
@@ -54,6 +55,8 @@ pub(super) fn restore(machine: &mut Machine, host: &RunHost, past: &Past) -> Res
             for job in plan.dag.jobs() {
                 let name = &plan.job(job).name;
                 if let Some(end) = history.ended.get(name) {
+                    let fine = plan.job(job).tolerates(&end.outcome);
+                    host.book.restore(job, earlier(history, name), fine);
                     machine.restore(job, end.clone())?;
                 } else if let Some(attempts) = history.failed_attempts.get(name) {
                     machine.restore_attempts(job, *attempts);
@@ -62,11 +65,24 @@ pub(super) fn restore(machine: &mut Machine, host: &RunHost, past: &Past) -> Res
         }
         Past::Repeated { history, .. } => {
             for (job, end) in reusable(plan, history) {
+                let name = &plan.job(job).name;
+                host.book.restore(job, earlier(history, name), true);
                 machine.restore(job, end)?;
             }
         }
     }
     Ok(())
+}
+
+/// What the reports of a job said in an earlier life of the run.
+fn earlier(history: &History, job: &str) -> Option<Page> {
+    let reports = history.reports.get(job)?;
+    Some(Page {
+        tests: reports.tests,
+        coverage: reports.coverage,
+        roots: history.work_dirs.get(job).cloned().unwrap_or_default(),
+        ..Page::default()
+    })
 }
 
 /// The jobs of an ended run that need not run again: those that succeeded and wait for none that has

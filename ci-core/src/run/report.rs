@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::event::JobResult;
+use crate::event::{JobReports, JobResult};
 use crate::id::RunId;
 use crate::outcome::{Outcome, OutcomeKind};
 
@@ -29,7 +29,7 @@ pub struct RunReport {
 }
 
 /// How a job ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct JobReport {
     /// The job's name.
@@ -42,6 +42,8 @@ pub struct JobReport {
     pub duration: Duration,
     /// Whether a failure of it counts as success.
     pub allowed: bool,
+    /// What its test and coverage reports came to, if it kept any.
+    pub reports: Option<Arc<JobReports>>,
 }
 
 /// What a stage spent of its time budget.
@@ -98,6 +100,7 @@ impl JobReport {
             attempts: self.attempts,
             duration: self.duration,
             allowed: self.allowed,
+            reports: self.reports.clone(),
         }
     }
 }

@@ -12,6 +12,7 @@ use super::env::job_env;
 use super::host::RunHost;
 use super::log::StepLog;
 use super::options::Hold;
+use super::stated::Stated;
 use crate::clock::Clock;
 use crate::event::RunEvent;
 use crate::executor::{ExecutorErrorKind, PrepareRequest};
@@ -34,7 +35,7 @@ pub(super) struct JobServices {
 
 /// What an attempt holds once its steps do more than compute.
 #[derive(Default)]
-struct Used {
+pub(super) struct Used {
     env: Mutex<Option<StepEnv>>,
     session: OnceCell<Arc<dyn Session>>,
     control: OnceLock<Arc<JobControl>>,
@@ -43,6 +44,8 @@ struct Used {
     step: Mutex<StepIo>,
     background: Mutex<Vec<JoinHandle<()>>>,
     background_token: OnceLock<CancellationToken>,
+    /// What finds the coverage in the output, where the job has a pattern for it.
+    pub(super) stated: OnceLock<Option<Arc<Stated>>>,
 }
 
 /// The output and the token of the step that runs now, as far as it has asked for them.
@@ -125,7 +128,7 @@ impl JobServices {
         self.used.get().is_none().then_some(self)
     }
 
-    fn used(&self) -> &Used {
+    pub(super) fn used(&self) -> &Used {
         self.used.get_or_init(Box::default)
     }
 
@@ -142,6 +145,14 @@ impl JobServices {
         self.used()
             .control
             .get_or_init(|| self.host.register(self.ticket.job))
+    }
+
+    /// Where the job works, once its session is prepared.
+    pub(super) fn working_dir(&self) -> Option<String> {
+        let session = self.used.get()?.session.get()?;
+        let info = session.info();
+        let dir = self.job().options.working_dir.as_deref();
+        Some(dir.map_or_else(|| info.work_dir.clone(), |dir| info.resolve(dir)))
     }
 
     /// Whether and why the job was stopped.
@@ -209,7 +220,13 @@ impl JobServices {
             attempt: self.ticket.attempt,
             step: index,
         };
-        let log = StepLog::open(self.host.store.as_deref(), self.host.recorder.hub(), key);
+        let stated = self.stated().cloned();
+        let log = StepLog::open(
+            self.host.store.as_deref(),
+            self.host.recorder.hub(),
+            key,
+            stated,
+        );
         match log {
             Ok(log) => Output::new(&self.options(), Box::new(log)),
             Err(error) => {
@@ -347,6 +364,14 @@ impl StepServices for JobServices {
                     bytes,
                     digest,
                 }
+            }
+            StepRecord::Tests {
+                files,
+                tests,
+                problems,
+            } => return self.note_tests(index, files, tests, problems),
+            StepRecord::Coverage { files, totals } => {
+                return self.note_coverage(index, files, totals);
             }
             StepRecord::Warning(message) => {
                 self.host.warn(Some(job), secrets.mask(&message));

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc;
 
+use super::book::Book;
 use super::course::go;
 use super::error::{RunError, RunErrorKind};
 use super::handle::RunHandle;
@@ -222,6 +223,7 @@ async fn begin(beginning: Beginning, mut options: RunOptions) -> Result<RunHandl
         commands: commands.clone(),
         holds: Mutex::default(),
         controls: Controls::default(),
+        book: Book::default(),
         warnings: Mutex::default(),
         random: AtomicU64::new(run.seed()),
     });

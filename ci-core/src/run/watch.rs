@@ -145,6 +145,10 @@ pub(super) async fn supersede(
     };
     for other in store.runs(&query).await?.runs {
         if other.active && other.id < run {
+            // Repositories that share a store share names of workflows and branches too.
+            if store.load(other.id).await?.facts.repository != facts.repository {
+                continue;
+            }
             let kind = RequestKind::Cancel {
                 job: None,
                 reason: CancelReason::Superseded,

@@ -5,9 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::value::ImageSubstitute;
-use super::{LOCAL, Settings, wildcard};
-use crate::job::JobSpec;
+use super::{LOCAL, Settings};
+use crate::job::{JobOptions, JobSpec, ReportRules};
 use crate::similar::{closest, did_you_mean};
+use crate::step::{Action, StepSpec};
+use crate::wildcard;
 use crate::workflow::{Budget, WorkflowSpec};
 
 /// Something about the settings that a person should know; nothing is wrong enough to stop a run.
@@ -114,6 +116,7 @@ impl Settings {
 
     fn says_something_of_jobs(&self) -> bool {
         self.local.private_home.is_some()
+            || !self.quarantine.tests.is_empty()
             || !(self.jobs.is_empty() && self.images.is_empty() && self.stages.is_empty())
     }
 
@@ -136,6 +139,7 @@ impl Settings {
         for (_, settings) in self.jobs.fitting(&job.name) {
             settings.apply(&mut options);
         }
+        self.quarantine(job, &mut options);
         if options.private_home.is_none() {
             options.private_home = self.local.private_home;
         }
@@ -170,6 +174,16 @@ impl Settings {
         }
         if options != *job.options {
             job.options = Arc::new(options);
+        }
+    }
+
+    /// Puts the tests in quarantine into a job that keeps test results.
+    fn quarantine(&self, job: &JobSpec, options: &mut JobOptions) {
+        let keeps = |step: &StepSpec| matches!(step.action, Action::StoreTestResults(_));
+        if !self.quarantine.tests.is_empty() && job.steps.iter().any(keeps) {
+            let mut rules = ReportRules::default();
+            rules.quarantine.clone_from(&self.quarantine.tests);
+            options.reports.merge(&rules);
         }
     }
 

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::value::{self, CoresNumber, DurationText, SizeText};
-use crate::job::{AllowFailure, Backoff, GroupUse, JobOptions, Retry, RetryOn};
+use crate::job::{AllowFailure, Backoff, GroupUse, JobOptions, ReportRules, Retry, RetryOn};
 
 /// Options of a job. What an entry leaves out stays as it is in the pipeline.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
@@ -49,6 +49,8 @@ pub struct JobSettings {
     pub priority: Option<i32>,
     /// Whether a local job gets a home directory of its own.
     pub private_home: Option<bool>,
+    /// How the job's test and coverage reports are judged.
+    pub reports: ReportRules,
 }
 
 /// Which failures of a job are worth another attempt.
@@ -102,6 +104,7 @@ impl JobSettings {
             self.no_output_timeout.as_ref(),
         );
         set(&mut options.private_home, self.private_home.as_ref());
+        options.reports.merge(&self.reports);
         for (name, value) in &self.env {
             options.env.insert(name.clone(), value.clone());
         }

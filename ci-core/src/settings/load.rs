@@ -110,19 +110,45 @@ impl Settings {
     pub fn discover(project_dir: &Path) -> Result<Self, SettingsError> {
         let path = project_dir.join(Self::FILE);
         match std::fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text, &path),
+            Ok(text) => Self::parse(&text, &path)?.with_quarantine(project_dir, &path),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(unreadable(&path, error)),
         }
     }
 
-    /// Reads the settings file at `path`, which has to be there.
+    /// Reads the settings file at `path`, which has to be there. The project is the directory around
+    /// the directory `.ci` of the file, or that of the file where it is elsewhere.
     pub fn load(path: &Path) -> Result<Self, SettingsError> {
         let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
-        Self::parse(&text, path)
+        let dir = path.parent().unwrap_or(Path::new(""));
+        let project = match dir.parent() {
+            Some(around) if dir.file_name() == Some(".ci".as_ref()) => around,
+            _ => dir,
+        };
+        Self::parse(&text, path)?.with_quarantine(project, path)
     }
 
-    /// Reads settings from YAML (or JSON, which is YAML); `path` is only for messages.
+    /// Reads the file with the tests in quarantine, if there is to be one.
+    fn with_quarantine(mut self, project: &Path, path: &Path) -> Result<Self, SettingsError> {
+        let Some(file) = &self.quarantine.file else {
+            return Ok(self);
+        };
+        let file = project.join(file);
+        let text = std::fs::read_to_string(&file).map_err(|error| {
+            let message = format!("the quarantine file `{}` cannot be read", file.display());
+            SettingsError {
+                source: Some(error),
+                ..SettingsError::new(SettingsErrorKind::Read, path, message)
+            }
+        })?;
+        let tests = text.lines().map(str::trim);
+        let tests = tests.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        self.quarantine.tests.extend(tests.map(str::to_owned));
+        Ok(self)
+    }
+
+    /// Reads settings from YAML (or JSON, which is YAML); `path` is only for messages. The file with
+    /// the tests in quarantine is not read.
     pub fn parse(text: &str, path: &Path) -> Result<Self, SettingsError> {
         let head: Head =
             serde_saphyr::from_str(text).map_err(|error| SettingsError::invalid(path, &error))?;

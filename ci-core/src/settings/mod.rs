@@ -36,7 +36,6 @@ mod rules;
 #[cfg(test)]
 mod tests;
 mod value;
-mod wildcard;
 
 pub use apply::SettingsNote;
 pub use choose::{Chosen, ExecutorChoice};
@@ -44,8 +43,8 @@ pub use job::{GroupSettings, JobSettings, RetrySettings};
 #[cfg(feature = "yaml")]
 pub use load::{SettingsError, SettingsErrorKind};
 pub use model::{
-    BudgetSettings, ExecutorSettings, LocalSettings, RetentionSettings, Settings, StorageSettings,
-    StoreSettings, Target,
+    BudgetSettings, ExecutorSettings, LocalSettings, QuarantineSettings, RetentionSettings,
+    Settings, StorageSettings, StoreSettings, Target,
 };
 pub use place::{Placement, PlacementError, PlacementErrorKind};
 pub use rules::Rules;

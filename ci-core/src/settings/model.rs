@@ -38,6 +38,9 @@ pub struct Settings {
     /// Options of jobs, by their name; `*` and `?` are wildcards, and a later entry wins.
     #[serde(default)]
     pub jobs: Rules<JobSettings>,
+    /// Known flaky tests, whose failure fails no job.
+    #[serde(default)]
+    pub quarantine: QuarantineSettings,
     /// What replaces the images of jobs and services; `*` and `?` are wildcards, and a later entry
     /// wins.
     #[serde(default)]
@@ -48,6 +51,10 @@ pub struct Settings {
     /// How long the jobs of a stage may take together, measured from the first of them to start.
     #[serde(default)]
     pub budgets: BTreeMap<String, BudgetSettings>,
+    /// What GitLab's `include` calls projects, URLs and `templates`, and where they are on this machine;
+    /// relative to the project.
+    #[serde(default)]
+    pub includes: BTreeMap<String, PathBuf>,
     /// How much of this machine local jobs may use.
     #[serde(default)]
     pub local: LocalSettings,
@@ -85,9 +92,11 @@ impl Default for Settings {
             resource_classes: BTreeMap::new(),
             labels: Rules::default(),
             jobs: Rules::default(),
+            quarantine: QuarantineSettings::default(),
             images: Rules::default(),
             stages: BTreeMap::new(),
             budgets: BTreeMap::new(),
+            includes: BTreeMap::new(),
             local: LocalSettings::default(),
             storage: StorageSettings::default(),
             store: StoreSettings::default(),
@@ -123,6 +132,18 @@ pub struct Target {
     #[serde(rename = "memory", deserialize_with = "value::some_mebibytes")]
     #[schemars(with = "Option<SizeText>")]
     pub memory_mib: Option<u32>,
+}
+
+/// Known flaky tests, whose failure fails no job.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct QuarantineSettings {
+    /// The tests: `class::name`, where `*` stands for any characters and `?` for one.
+    pub tests: Vec<String>,
+    /// A file with more of them, one a line, relative to the project; `#` begins a comment line. It
+    /// is read with the settings.
+    pub file: Option<PathBuf>,
 }
 
 /// The time budget of a stage.

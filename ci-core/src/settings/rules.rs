@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
-use super::wildcard;
+use crate::wildcard;
 
 /// Values for names that fit a pattern, in the order of the file. In a pattern `*` stands for any
 /// characters and `?` for one. Where several patterns fit a name, a later one wins.
@@ -27,6 +27,11 @@ impl<T> FromIterator<(String, T)> for Rules<T> {
 }
 
 impl<T> Rules<T> {
+    /// Adds a rule behind the others, over which it wins.
+    pub fn push(&mut self, pattern: impl Into<String>, value: T) {
+        self.0.push((pattern.into(), value));
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

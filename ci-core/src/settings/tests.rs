@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::job::{AllowFailure, FailureClass, GroupUse, JobSpec, RetryOn, ServiceSpec};
+use crate::step::StepSpec;
 use crate::workflow::{OverBudget, WorkflowSpec};
 
 const EXAMPLE: &str = include_str!("example.yml");
@@ -68,6 +69,49 @@ fn the_example_is_read_in_full() {
         (budget.limit, budget.over),
         (Duration::from_mins(5), OverBudget::Fail)
     );
+}
+
+#[test]
+fn reports_are_judged_as_the_last_fitting_entries_say() {
+    let settings = parse(
+        "version: 1
+quarantine: {tests: ['*::flaky']}
+jobs:
+  '*': {reports: {fail_on_failed_tests: true, coverage: {lines: 80}}}
+  slow: {reports: {coverage: {lines: 60, changed_lines: 90, base: main}, quarantine: ['a::b']}}
+",
+    );
+    let tested = |name| JobSpec::new(name).step(StepSpec::store_test_results(["junit.xml"]));
+    let (workflow, notes) =
+        settings.apply(workflow([tested("slow"), JobSpec::new("fast").run("true")]));
+    assert!(notes.is_empty(), "{notes:?}");
+    let rules = &workflow.jobs[0].options.reports;
+    assert_eq!(rules.fail_on_failed_tests, Some(true));
+    assert_eq!(rules.coverage.lines, Some(60.0));
+    assert_eq!(rules.coverage.base.as_deref(), Some("main"));
+    assert_eq!(rules.quarantine, ["a::b", "*::flaky"]);
+    let rules = &workflow.jobs[1].options.reports;
+    assert_eq!(rules.coverage.lines, Some(80.0));
+    assert!(rules.quarantine.is_empty(), "it keeps no test results");
+    let refused = refusal("version: 1\njobs: {a: {reports: {coverage: {line: 80}}}}\n");
+    assert!(refused.contains("line"), "{refused}");
+}
+
+#[test]
+fn the_quarantine_file_is_read_with_the_settings() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(Settings::FILE);
+    std::fs::create_dir(dir.path().join(".ci")).unwrap();
+    let text = "version: 1\nquarantine: {file: .ci/quarantine.txt, tests: [a]}\n";
+    std::fs::write(&path, text).unwrap();
+    let error = Settings::load(&path).unwrap_err();
+    assert_eq!(error.kind(), SettingsErrorKind::Read);
+    assert!(error.to_string().contains("quarantine.txt"), "{error}");
+    let list = dir.path().join(".ci/quarantine.txt");
+    std::fs::write(list, "# known\n\n  b::c[1] \n").unwrap();
+    for settings in [Settings::load(&path), Settings::discover(dir.path())] {
+        assert_eq!(settings.unwrap().quarantine.tests, ["a", "b::c[1]"]);
+    }
 }
 
 #[test]
@@ -163,7 +207,15 @@ fn an_image_without_an_executor_for_images_is_diagnosed() {
 #[test]
 fn options_of_jobs_are_set_and_later_entries_win() {
     let settings = parse(EXAMPLE);
-    let names = ["lint", "test-unit", "test-slow", "deploy", "audit", "docs"];
+    let names = [
+        "lint",
+        "test-unit",
+        "test-slow",
+        "deploy",
+        "audit",
+        "docs",
+        "unit",
+    ];
     let before = workflow(names.map(|name| JobSpec::new(name).env("REGION", "us")));
     let (after, notes) = settings.apply(before);
     assert_eq!(notes, []);

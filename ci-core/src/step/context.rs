@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::StepError;
 use crate::clock::Clock;
-use crate::event::StoredKind;
+use crate::event::{CoverageTotals, ReportFile, StoredKind, TestRecord};
 use crate::id::RunId;
 use crate::job::JobSpec;
 use crate::outcome::{CancelReason, Failure, Outcome};
@@ -58,7 +58,7 @@ pub trait StepServices: Send + Sync {
 pub type StepEnv = Arc<BTreeMap<String, String>>;
 
 /// Something that a step did and that people want to know.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum StepRecord {
     /// It put something away or brought it back.
@@ -71,6 +71,22 @@ pub enum StepRecord {
         bytes: u64,
         /// The content's address in the storage, where it has one.
         digest: Option<String>,
+    },
+    /// It read test results.
+    Tests {
+        /// The files, also those that could not be read.
+        files: Vec<ReportFile>,
+        /// The tests in their order; one that a report has several times stands there as often.
+        tests: Vec<TestRecord>,
+        /// What the reports say went wrong outside of any test.
+        problems: Vec<String>,
+    },
+    /// It read coverage reports.
+    Coverage {
+        /// The files, also those that could not be read.
+        files: Vec<ReportFile>,
+        /// What they came to together.
+        totals: CoverageTotals,
     },
     /// Something worth a warning.
     Warning(String),

@@ -22,6 +22,8 @@ pub struct StepSpec {
     pub timeout: Option<Duration>,
     /// The longest the step may be silent.
     pub no_output_timeout: Option<Duration>,
+    /// A script: where it succeeds in the session, the step is left out and counts as a success.
+    pub skip_if: Option<String>,
     /// Whether the job goes on, as if the step had succeeded, when it fails.
     pub allow_failure: bool,
     /// Variables for this step only.
@@ -150,6 +152,8 @@ pub struct WorkspaceSpec {
     pub root: String,
     /// Files, directories and globs to add; not used when attaching.
     pub paths: Vec<String>,
+    /// What is left out of them.
+    pub exclude: Vec<String>,
     /// The jobs whose files are attached; those of all jobs before this one if empty. Not used when
     /// adding.
     pub from: Vec<String>,
@@ -221,6 +225,7 @@ impl StepSpec {
             when: StepWhen::default(),
             timeout: None,
             no_output_timeout: None,
+            skip_if: None,
             allow_failure: false,
             env: BTreeMap::new(),
         }
@@ -296,7 +301,7 @@ impl StepSpec {
         Self::new(Action::PersistWorkspace(WorkspaceSpec {
             root: root.into(),
             paths,
-            from: Vec::new(),
+            ..WorkspaceSpec::default()
         }))
     }
 
@@ -306,8 +311,7 @@ impl StepSpec {
         let root = root.into();
         Self::new(Action::AttachWorkspace(WorkspaceSpec {
             root,
-            paths: Vec::new(),
-            from: Vec::new(),
+            ..WorkspaceSpec::default()
         }))
     }
 
@@ -374,6 +378,13 @@ impl StepSpec {
     #[must_use]
     pub fn no_output_timeout(mut self, limit: Duration) -> Self {
         self.no_output_timeout = Some(limit);
+        self
+    }
+
+    /// Leaves the step out where this script succeeds in the session of the job.
+    #[must_use]
+    pub fn skip_if(mut self, script: impl Into<String>) -> Self {
+        self.skip_if = Some(script.into());
         self
     }
 

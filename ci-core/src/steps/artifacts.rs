@@ -120,11 +120,13 @@ impl StoreFiles<'_> {
             })
             .await?
         };
-        self.report(cx, files).await;
+        self.report(cx, &files).await;
+        #[cfg(feature = "reports")]
+        super::reports::read_kept(cx, storage, self.kind, files).await?;
         Ok(Outcome::Success)
     }
 
-    async fn report(&self, cx: &StepContext, files: Vec<Artifact>) {
+    async fn report(&self, cx: &StepContext, files: &[Artifact]) {
         let bytes = files.iter().map(|file| file.bytes).sum();
         let (count, bytes) = (files.len(), size(bytes));
         cx.say(format!("kept {count} files ({bytes})")).await;
@@ -135,9 +137,9 @@ impl StoreFiles<'_> {
                     ArtifactKind::TestResults => StoredKind::TestResults,
                     ArtifactKind::Coverage => StoredKind::Coverage,
                 },
-                name: file.path,
+                name: file.path.clone(),
                 bytes: file.bytes,
-                digest: Some(file.digest),
+                digest: Some(file.digest.clone()),
             });
         }
     }

@@ -2,16 +2,25 @@
 
 use std::sync::Arc;
 
+use super::skip::SkipIf;
 use super::{Approval, Checkout, RunCommand, WaitFor};
 use crate::step::{Action, Step, StepError, StepRegistry, StepSpec};
 
-/// The step that does what `step` asks for. An error if nothing stands behind its action: a name that
+/// The step that does what `step` asks for, unless its `skip_if` says otherwise. An error if nothing stands behind its action: a name that
 /// is not registered, or a capability that this build does not have.
 pub(crate) fn builtin(
     step: &StepSpec,
     registry: &StepRegistry,
 ) -> Result<Arc<dyn Step>, StepError> {
-    Ok(match &step.action {
+    let does = behind(&step.action, registry)?;
+    Ok(match &step.skip_if {
+        Some(script) => Arc::new(SkipIf::new(script.as_str(), does)),
+        None => does,
+    })
+}
+
+fn behind(action: &Action, registry: &StepRegistry) -> Result<Arc<dyn Step>, StepError> {
+    Ok(match action {
         Action::Run(spec) => Arc::new(RunCommand(spec.clone())),
         Action::Checkout(spec) => Arc::new(Checkout(spec.clone())),
         Action::WaitFor(spec) => Arc::new(WaitFor(spec.clone())),

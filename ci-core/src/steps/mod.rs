@@ -11,7 +11,8 @@
 //! | [`Approval`] | waits until somebody decides |
 //!
 //! With the feature `storage` there are also those that bring back and save caches, add to and attach
-//! the workspace of the run, and keep artifacts, test results and coverage reports.
+//! the workspace of the run, and keep artifacts, test results and coverage reports. With the feature
+//! `http`, `step_runner` lets a server do the steps.
 
 mod approval;
 #[cfg(feature = "storage")]
@@ -26,6 +27,11 @@ mod dispatch;
 #[cfg(feature = "storage")]
 mod files;
 mod job_env;
+#[cfg(all(feature = "storage", feature = "reports"))]
+pub(crate) mod reports;
+#[cfg(feature = "http")]
+pub mod step_runner;
+mod skip;
 #[cfg(test)]
 mod storage_tests;
 #[cfg(test)]

@@ -100,8 +100,8 @@ impl PersistWorkspace {
     /// The files to add. Paths are relative to the root here, and to another root in the job that
     /// attaches them: none may lead out of it.
     fn place(&self, root: &str, paths: &[String]) -> Result<Place, String> {
-        let mut found =
-            places(&Base::below(root), paths, &[]).map_err(|problem| problem.to_string())?;
+        let mut found = places(&Base::below(root), paths, &self.0.exclude)
+            .map_err(|problem| problem.to_string())?;
         let outside = found.iter().find(|place| place.dir != ".");
         if let Some(path) = outside.and_then(|place| place.unmatched().next()) {
             return Err(format!("`{path}` is not below the root `{}`", self.0.root));

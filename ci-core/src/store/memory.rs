@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::reports::{KeptReports, Place, key_of};
 use super::{
-    Commit, Lease, LeaseRequest, LogKey, LogPart, LogQuery, LogWriter, NewRun, OwnerId, Request,
-    RequestRecord, Retention, RunPage, RunQuery, RunStore, RunSummary, StoreError, StoredRun,
+    Commit, CoverageEntry, Lease, LeaseRequest, LogKey, LogPart, LogQuery, LogWriter, NewRun,
+    OwnerId, Request, RequestRecord, Retention, RunPage, RunQuery, RunStore, RunSummary,
+    StoreError, StoredRun, TestEntry, TestQuery,
 };
 use crate::clock::{Clock, Timestamp};
-use crate::event::{EventRecord, JobResult, RunEvent};
+use crate::event::{EventRecord, JobResult, RunEvent, TestRecord};
 use crate::id::RunId;
 use crate::outcome::OutcomeKind;
 use crate::session::OutputChunk;
@@ -50,6 +52,8 @@ struct State {
     last_fence: u64,
     last_request: u64,
     logs: HashMap<LogKey, Arc<Mutex<Vec<OutputChunk>>>>,
+    reports: KeptReports,
+    marks: HashMap<String, String>,
 }
 
 #[derive(Debug)]
@@ -117,9 +121,59 @@ impl State {
         let ours = |kept: &&mut Kept| kept.owner.as_ref().is_some_and(|o| owners.contains_key(o));
         let kept = kept.filter(ours).ok_or_else(|| StoreError::not_ours(run))?;
         for record in records {
+            self.reports.note(&record);
             kept.add(record);
         }
         Ok(())
+    }
+
+    fn keep_tests(&mut self, key: &LogKey, tests: Vec<TestRecord>) -> Result<(), StoreError> {
+        let owner = self.run(key.run)?.owner.clone();
+        if !owner.is_some_and(|owner| self.owners.contains_key(&owner)) {
+            return Err(StoreError::not_ours(key.run));
+        }
+        self.reports.keep(key, tests);
+        Ok(())
+    }
+
+    /// What is kept of the runs that a query asks for, newest first, each with its run.
+    fn asked<'a, T>(
+        &'a self,
+        query: &'a TestQuery,
+        kept: &'a BTreeMap<Place, T>,
+    ) -> impl Iterator<Item = (&'a Kept, LogKey, &'a T)> {
+        let before = query
+            .before
+            .map(|run| self.runs.get(&run).map(|kept| kept.new.created));
+        let wanted = move |run: &Kept| {
+            let ended = run.ended.map(|(_, time)| time);
+            let earlier = match before {
+                None => true,
+                Some(made) => ended.is_some_and(|ended| made.is_some_and(|made| ended <= made)),
+            };
+            let is = |asked: &Option<String>, has: Option<&str>| {
+                asked.as_deref().is_none_or(|asked| has == Some(asked))
+            };
+            earlier
+                && query.run.is_none_or(|id| id == run.new.id)
+                && is(&query.workflow, Some(&run.new.workflow.name))
+                && is(&query.branch, run.new.facts.branch.as_deref())
+        };
+        let of_run = move |run: &'a Kept| {
+            let from: Place = (run.new.id, Arc::from(""), 0, 0);
+            let id = run.new.id;
+            let of_job = |place: &Place| query.job.as_deref().is_none_or(|job| *place.1 == *job);
+            let all = kept
+                .range(from..)
+                .take_while(move |(place, _)| place.0 == id);
+            all.filter(move |(place, _)| of_job(place))
+                .map(move |(place, value)| (run, key_of(place), value))
+        };
+        let most = usize::try_from(query.runs.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+        let runs = self.runs.values().rev().filter(move |run| wanted(run));
+        runs.filter(move |run| of_run(run).next().is_some())
+            .take(most)
+            .flat_map(of_run)
     }
 
     fn summary(&self, kept: &Kept, now: Timestamp) -> RunSummary {
@@ -159,6 +213,7 @@ impl Kept {
             .is_none_or(|wanted| **wanted == **workflow)
             && (query.branch.is_none() || query.branch == *branch)
             && (query.outcome.is_none() || query.outcome == ended)
+            && (query.revision.is_none() || query.revision == self.new.facts.revision)
     }
 }
 
@@ -348,6 +403,38 @@ impl RunStore for MemoryStore {
         Ok(LogPart::new(chunks, end))
     }
 
+    fn keep_tests(&self, key: &LogKey, tests: Vec<TestRecord>) -> Commit {
+        let (commit, done) = Commit::pair();
+        done.done(self.state().keep_tests(key, tests));
+        commit
+    }
+
+    async fn tests(&self, query: &TestQuery) -> Result<Vec<TestEntry>, StoreError> {
+        let state = self.state();
+        let asked = state.asked(query, &state.reports.tests);
+        let entries = asked.flat_map(|(run, key, tests)| {
+            tests.iter().map(move |test| TestEntry {
+                key: key.clone(),
+                revision: run.new.facts.revision.clone(),
+                created: run.new.created,
+                test: test.clone(),
+            })
+        });
+        Ok(entries.collect())
+    }
+
+    async fn coverage(&self, query: &TestQuery) -> Result<Vec<CoverageEntry>, StoreError> {
+        let state = self.state();
+        let asked = state.asked(query, &state.reports.coverage);
+        let entries = asked.map(|(run, key, totals)| CoverageEntry {
+            key,
+            revision: run.new.facts.revision.clone(),
+            created: run.new.created,
+            totals: *totals,
+        });
+        Ok(entries.collect())
+    }
+
     async fn prune(&self, retention: &Retention) -> Result<Vec<RunId>, StoreError> {
         let now = self.clock.wall();
         let mut state = self.state();
@@ -364,10 +451,24 @@ impl RunStore for MemoryStore {
         let gone: Vec<RunId> = gone.map(|(_, kept)| kept.new.id).collect();
         state.runs.retain(|run, _| !gone.contains(run));
         state.logs.retain(|key, _| !gone.contains(&key.run));
+        state.reports.remove(&gone);
         state
             .requests
             .retain(|kept| !gone.contains(&kept.request.run));
         Ok(gone)
+    }
+
+    async fn mark(&self, key: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.state().marks.get(key).cloned())
+    }
+
+    async fn set_mark(&self, key: &str, old: Option<&str>, new: &str) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let is_current = state.marks.get(key).map(String::as_str) == old;
+        if is_current {
+            state.marks.insert(key.to_owned(), new.to_owned());
+        }
+        Ok(is_current)
     }
 }
 

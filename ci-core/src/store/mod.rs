@@ -10,6 +10,7 @@ mod memory;
 mod owner;
 mod reader;
 mod record;
+mod reports;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[expect(
@@ -23,8 +24,8 @@ pub use memory::MemoryStore;
 pub use owner::OwnerId;
 pub use reader::LogReader;
 pub use record::{
-    Lease, LeaseRequest, LogKey, LogLine, LogQuery, NewRun, Request, RequestKind, RequestRecord,
-    Retention, RunPage, RunQuery, RunSummary, StoredRun,
+    CoverageEntry, Lease, LeaseRequest, LogKey, LogLine, LogQuery, NewRun, Request, RequestKind,
+    RequestRecord, Retention, RunPage, RunQuery, RunSummary, StoredRun, TestEntry, TestQuery,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteStore};

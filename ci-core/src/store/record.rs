@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::OwnerId;
 use crate::clock::Timestamp;
-use crate::event::{EventRecord, JobResult};
+use crate::event::{CoverageTotals, EventRecord, JobResult, TestRecord};
 use crate::id::RunId;
 use crate::outcome::OutcomeKind;
 use crate::session::Stream;
@@ -112,6 +112,8 @@ pub struct RunQuery {
     pub workflow: Option<String>,
     /// Only those for this branch.
     pub branch: Option<String>,
+    /// Only those for this commit, by its full hash.
+    pub revision: Option<String>,
     /// Only those that ended this way.
     pub outcome: Option<OutcomeKind>,
     /// How many to pass over.
@@ -237,6 +239,50 @@ pub struct LogLine {
     pub time: Timestamp,
     /// The bytes as they were written, secrets masked, without the line's end.
     pub bytes: Vec<u8>,
+}
+
+/// Which tests to look up.
+#[derive(Debug, Clone, Default)]
+pub struct TestQuery {
+    /// Only those of this run.
+    pub run: Option<RunId>,
+    /// Only those of this workflow.
+    pub workflow: Option<String>,
+    /// Only those of runs for this branch.
+    pub branch: Option<String>,
+    /// Only those of this job.
+    pub job: Option<String>,
+    /// Only those of runs that had ended when this one was made, so that everybody who asks while it
+    /// goes on gets the same answer.
+    pub before: Option<RunId>,
+    /// Of how many runs with tests at most, the newest; of all by default.
+    pub runs: Option<u64>,
+}
+
+/// A test of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TestEntry {
+    /// The run, the job, its attempt and its step.
+    pub key: LogKey,
+    /// The commit the run was for.
+    pub revision: Option<String>,
+    /// When the run was made.
+    pub created: Timestamp,
+    /// The test.
+    pub test: TestRecord,
+}
+
+/// The coverage that a step of a run reported.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CoverageEntry {
+    /// The run, the job, its attempt and its step.
+    pub key: LogKey,
+    /// The commit the run was for.
+    pub revision: Option<String>,
+    /// When the run was made.
+    pub created: Timestamp,
+    /// What it came to.
+    pub totals: CoverageTotals,
 }
 
 /// What to keep.

@@ -12,10 +12,11 @@ use tokio::sync::oneshot;
 
 use super::lines::LineCutter;
 use super::{
-    Lease, LeaseRequest, LogKey, LogLine, LogQuery, NewRun, OwnerId, Request, RequestRecord,
-    Retention, RunPage, RunQuery, StoreError, StoreErrorKind, StoredRun,
+    CoverageEntry, Lease, LeaseRequest, LogKey, LogLine, LogQuery, NewRun, OwnerId, Request,
+    RequestRecord, Retention, RunPage, RunQuery, StoreError, StoreErrorKind, StoredRun, TestEntry,
+    TestQuery,
 };
-use crate::event::EventRecord;
+use crate::event::{EventRecord, TestRecord};
 use crate::id::RunId;
 use crate::session::OutputChunk;
 
@@ -105,8 +106,47 @@ pub trait RunStore: Send + Sync {
         Ok(lines)
     }
 
+    /// Keeps the tests that a step of a run that this process drives reported, in the place of those
+    /// that were kept for the step before. Queues like [`append`](Self::append). A store that does not
+    /// override it keeps none.
+    fn keep_tests(&self, key: &LogKey, tests: Vec<TestRecord>) -> Commit {
+        let _ = (key, tests);
+        let (commit, done) = Commit::pair();
+        done.done(Ok(()));
+        commit
+    }
+
+    /// The tests that a query asks for: runs newest first, and the tests of each as they were kept.
+    async fn tests(&self, query: &TestQuery) -> Result<Vec<TestEntry>, StoreError> {
+        let _ = query;
+        Ok(Vec::new())
+    }
+
+    /// The coverage that the steps of runs reported, by the same query, in the same order.
+    async fn coverage(&self, query: &TestQuery) -> Result<Vec<CoverageEntry>, StoreError> {
+        let _ = query;
+        Ok(Vec::new())
+    }
+
     /// Removes ended runs that need not be kept. Gives their ids.
     async fn prune(&self, retention: &Retention) -> Result<Vec<RunId>, StoreError>;
+
+    /// What was last [marked](Self::set_mark) under `key`: how far a watcher or a schedule is.
+    async fn mark(&self, key: &str) -> Result<Option<String>, StoreError> {
+        Err(no_marks(key))
+    }
+
+    /// Marks `new` under `key` if what is there is still `old`, and makes it durable. `false` if
+    /// another process was faster; nothing is changed then.
+    async fn set_mark(&self, key: &str, old: Option<&str>, new: &str) -> Result<bool, StoreError> {
+        let _ = (old, new);
+        Err(no_marks(key))
+    }
+}
+
+fn no_marks(key: &str) -> StoreError {
+    let message = format!("this store cannot keep the position `{key}`");
+    StoreError::new(StoreErrorKind::Other, message)
 }
 
 /// How much of a log is read at once, in bytes.

@@ -68,6 +68,25 @@ pub fn changed_paths(
     Ok(paths.into_iter().collect())
 }
 
+/// The paths that one commit changed against its first parent; of a commit without parents here, all
+/// of its paths. A file that was moved counts under both names.
+///
+/// Blocks while it reads the repository.
+pub fn changed_in(repository: &Path, revision: &str) -> Result<Vec<String>, VcsError> {
+    let repository = open(repository)?;
+    let commit = commit(&repository, revision)?;
+    let cannot_compare = other("the revisions cannot be compared");
+    let after = commit.tree().map_err(&cannot_compare)?;
+    // A shallow repository may know the parent's hash and not have it.
+    let before = commit.parent(0).and_then(|parent| parent.tree()).ok();
+    let diff = repository
+        .diff_tree_to_tree(before.as_ref(), Some(&after), None)
+        .map_err(&cannot_compare)?;
+    let mut paths = BTreeSet::new();
+    collect(&diff, &mut paths);
+    Ok(paths.into_iter().collect())
+}
+
 fn collect(diff: &Diff<'_>, paths: &mut BTreeSet<String>) {
     for delta in diff.deltas() {
         for file in [delta.old_file(), delta.new_file()] {
@@ -78,7 +97,10 @@ fn collect(diff: &Diff<'_>, paths: &mut BTreeSet<String>) {
     }
 }
 
-fn commit<'repo>(repository: &'repo Repository, revision: &str) -> Result<Commit<'repo>, VcsError> {
+pub(super) fn commit<'repo>(
+    repository: &'repo Repository,
+    revision: &str,
+) -> Result<Commit<'repo>, VcsError> {
     let find = |name: &str| repository.revparse_single(name)?.peel_to_commit();
     find(revision)
         .or_else(|error| find(&format!("origin/{revision}")).map_err(|_| error))

@@ -64,7 +64,7 @@ impl RunFacts {
     }
 }
 
-pub(super) fn open(path: &Path) -> Result<Repository, VcsError> {
+pub(crate) fn open(path: &Path) -> Result<Repository, VcsError> {
     Repository::discover(path).map_err(|error| {
         let message = format!("`{}` is in no git repository", path.display());
         VcsError::new(VcsErrorKind::NotARepository, message).because(error)

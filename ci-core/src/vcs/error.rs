@@ -46,6 +46,6 @@ impl VcsError {
 }
 
 /// For errors that no kind of its own stands for: `what` could not be done.
-pub(super) fn other(what: &'static str) -> impl Fn(git2::Error) -> VcsError {
+pub(crate) fn other(what: &'static str) -> impl Fn(git2::Error) -> VcsError {
     move |error| VcsError::new(VcsErrorKind::Other, what).because(error)
 }

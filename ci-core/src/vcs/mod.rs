@@ -3,8 +3,14 @@
 mod changes;
 mod discover;
 mod error;
+mod export;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use changes::{ChangeScope, changed_paths};
+pub use changes::{ChangeScope, changed_in, changed_paths};
+#[cfg(feature = "watch")]
+pub(crate) use discover::open;
+#[cfg(feature = "watch")]
+pub(crate) use error::other as other_error;
 pub use error::{VcsError, VcsErrorKind};
+pub use export::{CommitInfo, branches, commit_info, export, read_file};

@@ -204,3 +204,62 @@ fn a_base_that_is_not_there_or_not_related_is_an_error() {
     repo.commit("island");
     assert_eq!(kind("main"), VcsErrorKind::NoCommonAncestor);
 }
+
+#[test]
+fn a_commit_tells_what_it_changed_and_says() {
+    let repo = TestRepo::new();
+    let first = repo.put("a.txt", "1");
+    repo.write("b/c.txt", "2");
+    let second = repo.commit("More\n\n[skip ci]");
+    let changed = |id: git2::Oid| changed_in(repo.dir.path(), &id.to_string()).unwrap();
+    assert_eq!(changed(first), ["a.txt"]);
+    assert_eq!(changed(second), ["b/c.txt"]);
+    let info = commit_info(repo.dir.path(), "HEAD").unwrap();
+    assert_eq!(info.id, second.to_string());
+    assert_eq!(info.message, "More\n\n[skip ci]");
+    assert_eq!(info.author, "Ada <ada@example.invalid>");
+}
+
+#[test]
+fn the_files_of_a_commit_come_without_touching_the_working_tree() {
+    let repo = TestRepo::new();
+    let first = repo.put("a.txt", "1");
+    repo.put("b/c.txt", "2");
+    repo.write("a.txt", "not committed");
+    let out = tempfile::tempdir().unwrap();
+    export(repo.dir.path(), &first.to_string(), out.path()).unwrap();
+    let read = |path: &str| std::fs::read_to_string(out.path().join(path)).ok();
+    assert_eq!(
+        (read("a.txt").as_deref(), read("b/c.txt")),
+        (Some("1"), None)
+    );
+    let own = std::fs::read_to_string(repo.dir.path().join("a.txt")).unwrap();
+    assert_eq!(own, "not committed");
+    let file = |path| read_file(repo.dir.path(), "HEAD", path).unwrap();
+    assert_eq!(
+        (file("b/c.txt"), file("b"), file("x")),
+        (Some(b"2".to_vec()), None, None)
+    );
+    let next = tempfile::tempdir().unwrap();
+    export(repo.dir.path(), "HEAD", next.path()).unwrap();
+    assert!(next.path().join("a.txt").exists() && next.path().join("b/c.txt").exists());
+    let status = repo.git.statuses(None).unwrap();
+    assert_eq!(
+        status.iter().map(|it| it.status()).collect::<Vec<_>>(),
+        [git2::Status::WT_MODIFIED]
+    );
+}
+
+#[test]
+fn the_branch_that_is_checked_out_comes_first() {
+    let repo = TestRepo::new();
+    repo.put("a.txt", "1");
+    repo.branch("a");
+    repo.branch("b");
+    let names: Vec<String> = branches(repo.dir.path())
+        .unwrap()
+        .into_iter()
+        .map(|it| it.0)
+        .collect();
+    assert_eq!(names, ["b", "a", "main"]);
+}

@@ -51,6 +51,34 @@ async fn a_newer_run_of_the_branch_replaces_the_older() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_replaces_none_of_another_repository() {
+    let store = Arc::new(MemoryStore::new());
+    let stage = Stage::new();
+    let clock = stage.clock.clone();
+    let going = async |stage: Stage, repository: &str, supersede: bool| {
+        let facts = RunFacts::default().branch("main").repository(repository);
+        let store = Arc::clone(&store);
+        let change = move |options: RunOptions| {
+            let options = options.store(store).facts(facts);
+            if supersede {
+                options.supersede()
+            } else {
+                options
+            }
+        };
+        let stage = stage.takes("build", 100, 0);
+        stage.start_with(workflow([job("build")]), change).await
+    };
+    let same = going(stage, "/a", false).await;
+    let other = going(Stage::beside(&clock), "/b", false).await;
+    other.until(10).await;
+    let new = going(Stage::beside(&clock), "/a", true).await;
+    let (same, other, new) = (same.end().await, other.end().await, new.end().await);
+    assert_eq!(same.report.outcome, OutcomeKind::Canceled);
+    assert!(other.report.is_success() && new.report.is_success());
+}
+
+#[tokio::test(start_paused = true)]
 async fn runs_of_a_branch_go_side_by_side_unless_they_are_to_replace() {
     let store = Arc::new(MemoryStore::new());
     let stage = Stage::new();

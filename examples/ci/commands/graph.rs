@@ -1,5 +1,6 @@
 //! `ci graph`, `ci list` and `ci schema`: what a workflow is, without running it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use ci_core::graph::render;
@@ -14,7 +15,7 @@ use crate::{open, output};
 
 /// Draws the jobs.
 pub(crate) fn graph(args: &GraphArgs) -> Result<u8, Failure> {
-    let project = open::project(&args.workflow)?;
+    let project = open::project(&args.workflow, &[])?;
     let (workflow, _) = project.settings.apply(project.workflow);
     let plan = workflow
         .plan(&project.facts)
@@ -29,7 +30,7 @@ pub(crate) fn graph(args: &GraphArgs) -> Result<u8, Failure> {
 
 /// Lists the jobs, where each would run, and why others would not.
 pub(crate) fn list(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> {
-    let project = open::project(args)?;
+    let project = open::project(args, &[])?;
     let (workflow, notes) = project.settings.apply(project.workflow);
     let plan = workflow
         .plan(&project.facts)
@@ -56,36 +57,97 @@ pub(crate) fn list(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> 
         let why = why.filter(|it| it.executor == executor);
         listed.push((job, executor, why.map(|it| &*it.why)));
     }
-    let out = plan
-        .skipped
-        .iter()
-        .map(|(id, why)| (&plan.job(*id).name, &**why));
-    let filtered = project.skipped.iter().map(|(name, why)| (name, &**why));
-    let skipped: Vec<(&Arc<str>, &str)> = filtered.chain(out).collect();
+    let out = plan.skipped.iter();
+    let out = out.map(|(id, why)| (None, Arc::clone(&plan.job(*id).name), why.to_string()));
+    let left = project.origin.skipped.into_iter();
+    let left = left.map(|job| (job.workflow, job.name, job.why));
+    let listing = Listing {
+        name: &workflow.name,
+        listed,
+        skipped: left.chain(out).collect(),
+    };
     if global.format == Format::Json {
-        let why = if listed.is_empty() {
+        let mut workflows = listing.documents(&project.origin.workflows);
+        let dropped = project.origin.dropped.iter();
+        // A file without a pipeline is one workflow, and the reason is known.
+        if project.origin.workflows.is_empty() && !project.origin.dropped.is_empty() {
+            workflows
+                .iter_mut()
+                .for_each(|it| it["why"] = json!(project.origin.dropped[0].1));
+        } else {
+            workflows.extend(dropped.map(|(name, why)| {
+                json!({ "name": name, "runs": false, "why": why, "jobs": [], "skipped": [] })
+            }));
+        }
+        output::json(&json!({ "workflows": workflows }))?;
+    } else {
+        output::print(&listing.table())?;
+        for (name, why) in &project.origin.dropped {
+            output::say(format!("the workflow `{name}` does not run: {why}"));
+        }
+    }
+    if problems.is_empty() {
+        Ok(0)
+    } else {
+        Err(Failure::input(problems.join("\n")))
+    }
+}
+
+/// The jobs of a file: those that run with their executors, and those that do not with their workflow
+/// and why.
+struct Listing<'a> {
+    name: &'a str,
+    listed: Vec<(&'a JobSpec, String, Option<&'a str>)>,
+    skipped: Vec<(Option<Arc<str>>, Arc<str>, String)>,
+}
+
+impl Listing<'_> {
+    /// A document for each workflow of the file; one of all jobs where the file has no more.
+    fn documents(&self, workflows: &[(Arc<str>, Vec<Arc<str>>)]) -> Vec<serde_json::Value> {
+        if workflows.is_empty() {
+            return vec![self.document(self.name, |_| true, |_| true)];
+        }
+        let each = workflows.iter().map(|(name, jobs)| {
+            let jobs: HashSet<&str> = jobs.iter().map(AsRef::as_ref).collect();
+            let is_here = |of: Option<&str>| of.is_none_or(|of| *of == **name);
+            self.document(name, |job| jobs.contains(job), is_here)
+        });
+        each.collect()
+    }
+
+    fn document(
+        &self,
+        name: &str,
+        has: impl Fn(&str) -> bool,
+        is_here: impl Fn(Option<&str>) -> bool,
+    ) -> serde_json::Value {
+        let listed = self.listed.iter().filter(|(job, ..)| has(&job.name));
+        let jobs: Vec<_> = listed
+            .map(|(job, executor, why)| document(job, executor, *why))
+            .collect();
+        let left = self.skipped.iter();
+        let left =
+            left.filter(|(of, name, _)| is_here(of.as_deref()) && (of.is_some() || has(name)));
+        let skipped: Vec<_> = left
+            .map(|(_, name, why)| json!({ "name": name, "why": why }))
+            .collect();
+        let why = if jobs.is_empty() {
             "no job runs"
         } else {
             "it is asked for"
         };
-        let jobs: Vec<_> = listed
-            .iter()
-            .map(|(job, executor, why)| document(job, executor, *why))
-            .collect();
-        let skipped: Vec<_> = skipped
-            .iter()
-            .map(|(name, why)| json!({ "name": name, "why": why }))
-            .collect();
-        output::json(&json!({ "workflows": [{
-            "name": workflow.name,
+        json!({
+            "name": name,
             "runs": !jobs.is_empty(),
             "why": why,
             "jobs": jobs,
             "skipped": skipped,
-        }] }))?;
-    } else {
+        })
+    }
+
+    fn table(&self) -> String {
         let mut table = vec![["JOB", "EXECUTOR", "NEEDS", ""].map(str::to_owned).to_vec()];
-        table.extend(listed.iter().map(|(job, executor, why)| {
+        table.extend(self.listed.iter().map(|(job, executor, why)| {
             let needs: Vec<&str> = job.needs.iter().map(|need| &*need.job).collect();
             vec![
                 job.name.to_string(),
@@ -94,16 +156,11 @@ pub(crate) fn list(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> 
                 why.unwrap_or_default().to_owned(),
             ]
         }));
-        table.extend(skipped.iter().map(|(name, why)| {
+        table.extend(self.skipped.iter().map(|(_, name, why)| {
             let why = format!("skipped: {why}");
             vec![name.to_string(), String::new(), String::new(), why]
         }));
-        output::print(&output::table(&table))?;
-    }
-    if problems.is_empty() {
-        Ok(0)
-    } else {
-        Err(Failure::input(problems.join("\n")))
+        output::table(&table)
     }
 }
 

@@ -5,18 +5,23 @@ use std::io::{self, BufWriter};
 use std::path::Path;
 use std::sync::Arc;
 
+use ci_core::config::fidelity::Fidelity;
+use ci_core::config::gitlab::coverage;
 use ci_core::event::{
     Choice, ChromeTrace, Console, ConsoleOptions, Environment, JsonLines, Verbosity,
 };
+use ci_core::id::RunId;
+use ci_core::job::{JobSpec, Start};
 use ci_core::outcome::{CancelReason, OutcomeKind};
 use ci_core::run::{Hold, RunControl, RunHandle, RunOptions, RunReport};
 use ci_core::settings::Settings;
-use ci_core::store::{RunStore, SqliteStore};
+use ci_core::store::{LogQuery, RunStore, SqliteStore, StoredRun};
 use ci_core::workflow::WorkflowSpec;
 
 use crate::args::{AgainArgs, Color, Format, Global, HoldChoice, HowArgs, RerunArgs, RunArgs};
 use crate::failure::{self, Failure};
 use crate::kept::Kept;
+use crate::setup::Setup;
 use crate::{executors, open, output};
 
 /// Where a run is recorded and keeps its files.
@@ -24,67 +29,128 @@ type Places<'a> = (&'a Kept, &'a Arc<SqliteStore>);
 
 /// Runs a workflow.
 pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
-    let project = open::project(&args.workflow)?;
-    if let Some(summary) = project.fidelity.summary()
-        && global.format == Format::Text
-    {
-        output::say(format!("{summary}; `ci explain` lists them"));
-    }
-    for (job, why) in &project.skipped {
-        if global.format == Format::Text && args.how.verbose {
-            output::say(format!("{job} does not run: {why}"));
-        }
-    }
+    let mut project = open::project(&args.workflow, &args.jobs)?;
+    args.rules
+        .apply(&mut project.settings, args.workflow.base.as_deref());
+    start_named(&mut project.workflow, &args.jobs);
+    let (how, origin) = (&args.how, &project.origin);
+    let left = origin.skipped.iter().map(|job| (&*job.name, &*job.why));
+    tell(global, how, &origin.fidelity, left);
     if global.format == Format::Text {
         executors::say_choice(&project.chosen);
     }
     executors::sweep(&project.settings, &project.workflow).await?;
     let kept = Kept::of(global, &project.settings, &project.dir);
     let store = kept.store()?;
+    // Jobs of this machine find the times of tests there.
+    let path = std::path::absolute(store.path())?.display().to_string();
+    let env = &mut project.workflow.env;
+    env.entry("CI_STORE".into()).or_insert(path);
     let workflow = &project.workflow;
     let places = (&kept, &store);
-    let mut options = options(global, &args.how, places, project.settings, workflow).await?;
+    let setup = Setup::of(&project.workflow)?;
+    let of_setup = |job: &String| setup.as_ref().is_none_or(|setup| !setup.jobs.contains(job));
+    let jobs: Vec<String> = args
+        .jobs
+        .iter()
+        .filter(|job| of_setup(job))
+        .cloned()
+        .collect();
+    let mut options = options(global, how, places, project.settings, workflow).await?;
     options = options
         .facts(project.facts)
         .project_dir(project.dir)
-        .only(args.jobs);
+        .only(jobs);
     if args.supersede {
         options = options.supersede();
     }
     let handle = ci_core::run::start(project.workflow, options).await?;
-    finish(global, &kept, handle).await
+    let course = Course {
+        global,
+        how,
+        settings: args.workflow.settings.as_deref(),
+    };
+    course.finish(places, handle, setup).await
+}
+
+/// Lets jobs that were asked for by name start by themselves, as if somebody had pressed their button.
+fn start_named(workflow: &mut WorkflowSpec, names: &[String]) {
+    let is_manual = |job: &JobSpec| matches!(job.options.start, Start::Manual { .. });
+    let asked = |job: &JobSpec| names.iter().any(|name| **name == *job.name) && is_manual(job);
+    // A job without steps only asks, and is asked for to be asked.
+    if !workflow
+        .jobs
+        .iter()
+        .any(|job| asked(job) && !job.steps.is_empty())
+    {
+        return;
+    }
+    for job in Arc::make_mut(&mut workflow.jobs) {
+        if asked(job) && !job.steps.is_empty() {
+            Arc::make_mut(&mut job.options).start = Start::Auto;
+        }
+    }
+}
+
+/// Says what differs from the vendor's machines, and in detail which jobs do not run.
+fn tell<'a>(
+    global: &Global,
+    how: &HowArgs,
+    fidelity: &Fidelity,
+    left: impl Iterator<Item = (&'a str, &'a str)>,
+) {
+    if global.format != Format::Text {
+        return;
+    }
+    if let Some(summary) = fidelity.summary() {
+        output::say(format!("{summary}; `ci explain` lists them"));
+    }
+    if how.verbose {
+        for (job, why) in left {
+            output::say(format!("{job} does not run: {why}"));
+        }
+    }
 }
 
 /// Goes on with a run.
 pub(crate) async fn resume(global: &Global, args: AgainArgs) -> Result<u8, Failure> {
     let kept = Kept::here(global)?;
     let store = kept.store()?;
+    let places = (&kept, &store);
     let id = open::run_id(&*store, &args.run.run).await?;
-    let options = again(global, &args, (&kept, &store), id).await?;
-    finish(global, &kept, ci_core::run::resume(id, options).await?).await
+    let (options, stored) = again(global, &args, places, id).await?;
+    let setup = Setup::of(&stored.workflow)?;
+    let handle = ci_core::run::resume(id, options).await?;
+    Course::of(global, &args)
+        .finish(places, handle, setup)
+        .await
 }
 
 /// Runs again what did not succeed, or everything.
 pub(crate) async fn rerun(global: &Global, args: RerunArgs) -> Result<u8, Failure> {
     let kept = Kept::here(global)?;
     let store = kept.store()?;
+    let places = (&kept, &store);
     let id = open::run_id(&*store, &args.again.run.run).await?;
-    let options = again(global, &args.again, (&kept, &store), id).await?;
-    if args.from_failed {
-        return finish(global, &kept, ci_core::run::rerun(id, options).await?).await;
-    }
-    let stored = store.load(id).await?;
-    let options = options.facts(stored.facts);
-    let handle = ci_core::run::start(stored.workflow, options).await?;
-    finish(global, &kept, handle).await
+    let (options, stored) = again(global, &args.again, places, id).await?;
+    let setup = Setup::of(&stored.workflow)?;
+    let handle = if args.from_failed {
+        ci_core::run::rerun(id, options).await?
+    } else {
+        let options = options.facts(stored.facts);
+        ci_core::run::start(stored.workflow, options).await?
+    };
+    Course::of(global, &args.again)
+        .finish(places, handle, setup)
+        .await
 }
 
 async fn again(
     global: &Global,
     args: &AgainArgs,
     places: Places<'_>,
-    id: ci_core::id::RunId,
-) -> Result<RunOptions, Failure> {
+    id: RunId,
+) -> Result<(RunOptions, StoredRun), Failure> {
     let stored = places.1.load(id).await?;
     let dir = stored.facts.repository.clone();
     let settings = open::settings(
@@ -93,10 +159,11 @@ async fn again(
     )?;
     executors::sweep(&settings, &stored.workflow).await?;
     let options = options(global, &args.how, places, settings, &stored.workflow).await?;
-    Ok(match dir {
+    let options = match dir {
         Some(dir) => options.project_dir(dir),
         None => options,
-    })
+    };
+    Ok((options, stored))
 }
 
 async fn options(
@@ -156,23 +223,129 @@ fn console(
     Console::new(io::stderr(), options)
 }
 
-/// Waits for the run, tells its end by the exit code, and removes runs that are old by now.
-async fn finish(global: &Global, kept: &Kept, handle: RunHandle) -> Result<u8, Failure> {
-    if global.format == Format::Text {
-        output::say(format!("run {}", handle.id()));
+/// How a run is driven to its end.
+struct Course<'a> {
+    global: &'a Global,
+    how: &'a HowArgs,
+    settings: Option<&'a Path>,
+}
+
+impl<'a> Course<'a> {
+    fn of(global: &'a Global, args: &'a AgainArgs) -> Self {
+        let (how, settings) = (&args.how, args.settings.as_deref());
+        Self {
+            global,
+            how,
+            settings,
+        }
     }
-    let control = handle.control();
-    let signals = tokio::spawn(async move { obey_signals(&control).await });
-    let result = handle.wait().await;
-    let interrupted = signals.is_finished();
-    signals.abort();
-    let report = result?;
-    kept.forget_old().await?;
-    Ok(if interrupted {
-        failure::INTERRUPTED
-    } else {
-        exit_code(&report)
-    })
+
+    /// Waits for the run and for what its pipeline goes on with, tells their end by the exit code, and
+    /// removes runs that are old by now.
+    async fn finish(
+        &self,
+        places: Places<'_>,
+        handle: RunHandle,
+        setup: Option<Setup>,
+    ) -> Result<u8, Failure> {
+        let id = handle.id();
+        let mut code = self.wait(places, handle).await?;
+        if let Some(setup) = setup
+            && code != failure::INTERRUPTED
+        {
+            let next = self.go_on(places, id, &setup).await?;
+            code = next.map_or(code, |next| code.max(next));
+        }
+        places.0.forget_old().await?;
+        Ok(code)
+    }
+
+    /// Runs the configuration that the run of a setup workflow asked for.
+    async fn go_on(
+        &self,
+        places: Places<'_>,
+        id: RunId,
+        setup: &Setup,
+    ) -> Result<Option<u8>, Failure> {
+        let facts = places.1.load(id).await?.facts;
+        let storage = places.0.storage()?;
+        let dir = facts.repository.clone().unwrap_or_else(|| ".".into());
+        let settings = open::settings(self.settings, &dir)?;
+        let Some(continued) = setup.continued(id, &facts, &storage, &settings)? else {
+            if self.global.format == Format::Text {
+                output::say("no job of the setup workflow continued the pipeline");
+            }
+            return Ok(None);
+        };
+        let left = continued.skipped.iter().map(|(job, why)| (&**job, &**why));
+        tell(self.global, self.how, &continued.fidelity, left);
+        if self.global.format == Format::Text {
+            executors::say_choice(&continued.chosen);
+        }
+        let workflow = continued.workflow;
+        let mut how = self.how.clone();
+        // The trace of the setup's run stays.
+        how.trace = how.trace.map(|file| {
+            let mut name = file.into_os_string();
+            name.push(".continued");
+            name.into()
+        });
+        let options = options(self.global, &how, places, settings, &workflow).await?;
+        let options = options.facts(facts).project_dir(dir);
+        let options = options.only(setup.jobs.iter().cloned());
+        let handle = ci_core::run::start(workflow, options).await?;
+        self.wait(places, handle).await.map(Some)
+    }
+
+    /// Waits for a run and gives the exit code that tells its end.
+    async fn wait(&self, places: Places<'_>, handle: RunHandle) -> Result<u8, Failure> {
+        let id = handle.id();
+        if self.global.format == Format::Text {
+            output::say(format!("run {id}"));
+        }
+        let control = handle.control();
+        let signals = tokio::spawn(async move { obey_signals(&control).await });
+        let result = handle.wait().await;
+        let interrupted = signals.is_finished();
+        signals.abort();
+        let report = result?;
+        if self.global.format == Format::Text {
+            tell_coverage(&**places.1, id).await?;
+        }
+        Ok(if interrupted {
+            failure::INTERRUPTED
+        } else {
+            exit_code(&report)
+        })
+    }
+}
+
+/// Says the coverage that the patterns of GitLab jobs find in what they wrote.
+async fn tell_coverage(store: &dyn RunStore, run: RunId) -> Result<(), Failure> {
+    let workflow = store.load(run).await?.workflow;
+    for job in workflow.jobs.iter() {
+        let Some(pattern) = job.options.extra.get("gitlab.coverage") else {
+            continue;
+        };
+        let query = LogQuery {
+            run,
+            job: Some(job.name.to_string()),
+            attempt: None,
+            step: None,
+        };
+        let lines = store.read_log(&query).await?;
+        let text = lines
+            .iter()
+            .map(|line| String::from_utf8_lossy(&line.bytes));
+        let text: Vec<_> = text.collect();
+        let found = pattern
+            .as_str()
+            .and_then(|it| coverage(it, &text.join("\n")));
+        if let Some(percent) = found {
+            output::say(format!("{}  {percent}% coverage", job.name));
+        }
+    }
+    Ok(())
 }
 
 fn exit_code(report: &RunReport) -> u8 {
@@ -197,7 +370,7 @@ async fn obey_signals(control: &RunControl) {
 }
 
 #[cfg(unix)]
-async fn next_signal() {
+pub(crate) async fn next_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return std::future::pending().await;
@@ -209,7 +382,7 @@ async fn next_signal() {
 }
 
 #[cfg(not(unix))]
-async fn next_signal() {
+pub(crate) async fn next_signal() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }

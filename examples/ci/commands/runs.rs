@@ -1,7 +1,10 @@
 //! `ci runs`, `ci show` and `ci prune`: the runs that the store has.
 
+use std::collections::BTreeMap;
+
+use ci_core::event::{RunEvent, TestRecord};
 use ci_core::outcome::OutcomeKind;
-use ci_core::store::{Retention, RunQuery, RunStore, RunSummary};
+use ci_core::store::{Retention, RunQuery, RunStore, RunSummary, StoredRun};
 use serde_json::{Value, json};
 
 use crate::args::{Format, Global, PruneArgs, RunRef, RunsArgs};
@@ -76,23 +79,86 @@ pub(crate) async fn show(global: &Global, args: &RunRef) -> Result<u8, Failure> 
         }
     }
     output::line("")?;
-    let mut rows = vec![
-        ["JOB", "OUTCOME", "TOOK", "ATTEMPTS", ""]
-            .map(String::from)
-            .to_vec(),
-    ];
+    output::print(&output::table(&job_rows(summary)))?;
+    for line in failed_tests(&run) {
+        output::line(line)?;
+    }
+    next_step(summary);
+    Ok(0)
+}
+
+/// A line for each job; what its reports came to only where any job has some.
+fn job_rows(summary: &RunSummary) -> Vec<Vec<String>> {
+    let has_reports = summary.jobs.iter().any(|job| job.reports.is_some());
+    let reports = |words: [String; 2]| words.into_iter().filter(move |_| has_reports);
+    let mut header = ["JOB", "OUTCOME", "TOOK", "ATTEMPTS"]
+        .map(String::from)
+        .to_vec();
+    header.extend(reports(["TESTS".into(), "COVERAGE".into()]));
+    header.push(String::new());
+    let mut rows = vec![header];
     for job in &summary.jobs {
-        rows.push(vec![
+        let mut row = vec![
             job.name.to_string(),
             job.outcome.to_string(),
             output::duration(job.duration),
             job.attempts.to_string(),
-            job.reason.clone().unwrap_or_default(),
-        ]);
+        ];
+        let tests = job.reports.as_ref().and_then(|it| it.tests);
+        let coverage = job.reports.as_ref().and_then(|it| it.coverage);
+        row.extend(reports([
+            tests.map(|tests| tests.to_string()).unwrap_or_default(),
+            coverage.map(|it| it.to_string()).unwrap_or_default(),
+        ]));
+        row.push(job.reason.clone().unwrap_or_default());
+        rows.push(row);
     }
-    output::print(&output::table(&rows))?;
-    next_step(summary);
-    Ok(0)
+    rows
+}
+
+/// How many failed tests are listed.
+const MOST_TESTS: usize = 20;
+
+/// The failed tests of the last attempt of each job.
+fn failed_tests(run: &StoredRun) -> Vec<String> {
+    let mut last: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut failed: Vec<(&str, u32, &TestRecord)> = Vec::new();
+    for record in &run.journal {
+        match &record.event {
+            RunEvent::JobStarted { job, attempt, .. } => drop(last.insert(job, *attempt)),
+            RunEvent::TestResults {
+                job,
+                attempt,
+                failed: tests,
+                ..
+            } => failed.extend(tests.iter().map(|test| (&**job, *attempt, test))),
+            _ => {}
+        }
+    }
+    failed.retain(|(job, attempt, _)| last.get(job) == Some(attempt));
+    let mut lines: Vec<String> = failed
+        .iter()
+        .take(MOST_TESTS)
+        .map(|(job, _, test)| {
+            let why = test.message.as_deref().unwrap_or_default();
+            let why = why.lines().next().unwrap_or_default();
+            let gap = if why.is_empty() { "" } else { ": " };
+            let note = if test.quarantined {
+                " (in quarantine)"
+            } else {
+                ""
+            };
+            output::plain(&format!("✗ {job}: {}{note}{gap}{why}", test.id()))
+        })
+        .collect();
+    if failed.len() > MOST_TESTS {
+        let rest = failed.len() - MOST_TESTS;
+        lines.push(format!("and {rest} more; `ci report failed` lists them"));
+    }
+    if !lines.is_empty() {
+        lines.insert(0, String::new());
+    }
+    lines
 }
 
 /// What a person would want to type next.

@@ -3,19 +3,19 @@
 use std::io::{self, Read};
 use std::process::Command;
 
-use crate::args::{SplitArgs, SplitBy};
+use crate::args::{Global, SplitArgs, SplitBy};
 use crate::failure::Failure;
 use crate::{commands, output};
 
 /// Does what the vendor's program would.
-pub(crate) fn circleci(words: &[String]) -> Result<u8, Failure> {
+pub(crate) async fn circleci(global: &Global, words: &[String]) -> Result<u8, Failure> {
     let known: Vec<&str> = words.iter().map(String::as_str).collect();
     match &known[..] {
         ["tests", "glob", patterns @ ..] => {
             let patterns: Vec<String> = patterns.iter().map(|it| (*it).to_owned()).collect();
             commands::split::glob(&patterns)
         }
-        ["tests", "split", rest @ ..] => commands::split::split(&split_args(rest)?),
+        ["tests", "split", rest @ ..] => commands::split::split(global, &split_args(rest)?).await,
         ["tests", "run", rest @ ..] => run_tests(rest),
         ["env", "subst", rest @ ..] => substitute(rest),
         _ => Err(
@@ -39,6 +39,8 @@ fn split_args(words: &[&str]) -> Result<SplitArgs, Failure> {
         index: node("INDEX", 0),
         total: node("TOTAL", 1),
         timings: Vec::new(),
+        timings_from: None,
+        workflow: None,
         explain: false,
         names: Vec::new(),
     };

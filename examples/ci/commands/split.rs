@@ -1,27 +1,29 @@
 //! `ci split` and `ci glob`: tests chosen by globs and shared out over machines.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
 use ci_core::report::split::{Split, Timings, by_filesize, by_name, by_timings};
-use ci_core::report::tests;
 use globset::{GlobBuilder, GlobSetBuilder};
 use walkdir::WalkDir;
 
-use crate::args::{SplitArgs, SplitBy};
+use super::timings;
+use crate::args::{Global, SplitArgs, SplitBy};
 use crate::failure::Failure;
 use crate::output;
 
 /// Prints the names of one shard.
-pub(crate) fn split(args: &SplitArgs) -> Result<u8, Failure> {
+pub(crate) async fn split(global: &Global, args: &SplitArgs) -> Result<u8, Failure> {
     if args.index >= args.total {
         let message = format!("there is no shard {} of {}", args.index, args.total);
         return Err(Failure::input(message).hint("shards are counted from 0"));
     }
     let names = names(args)?;
     let total = args.total as usize;
-    let timings = timings(&args.timings)?;
+    let timings = match args.by {
+        SplitBy::Timings => timings::known(global, args).await?,
+        SplitBy::Filesize | SplitBy::Name => Timings::new(),
+    };
     let by = match args.by {
         SplitBy::Timings if timings.is_empty() => {
             output::say("there are no timings: the tests are shared out by name");
@@ -62,23 +64,6 @@ fn names(args: &SplitArgs) -> Result<Vec<String>, Failure> {
         names.extend(words(&text));
     }
     Ok(names)
-}
-
-fn timings(files: &[PathBuf]) -> Result<Timings, Failure> {
-    let mut timings = Timings::new();
-    for path in files {
-        let report = File::open(path)
-            .and_then(|file| tests::read(BufReader::new(file)))
-            .map_err(|error| Failure::input(format!("`{}`: {error}", path.display())))?;
-        for case in report.cases() {
-            let Some(seconds) = case.time else { continue };
-            timings.add(&format!("{}.{}", case.class, case.name), seconds);
-            if let Some(file) = &case.file {
-                timings.add(file, seconds);
-            }
-        }
-    }
-    Ok(timings)
 }
 
 fn size(name: &str) -> Option<u64> {

@@ -11,14 +11,15 @@ use crate::{open, output};
 pub(crate) fn compile(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> {
     let located = origin::locate(args)?;
     let facts = open::facts(args, &located.dir)?;
+    let settings = open::settings(args.settings.as_deref(), &located.dir)?;
     let (config, warnings) = match located.vendor {
         Some(Vendor::CircleCi) => {
-            let options = origin::circleci_options(args, &facts, &located.dir);
+            let options = origin::setup(args, &located.file, &located.dir).options(&facts);
             let compiled = origin::circleci(&located.file, &options)?;
             (compiled.config, compiled.warnings)
         }
         Some(Vendor::GitLab) => {
-            let compiled = origin::gitlab(args, &located.file, &facts, &located.dir)?;
+            let compiled = origin::gitlab(args, &located.file, &facts, (&located.dir, &settings))?;
             (compiled.merged().clone(), compiled.warnings().to_vec())
         }
         None => {
@@ -41,7 +42,7 @@ pub(crate) fn compile(global: &Global, args: &WorkflowArgs) -> Result<u8, Failur
 
 /// Says everything that is wrong with a file.
 pub(crate) fn validate(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> {
-    let project = open::project(args)?;
+    let project = open::project(args, &[])?;
     let (workflow, notes) = project.settings.apply(project.workflow);
     for note in &notes {
         output::say(note.to_string());
@@ -59,8 +60,8 @@ pub(crate) fn validate(global: &Global, args: &WorkflowArgs) -> Result<u8, Failu
 
 /// Says what is not the same here as on the vendor's machines.
 pub(crate) fn explain(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> {
-    let project = open::project(args)?;
-    let rows = project.fidelity.rows();
+    let project = open::project(args, &[])?;
+    let rows = project.origin.fidelity.rows();
     if global.format == Format::Json {
         output::json(&json!({ "total": rows.len(), "data": rows }))?;
         return Ok(0);

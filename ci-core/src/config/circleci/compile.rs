@@ -43,9 +43,36 @@ pub struct Compiled {
     /// filled in.
     pub config: Node,
     /// The workflows whose condition does not hold, and so are not in it.
-    pub dropped: Vec<Arc<str>>,
+    pub dropped: Vec<Dropped>,
     /// What is odd about the file.
     pub warnings: Vec<Problem>,
+}
+
+impl Compiled {
+    /// Whether it is a setup: its one workflow makes the configuration that the pipeline goes on with,
+    /// a [`Continuation`](super::Continuation).
+    #[must_use]
+    pub fn is_setup(&self) -> bool {
+        let setup = self.config.get("setup");
+        setup.and_then(Node::as_bool).unwrap_or(false)
+    }
+
+    /// Whether the file has a workflow of this name, whether it runs or not.
+    #[must_use]
+    pub fn has_workflow(&self, name: &str) -> bool {
+        let is_dropped = || self.dropped.iter().any(|it| *it.name == *name);
+        self.workflows().iter().any(|it| **it == *name) || is_dropped()
+    }
+}
+
+/// A workflow that does not run.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct Dropped {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Why it does not.
+    pub why: String,
 }
 
 /// Compiles a file. `file` is its name for people.
@@ -96,7 +123,7 @@ pub fn compile(text: &str, file: &str, options: &CompileOptions) -> Result<Compi
 fn whole(
     file: &Node,
     options: &CompileOptions,
-    dropped: &mut Vec<Arc<str>>,
+    dropped: &mut Vec<Dropped>,
     problems: &mut Problems,
 ) -> Option<Node> {
     let Some(map) = file.as_map() else {
@@ -137,8 +164,6 @@ fn whole(
             }
             if let Some(workflow) = compiler.workflow(&names, name, &entry.node, &mut jobs) {
                 workflows.insert_at(Arc::clone(name), &entry.key, workflow);
-            } else {
-                dropped.push(Arc::clone(name));
             }
         }
     } else {
@@ -149,6 +174,7 @@ fn whole(
         let only = compiler.workflow(&names, "workflow", &workflow, &mut jobs)?;
         workflows.insert("workflow", only);
     }
+    dropped.append(&mut compiler.dropped);
     workflows.insert("version", Node::new(Value::Int(2), &file.mark));
     let mut out = Map::new();
     out.insert("version", Node::new(Value::Int(2), &file.mark));

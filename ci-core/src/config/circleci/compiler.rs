@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::compile::Dropped;
 use super::namespace::Namespace;
 use super::parameters::{Parameter, Type};
 use super::scope::{Arg, Args, Scope};
@@ -25,6 +26,8 @@ pub(super) struct Compiler<'a> {
     pub(super) pipeline: HashMap<String, Node>,
     /// Orbs that are not at hand, by the name they have in the file.
     pub(super) missing: Vec<Arc<str>>,
+    /// The workflows whose condition does not hold.
+    pub(super) dropped: Vec<Dropped>,
     depth: usize,
     steps: usize,
 }
@@ -51,6 +54,7 @@ impl<'a> Compiler<'a> {
             problems,
             pipeline,
             missing,
+            dropped: Vec::new(),
             depth: 0,
             steps: 0,
         }
@@ -124,6 +128,11 @@ impl<'a> Compiler<'a> {
                 (None, None) => {
                     let message = format!("{} needs the argument `{name}`", call.what);
                     self.error(call.mark, message);
+                    made.extend(
+                        parameter
+                            .stand_in(call.mark)
+                            .map(|arg| (Arc::clone(name), arg)),
+                    );
                     continue;
                 }
             };
@@ -134,6 +143,11 @@ impl<'a> Compiler<'a> {
                 Err(why) => {
                     let message = format!("the argument `{name}` of {} {why}", call.what);
                     self.error(&node.mark, message);
+                    made.extend(
+                        parameter
+                            .stand_in(&node.mark)
+                            .map(|arg| (Arc::clone(name), arg)),
+                    );
                 }
             }
         }

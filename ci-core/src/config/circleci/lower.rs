@@ -1,12 +1,13 @@
 //! Compiled files become workflows of the engine.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::compile::{CompileOptions, Compiled};
 use super::compiler::Compiler;
 use super::{filters, pipeline::Pipeline};
 use crate::config::fidelity::Fidelity;
+use crate::config::place::AskedByJobs;
 use crate::config::problem::{ConfigError, Problem, Problems};
 use crate::config::yaml::{Map, Node, Value};
 use crate::job::{JobSpec, Need};
@@ -27,9 +28,10 @@ pub struct Lowered {
     pub skipped: Vec<Skipped>,
     /// What is not the same as on the vendor's machines.
     pub fidelity: Fidelity,
-    /// By job, what else is not the same if it runs in the shell of this machine and not in the
-    /// containers or on the machine that it asks for.
-    pub in_shell: BTreeMap<Arc<str>, Fidelity>,
+    /// Where the file says what each job runs in; see [`compare`](crate::config::place::compare).
+    pub asked: AskedByJobs,
+    /// The workflows, each with its jobs that run.
+    pub workflows: Vec<(Arc<str>, Vec<Arc<str>>)>,
 }
 
 /// A job that is not part of the pipeline.
@@ -87,7 +89,11 @@ pub(super) struct Lower<'a, 'p> {
     pub(super) options: &'a CompileOptions,
     pub(super) compiler: Compiler<'p>,
     pub(super) fidelity: Fidelity,
-    pub(super) in_shell: BTreeMap<Arc<str>, Fidelity>,
+    pub(super) asked: AskedByJobs,
+    /// The workflows, each with its jobs that run.
+    workflows: Vec<(Arc<str>, Vec<Arc<str>>)>,
+    /// Whether the jobs are those of a setup workflow.
+    pub(super) is_setup: bool,
     jobs: Option<&'a Map>,
     entries: Vec<Entry<'a>>,
     /// How many workflows have a job of this name.
@@ -108,7 +114,9 @@ fn lower(
         options,
         compiler: Compiler::new(problems, values, Vec::new()),
         fidelity: Fidelity::default(),
-        in_shell: BTreeMap::new(),
+        asked: AskedByJobs::new(),
+        workflows: Vec::new(),
+        is_setup: compiled.is_setup(),
         jobs: config.get("jobs").and_then(Node::as_map),
         entries: Vec::new(),
         seen: HashMap::new(),
@@ -133,6 +141,7 @@ fn lower(
         let pipeline = &options.pipeline;
         let entries = of_workflow(workflow, node, unscheduled, pipeline, &mut this.compiler);
         this.entries.extend(entries);
+        this.workflows.push((Arc::clone(workflow), Vec::new()));
     }
     drop_orphans(&mut this.entries);
     let mut running: Vec<&str> = Vec::new();
@@ -143,6 +152,13 @@ fn lower(
             running.push(entry.workflow);
         }
     }
+    if this.is_setup && running.len() > 1 {
+        let message = format!(
+            "only one workflow of a setup may run, and these do: `{}`",
+            running.join("`, `")
+        );
+        this.compiler.error(&config.mark, message);
+    }
     let name = only.map_or_else(|| running.join(", "), str::to_owned);
     let (jobs, skipped) = this.all();
     let workflow = WorkflowSpec {
@@ -150,7 +166,10 @@ fn lower(
         jobs: Arc::new(jobs),
         ..WorkflowSpec::default()
     };
-    if let Err(invalid) = workflow.validate() {
+    // What follows from problems that have been told is not told again.
+    if !this.compiler.problems.has_errors()
+        && let Err(invalid) = workflow.validate()
+    {
         let told = invalid.problems().iter();
         let told = told.map(|problem| Problem::error(&config.mark, problem.to_string()));
         this.compiler.problems.extend(told);
@@ -159,7 +178,8 @@ fn lower(
         workflow,
         skipped,
         fidelity: this.fidelity,
-        in_shell: this.in_shell,
+        asked: this.asked,
+        workflows: this.workflows,
     }
 }
 
@@ -181,6 +201,10 @@ impl<'a> Lower<'a, '_> {
             let definition = self.jobs.and_then(|jobs| jobs.get(entry.name));
             let name = self.final_name(entry.workflow, entry.name);
             let made = self.job(entry, &name, definition);
+            let of = |(name, _): &&mut (Arc<str>, _)| name == entry.workflow;
+            if let Some((_, jobs)) = self.workflows.iter_mut().find(of) {
+                jobs.extend(made.iter().map(|job| Arc::clone(&job.name)));
+            }
             jobs.extend(made.into_iter().map(|job| job.needs_all(needs.clone())));
         }
         (jobs, skipped)

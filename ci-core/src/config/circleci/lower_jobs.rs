@@ -7,6 +7,7 @@ use super::lower::{Entry, Lower, node_name, nodes};
 use super::lower_steps::{BASH_ENV, Lowering, steps};
 use super::variables::{builtin, written};
 use crate::config::fidelity::Fidelity;
+use crate::config::place::Asked;
 use crate::config::yaml::{Map, Node};
 use crate::job::{GroupUse, JobOptions, JobSpec, ServiceSpec};
 use crate::similar::{closest, did_you_mean};
@@ -65,22 +66,26 @@ impl Lower<'_, '_> {
         let mut env = builtin(&self.options.pipeline, entry.name, entry.workflow);
         env.insert("CIRCLE_WORKING_DIRECTORY".into(), working_dir.to_string());
         env.insert("BASH_ENV".into(), BASH_ENV.into());
+        if self.is_setup {
+            let key = self.options.pipeline.id.clone();
+            env.insert("CIRCLE_CONTINUATION_KEY".into(), key);
+        }
         let docker = definition.get("docker").and_then(Node::as_seq);
         let container = docker.and_then(<[Node]>::first);
         env.extend(written(container.and_then(|it| it.get("environment"))));
         env.extend(written(definition.get("environment")));
         let mut lowering = Lowering {
             shell: words(&text("shell").unwrap_or(Cow::Borrowed(SHELL))),
+            is_setup: self.is_setup,
             fidelity: &mut self.fidelity,
             problems: self.compiler.problems,
         };
         let steps = steps(definition, &mut lowering);
         compare(definition, &mut self.fidelity);
-        let in_shell = compare_shell(definition);
         let total = nodes(definition);
-        for index in (0..total).filter(|_| in_shell.summary().is_some()) {
+        for index in 0..total {
             let name = node_name(name, index, total);
-            self.in_shell.insert(name.into(), in_shell.clone());
+            self.asked.insert(name.into(), asked(definition));
         }
         let node = |index: i64| {
             let job = JobSpec::new(node_name(name, index, total)).steps(Arc::clone(&steps));
@@ -136,6 +141,20 @@ fn containers(definition: &Node, options: &mut JobOptions) {
     }
 }
 
+/// Where the job says what it runs in.
+fn asked(definition: &Node) -> Asked {
+    let docker = definition.get("docker").and_then(Node::as_seq);
+    let mut marks = docker.into_iter().flatten().map(|node| node.mark.clone());
+    let mut asked = Asked::default();
+    asked.image = marks.next();
+    asked.services = marks.collect();
+    asked.labels = definition.as_map().and_then(|map| {
+        let entry = map.entry("machine").or_else(|| map.entry("macos"))?;
+        Some(entry.key.clone())
+    });
+    asked
+}
+
 /// Tells which keys of a job mean something else here.
 fn compare(definition: &Node, fidelity: &mut Fidelity) {
     let Some(map) = definition.as_map() else {
@@ -189,28 +208,6 @@ fn compare_containers(definition: &Node, fidelity: &mut Fidelity) {
             fidelity.ignored(&entry.key, &format!("docker.{key}"), why);
         }
     }
-}
-
-/// Tells what the containers and machines of a job mean in the shell of this machine.
-fn compare_shell(definition: &Node) -> Fidelity {
-    const SHELL: &str = "the job runs in the shell of this machine";
-    let mut fidelity = Fidelity::default();
-    let docker = definition.get("docker").and_then(Node::as_seq);
-    for (index, container) in docker.unwrap_or_default().iter().enumerate() {
-        if index == 0 {
-            fidelity.approximated(&container.mark, "docker", SHELL);
-        } else {
-            let why = "services are not started: have one that answers on localhost";
-            fidelity.ignored(&container.mark, "docker", why);
-        }
-    }
-    for kind in ["machine", "macos"] {
-        let node = definition.get(kind).filter(|node| !node.is_null());
-        if let Some(node) = node {
-            fidelity.approximated(&node.mark, kind, SHELL);
-        }
-    }
-    fidelity
 }
 
 /// What is said of a key that nobody knows.

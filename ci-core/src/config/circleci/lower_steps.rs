@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::continuation::Continuation;
 use super::lower_jobs::{texts, unknown, words};
 use super::value::boolean;
 use super::variables::written;
@@ -22,19 +23,22 @@ pub(super) const BASH_ENV: &str = "$HOME/.circleci/bash_env";
 /// Writes that file: it names itself in full, puts the vendor's program on the path, and ends the
 /// shells of steps that come after `circleci step halt`.
 const PREPARE: &str = concat!(
-    r#"mkdir -p "$HOME/.circleci/bin"
-cat >"$HOME/.circleci/bash_env" <<'END'
-export BASH_ENV="$HOME/.circleci/bash_env"
-export PATH="$HOME/.circleci/bin:$PATH"
-if [ -e "$HOME/.circleci/halted" ] && [ "$(cat "$HOME/.circleci/halted")" != "$CI_CORE_STEP" ]; then exit 0; fi
-END
-cat >"$HOME/.circleci/bin/circleci" <<'END'
-"#,
-    include_str!("shim.sh"),
+    include_str!("scripts/prepare.sh"),
+    include_str!("scripts/circleci.sh"),
     r#"END
 cp "$HOME/.circleci/bin/circleci" "$HOME/.circleci/bin/circleci-agent"
-chmod +x "$HOME/.circleci/bin/circleci" "$HOME/.circleci/bin/circleci-agent""#,
+chmod +x "$HOME/.circleci/bin/circleci" "$HOME/.circleci/bin/circleci-agent"
+"#,
 );
+
+/// Puts a `curl` on the path that takes the request of a setup workflow.
+const SETUP: &str = include_str!("scripts/setup.sh");
+
+/// Succeeds after `circleci step halt`; the file of bash does the same for its steps at no cost.
+const HALTED: &str = r#"[ -e "$HOME/.circleci/halted" ]"#;
+
+/// Succeeds where the job did not continue its pipeline.
+const NOT_CONTINUED: &str = r#"[ ! -e "$HOME/.circleci/continuation.json" ]"#;
 
 /// The longest silence of a step that says nothing of it.
 const NO_OUTPUT: Duration = Duration::from_mins(10);
@@ -42,6 +46,8 @@ const NO_OUTPUT: Duration = Duration::from_mins(10);
 /// What lowering the steps of a job needs.
 pub(super) struct Lowering<'a> {
     pub(super) shell: Vec<String>,
+    /// Whether the job belongs to a setup workflow.
+    pub(super) is_setup: bool,
     pub(super) fidelity: &'a mut Fidelity,
     pub(super) problems: &'a mut Problems,
 }
@@ -52,7 +58,12 @@ pub(super) fn steps(definition: &Node, lowering: &mut Lowering<'_>) -> Arc<[Step
         .get("steps")
         .and_then(Node::as_seq)
         .unwrap_or_default();
-    let mut out = vec![StepSpec::run(PREPARE).name("Prepare the environment")];
+    let prepare = if lowering.is_setup {
+        format!("{PREPARE}{SETUP}")
+    } else {
+        PREPARE.to_owned()
+    };
+    let mut out = vec![StepSpec::run(prepare).name("Prepare the environment")];
     for (index, step) in list.iter().enumerate() {
         let none = Map::new();
         let (name, given, mark) = match &step.value {
@@ -65,10 +76,32 @@ pub(super) fn steps(definition: &Node, lowering: &mut Lowering<'_>) -> Arc<[Step
         };
         if let Some(mut made) = lowering.step(name, given, mark) {
             made.env.insert("CI_CORE_STEP".into(), index.to_string());
+            if !reads_bash_env(&made) {
+                made.skip_if = Some(HALTED.to_owned());
+            }
             out.push(made);
         }
     }
+    if lowering.is_setup {
+        let mut spec = PathsSpec::new(["~/.circleci/continuation.json"]);
+        spec.destination = Some(Continuation::ARTIFACT.to_owned());
+        let keep = StepSpec::new(Action::StoreArtifacts(spec)).name("Keep the continuation");
+        out.push(keep.when(StepWhen::Always).skip_if(NOT_CONTINUED));
+    }
     out.into()
+}
+
+/// Whether a bash runs the step, which reads the file that ends it after `circleci step halt`.
+fn reads_bash_env(step: &StepSpec) -> bool {
+    let Action::Run(CommandSpec {
+        program: Program::Shell { shell, .. },
+        ..
+    }) = &step.action
+    else {
+        return false;
+    };
+    let is_bash = |word: &String| word == "bash" || word.ends_with("/bash");
+    shell.first().is_some_and(is_bash)
 }
 
 impl Lowering<'_> {
@@ -303,7 +336,7 @@ mod tests {
             .env_remove("CI_CORE_PROGRAM")
             .env(
                 "SHIM",
-                concat!(env!("CARGO_MANIFEST_DIR"), "/src/config/circleci/shim.sh"),
+                concat!(env!("CARGO_MANIFEST_DIR"), "/src/config/circleci/scripts/circleci.sh"),
             )
             .env("WHO", "a $b")
             .stdin(std::fs::File::open(dir.join(".input")).unwrap())

@@ -5,6 +5,7 @@
 
 mod compile;
 mod compiler;
+mod continuation;
 mod expression;
 mod filters;
 mod jobs;
@@ -25,7 +26,8 @@ mod value;
 mod variables;
 mod workflows;
 
-pub use compile::{CompileOptions, Compiled, compile};
+pub use compile::{CompileOptions, Compiled, Dropped, compile};
+pub use continuation::Continuation;
 pub use lower::{Lowered, Skipped};
 pub use orbs::{NoOrbs, OrbDirectory, OrbSource};
 pub use pipeline::Pipeline;

@@ -12,6 +12,8 @@ pub(super) struct Namespace {
     pub(super) commands: Map,
     pub(super) executors: Map,
     pub(super) jobs: Map,
+    /// Groups of jobs, which workflows run as if they were one.
+    pub(super) groups: Map,
     pub(super) orbs: HashMap<Arc<str>, Arc<Namespace>>,
 }
 

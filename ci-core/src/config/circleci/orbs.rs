@@ -117,6 +117,7 @@ impl<'a> OrbLoader<'a> {
             commands: part("commands", problems),
             executors: part("executors", problems),
             jobs: part("jobs", problems),
+            groups: part("job-groups", problems),
             orbs: HashMap::new(),
         };
         for (name, node) in part("orbs", problems).iter() {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::scope::Arg;
 use super::value::boolean;
 use crate::config::problem::{Problem, Problems};
-use crate::config::yaml::{Node, Value};
+use crate::config::yaml::{Mark, Node, Value};
 use crate::similar::closest;
 
 /// The kind of a parameter.
@@ -60,13 +61,13 @@ fn parameter(name: &str, node: &Node, problems: &mut Problems) -> Option<Paramet
     let Some(kind) = node.get("type").and_then(Node::as_str) else {
         let message = format!("the parameter `{name}` has no type");
         problems.push(Problem::error(&node.mark, message).hint("write `type: string`"));
-        return None;
+        return Some(Parameter::of_text(node));
     };
     let Some((_, kind)) = TYPES.iter().find(|(word, _)| *word == kind) else {
         let message = format!("`{kind}` is no type of a parameter");
         let meant = closest(kind, TYPES.iter().map(|(word, _)| *word));
         problems.push(Problem::error(&node.mark, message).did_you_mean(meant));
-        return None;
+        return Some(Parameter::of_text(node));
     };
     let values = node.get("enum").and_then(Node::as_seq).unwrap_or_default();
     let parameter = Parameter {
@@ -88,6 +89,27 @@ fn parameter(name: &str, node: &Node, problems: &mut Problems) -> Option<Paramet
 }
 
 impl Parameter {
+    /// What a parameter is taken for whose type has been found wrong.
+    fn of_text(node: &Node) -> Self {
+        Self {
+            kind: Type::String,
+            default: node.get("default").cloned(),
+            values: Vec::new(),
+        }
+    }
+
+    /// What stands for an argument that is missing or wrong, so that what uses it says nothing more.
+    pub(super) fn stand_in(&self, mark: &Mark) -> Option<Arg> {
+        let value = match self.kind {
+            Type::String | Type::Enum | Type::EnvVarName => Value::Str("".into()),
+            Type::Boolean => Value::Bool(false),
+            Type::Integer => Value::Int(1),
+            Type::Steps => return Some(Arg::Steps(Vec::new())),
+            Type::Executor => return None,
+        };
+        Some(Arg::Plain(Node::new(value, mark)))
+    }
+
     /// The value as this parameter takes it, or what is wrong with it.
     pub(super) fn check(&self, node: &Node) -> Result<Node, String> {
         let is = |what: &str| format!("is {}, not {what}", node.kind());
@@ -117,6 +139,8 @@ impl Parameter {
             Type::Enum => {
                 let same = |value: &&Node| value.scalar() == node.scalar();
                 match (node.scalar(), self.values.iter().find(same)) {
+                    // That it lists none has been told.
+                    _ if self.values.is_empty() => Ok(node.clone()),
                     (Some(_), Some(value)) => Ok(Node {
                         mark: node.mark.clone(),
                         ..value.clone()

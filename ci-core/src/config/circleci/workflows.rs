@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::compile::Dropped;
 use super::compiler::{Call, Compiler};
 use super::jobs::Around;
 use super::logic::Place;
@@ -31,6 +32,9 @@ const RESERVED: [&str; 10] = [
 /// Keys of an entry that stay in the compiled one.
 const KEPT: [&str; 5] = ["requires", "context", "filters", "type", "serial-group"];
 
+/// Keys of a job group's entry.
+const OF_GROUPS: [&str; 4] = ["requires", "context", "filters", "serial-group"];
+
 /// One job of a workflow under its final name.
 struct Entry<'a> {
     /// The name that `requires` may use for it and its like.
@@ -43,6 +47,8 @@ struct Entry<'a> {
     mark: &'a Mark,
     given: Map,
     matrix: Option<Map>,
+    /// The job group that brings it.
+    group: Option<&'a str>,
 }
 
 impl Compiler<'_> {
@@ -56,8 +62,12 @@ impl Compiler<'_> {
     ) -> Option<Node> {
         for (key, wanted) in [("when", true), ("unless", false)] {
             if let Some(condition) = node.get(key) {
-                let condition = self.fill(condition, None, None);
-                if self.holds(&condition, Place::Workflow) != wanted {
+                let filled = self.fill(condition, None, None);
+                if self.holds(&filled, Place::Workflow) != wanted {
+                    let holds = if wanted { "does not hold" } else { "holds" };
+                    let (line, name) = (condition.mark.line, Arc::from(name));
+                    let why = format!("condition: its `{key}` in line {line} {holds}");
+                    self.dropped.push(Dropped { name, why });
                     return None;
                 }
             }
@@ -68,7 +78,7 @@ impl Compiler<'_> {
             self.error(&node.mark, message);
             return None;
         };
-        let mut entries = self.entries(list);
+        let mut entries = self.entries(names, list);
         let made: Vec<Option<Node>> = entries
             .iter()
             .map(|entry| self.entry_job(names, entry))
@@ -80,6 +90,10 @@ impl Compiler<'_> {
                 .entry(Arc::clone(&entry.base))
                 .or_default()
                 .push(Arc::clone(&entry.name));
+            if let Some(group) = entry.group {
+                let all = known.entry(group.into()).or_default();
+                all.push(Arc::clone(&entry.name));
+            }
         }
         for entry in &entries {
             let own = vec![Arc::clone(&entry.name)];
@@ -125,7 +139,7 @@ impl Compiler<'_> {
     }
 
     /// The entries of a workflow, matrices spelled out, with their final names.
-    fn entries<'n>(&mut self, list: &'n [Node]) -> Vec<Entry<'n>> {
+    fn entries<'n>(&mut self, names: &'n Arc<Namespace>, list: &'n [Node]) -> Vec<Entry<'n>> {
         let mut entries: Vec<Entry<'n>> = Vec::new();
         for node in list {
             let (reference, mark, given) = match &node.value {
@@ -153,6 +167,13 @@ impl Compiler<'_> {
                     continue;
                 }
             };
+            if let Some(group) = names.groups.get(reference)
+                && !names.jobs.contains(reference)
+            {
+                let grouped = self.group_entries(names, reference, mark, group, &given);
+                entries.extend(grouped);
+                continue;
+            }
             if let Some(node) = given.get("matrix") {
                 let node = self.fill(node, None, None);
                 self.matrix_entries(reference, mark, &given, &node, &mut entries);
@@ -170,7 +191,53 @@ impl Compiler<'_> {
                 mark,
                 given,
                 matrix: None,
+                group: None,
             });
+        }
+        entries
+    }
+
+    /// The entries of a job group. What the group waits for, those of its jobs wait for that wait for
+    /// no other of the group.
+    fn group_entries<'n>(
+        &mut self,
+        names: &'n Arc<Namespace>,
+        group: &'n str,
+        mark: &Mark,
+        node: &'n Node,
+        given: &Map,
+    ) -> Vec<Entry<'n>> {
+        let Some(list) = node.get("jobs").and_then(Node::as_seq) else {
+            let message = format!("the job group `{group}` has no list of jobs");
+            self.error(&node.mark, message);
+            return Vec::new();
+        };
+        for key in given.keys() {
+            if !OF_GROUPS.contains(&key) {
+                let message = format!("a job group takes no `{key}`");
+                let hint = format!("it takes `{}`", OF_GROUPS.join("`, `"));
+                self.problems.push(Problem::error(mark, message).hint(hint));
+            }
+        }
+        let is_group = |node: &Node| {
+            let name = match &node.value {
+                Value::Map(map) => map.keys().next(),
+                _ => node.as_str(),
+            };
+            name.is_some_and(|name| names.groups.contains(name) && !names.jobs.contains(name))
+        };
+        if let Some(inner) = list.iter().find(|node| is_group(node)) {
+            self.error(&inner.mark, "a job group cannot hold another");
+            return Vec::new();
+        }
+        let mut entries = self.entries(names, list);
+        for entry in &mut entries {
+            entry.group = Some(group);
+            for (key, from_group) in given.entries() {
+                if !entry.given.contains(key) {
+                    entry.given.insert(Arc::clone(key), from_group.node.clone());
+                }
+            }
         }
         entries
     }
@@ -210,6 +277,7 @@ impl Compiler<'_> {
                 mark,
                 given,
                 matrix: Some(combination),
+                group: None,
             });
         }
     }

@@ -141,7 +141,12 @@ fn value(key: &str, node: &Node, path: &str, notes: &mut Notes) {
         Shape::Any => {}
         Shape::Is(fits, _) if fits(node) => {}
         Shape::Is(_, should) => wrong(node, path, should, notes),
-        Shape::Map(known, other, should) => inner(node, known, path, other, should, notes),
+        Shape::Map(known, other, should) => {
+            inner(node, known, path, other, should, notes);
+            if key == "retry" {
+                retry(node, path, notes);
+            }
+        }
         Shape::Maps(known) => {
             let one = std::slice::from_ref(node);
             for node in node.as_seq().unwrap_or(one) {
@@ -177,6 +182,47 @@ fn value(key: &str, node: &Node, path: &str, notes: &mut Notes) {
                     .problems
                     .push(Problem::error(&node.mark, message).at(path));
             }
+        }
+    }
+}
+
+/// How often a job is repeated, and why.
+fn retry(node: &Node, path: &str, notes: &mut Notes) {
+    const REASONS: &[&str] = &[
+        "always",
+        "unknown_failure",
+        "script_failure",
+        "api_failure",
+        "stuck_or_timeout_failure",
+        "runner_system_failure",
+        "runner_unsupported",
+        "stale_schedule",
+        "job_execution_timeout",
+        "archived_failure",
+        "unmet_prerequisites",
+        "scheduler_failure",
+        "data_integrity_failure",
+    ];
+    let max = if node.as_map().is_some() {
+        node.get("max")
+    } else {
+        Some(node)
+    };
+    let times = max.and_then(|max| max.scalar()?.parse::<i64>().ok());
+    if let (Some(max), Some(times)) = (max, times)
+        && !(0..=2).contains(&times)
+    {
+        let problem = Problem::error(&max.mark, "config should be a number from 0 to 2");
+        notes.problems.push(problem.at(path));
+    }
+    let Some(when) = node.get("when") else { return };
+    for word in when.as_seq().unwrap_or(std::slice::from_ref(when)) {
+        let text = word.as_str().unwrap_or_default();
+        if !REASONS.contains(&text) {
+            let message = format!("when is not a known reason: `{text}`");
+            let problem = Problem::error(&word.mark, message).at(path);
+            let meant = closest(text, REASONS.iter().copied());
+            notes.problems.push(problem.did_you_mean(meant));
         }
     }
 }

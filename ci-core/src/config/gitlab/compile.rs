@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::children::{self, Child, graft};
-use super::fidelity::Row;
 use super::files::Files;
 use super::include::{self, Top};
 use super::job_rules::When;
@@ -13,6 +12,8 @@ use super::options::Options;
 use super::pipeline::{self, Pipeline};
 use super::variables::Variables;
 use super::{check, explain, jobs, lower, merge, predefined, reference};
+use crate::config::fidelity::Fidelity;
+use crate::config::place::{Asked, AskedByJobs};
 use crate::config::problem::{ConfigError, Problem};
 use crate::config::yaml::{Map, Mark, Node};
 use crate::job::AllowFailure;
@@ -47,7 +48,7 @@ impl Project {
             let problem = Problem::of_file(&options.file, "the configuration could not be read");
             return Err(problem.into());
         };
-        compiled.rows = rows;
+        compiled.fidelity = Fidelity::of(rows);
         compiled.warnings = warnings;
         Ok(compiled)
     }
@@ -64,7 +65,8 @@ pub struct Compiled {
     children: Vec<Child>,
     stopped: Option<String>,
     workflow: Result<WorkflowSpec, ConfigError>,
-    rows: Vec<Row>,
+    fidelity: Fidelity,
+    asked: AskedByJobs,
     warnings: Vec<Problem>,
 }
 
@@ -144,8 +146,15 @@ impl Compiled {
     }
 
     /// Every key that does not do all that it says, with the place and why.
-    pub fn fidelity(&self) -> &[Row] {
-        &self.rows
+    pub fn fidelity(&self) -> &Fidelity {
+        &self.fidelity
+    }
+
+    /// Where the files say what each job runs in; see [`compare`].
+    ///
+    /// [`compare`]: crate::config::place::compare
+    pub fn asked(&self) -> &AskedByJobs {
+        &self.asked
     }
 
     /// What is doubtful about the files, and no error.
@@ -202,15 +211,42 @@ pub(super) fn compile(
     Some(Compiled {
         merged: Node::map(shown(&root), &Mark::new(&*options.file, 1, 1)),
         workflow: workflow(&root, &pipeline, &stages, &predefined, &children, options),
+        asked: asked(&pipeline, &children),
         children,
         jobs: listed(&pipeline, &stages),
         skipped: skipped(&pipeline),
         stopped: pipeline.stopped.clone(),
         name,
         stages,
-        rows: Vec::new(),
+        fidelity: Fidelity::default(),
         warnings: Vec::new(),
     })
+}
+
+/// Where the files say what each job runs in, those of children by their names in the parent.
+fn asked(pipeline: &Pipeline<'_>, children: &[Child]) -> AskedByJobs {
+    let mark = |entry: &pipeline::Entry<'_>, key| {
+        let entry = entry.job.map.entry(key)?;
+        Some(entry.key.clone())
+    };
+    let mut out = AskedByJobs::new();
+    for entry in &pipeline.entries {
+        let services = entry.job.map.get("services").and_then(Node::as_seq);
+        let services = services.into_iter().flatten().map(|node| node.mark.clone());
+        let mut asked = Asked::default();
+        asked.image = mark(entry, "image");
+        asked.services = services.collect();
+        asked.labels = mark(entry, "tags");
+        if asked != Asked::default() {
+            out.insert(Arc::clone(&entry.instance.name), asked);
+        }
+    }
+    for child in children {
+        for (name, asked) in &child.pipeline.asked {
+            out.insert(format!("{} / {name}", child.job).into(), asked.clone());
+        }
+    }
+    out
 }
 
 fn workflow(
@@ -228,7 +264,7 @@ fn workflow(
         });
     }
     pipeline.missing.clone().finish()?;
-    let mut workflow = lower::workflow(pipeline, stages, predefined, "pipeline");
+    let mut workflow = lower::workflow(pipeline, stages, predefined, options);
     workflow.fail_fast = fails_fast(root);
     for child in children {
         graft(&mut workflow, child, &child.pipeline.workflow()?);

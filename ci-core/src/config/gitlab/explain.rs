@@ -1,14 +1,15 @@
 //! Finds every key of a job that does not do all that it says.
 
-use super::fidelity::{Fidelity, OF_JOBS};
+use super::fidelity::OF_JOBS;
 use super::jobs::Job;
 use super::notes::Notes;
+use crate::config::fidelity::{Level, Row};
 use crate::config::yaml::{Map, Node};
 
-use Fidelity::{Approximated, Ignored};
+use Level::{Approximated, Ignored};
 
 /// Keys within keys: the path, the fidelity, why.
-const WITHIN: &[(&[&str], Fidelity, &str)] = &[
+const WITHIN: &[(&[&str], Level, &str)] = &[
     (
         &["image", "entrypoint"],
         Ignored,
@@ -239,12 +240,12 @@ pub(super) fn file(root: &Map, notes: &mut Notes) {
     if let Some(entry) = cancel.and_then(|cancel| cancel.entry("on_new_commit")) {
         let why = "no newer pipeline cancels a local run";
         let key = "workflow:auto_cancel:on_new_commit";
-        notes.row(super::fidelity::Row::new(Ignored, &entry.key, key, why));
+        notes.row(Row::new(Ignored, &entry.key, key, why));
     }
     if let Some(default) = root.get("default").and_then(Node::as_map)
         && let Some(entry) = default.entry("timeout")
     {
-        notes.row(super::fidelity::Row::new(
+        notes.row(Row::new(
             Approximated,
             &entry.key,
             "default:timeout",

@@ -1,138 +1,69 @@
-//! What cannot be the same here as on GitLab's machines.
+//! The keys of jobs that cannot be the same here as on GitLab's machines.
 
-use std::sync::Arc;
-
-use serde::ser::{Serialize, SerializeStruct, Serializer};
-
-use crate::config::yaml::Mark;
-
-/// How far a key does what it says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Fidelity {
-    /// It does something close to it.
-    Approximated,
-    /// It does nothing.
-    Ignored,
-    /// It is not at hand, and was left out as the caller asked.
-    Missing,
-}
-
-/// A key that does not do all that it says.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct Row {
-    /// How far it goes.
-    pub fidelity: Fidelity,
-    /// Where the key stands.
-    pub mark: Mark,
-    /// The job it belongs to, if to one.
-    pub job: Option<Arc<str>>,
-    /// The key, such as `cache:unprotect`.
-    pub key: String,
-    /// What is different, and why.
-    pub why: String,
-}
-
-impl Row {
-    pub(super) fn new(
-        fidelity: Fidelity,
-        mark: &Mark,
-        key: impl Into<String>,
-        why: impl Into<String>,
-    ) -> Self {
-        Self {
-            fidelity,
-            mark: mark.clone(),
-            job: None,
-            key: key.into(),
-            why: why.into(),
-        }
-    }
-
-    pub(super) fn of_job(mut self, job: &Arc<str>) -> Self {
-        self.job = Some(Arc::clone(job));
-        self
-    }
-}
-
-impl Serialize for Row {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_struct("Row", 7)?;
-        out.serialize_field("fidelity", &self.fidelity)?;
-        out.serialize_field("file", &*self.mark.file)?;
-        out.serialize_field("line", &self.mark.line)?;
-        out.serialize_field("column", &self.mark.column)?;
-        out.serialize_field("job", &self.job.as_deref())?;
-        out.serialize_field("key", &self.key)?;
-        out.serialize_field("why", &self.why)?;
-        out.end()
-    }
-}
+use crate::config::fidelity::Level;
 
 /// Keys that nothing here can honour, with the reason: each becomes a row where a job has it.
-pub(super) const OF_JOBS: &[(&str, Fidelity, &str)] = &[
+pub(super) const OF_JOBS: &[(&str, Level, &str)] = &[
     (
         "tags",
-        Fidelity::Ignored,
+        Level::Ignored,
         "the executor is chosen here, not by the tags of a runner",
     ),
     (
         "interruptible",
-        Fidelity::Ignored,
+        Level::Ignored,
         "no newer pipeline cancels a local run",
     ),
     (
         "coverage",
-        Fidelity::Approximated,
-        "the pattern is kept with the job; nothing is shown in a merge request",
+        Level::Approximated,
+        "the percentage is shown with the job; nothing is shown in a merge request",
     ),
     (
         "environment",
-        Fidelity::Approximated,
+        Level::Approximated,
         "its variables are set; no deployment is recorded",
     ),
     (
         "release",
-        Fidelity::Ignored,
+        Level::Ignored,
         "there is no server to make a release on",
     ),
-    ("pages", Fidelity::Ignored, "nothing is published"),
-    ("publish", Fidelity::Ignored, "nothing is published"),
+    ("pages", Level::Ignored, "nothing is published"),
+    ("publish", Level::Ignored, "nothing is published"),
     (
         "secrets",
-        Fidelity::Ignored,
+        Level::Ignored,
         "no vault is asked; give the values as variables",
     ),
     (
         "id_tokens",
-        Fidelity::Approximated,
+        Level::Approximated,
         "the variables are defined and empty: there is no server to sign a token",
     ),
     (
         "identity",
-        Fidelity::Ignored,
+        Level::Ignored,
         "there is no server to sign an identity",
     ),
     (
         "hooks",
-        Fidelity::Approximated,
+        Level::Approximated,
         "`pre_get_sources_script` runs after the sources are there",
     ),
     (
         "dast_configuration",
-        Fidelity::Ignored,
+        Level::Ignored,
         "the profiles stand on the server",
     ),
     (
         "manual_confirmation",
-        Fidelity::Approximated,
+        Level::Approximated,
         "it is the question of the approval",
     ),
     (
         "run",
-        Fidelity::Approximated,
+        Level::Approximated,
         "steps with a `script` run; steps of others are left out",
     ),
 ];

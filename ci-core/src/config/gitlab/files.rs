@@ -169,6 +169,28 @@ impl Sources {
         self
     }
 
+    /// Takes what stands at `path` on this machine for what includes call `from`: a URL for one file,
+    /// `templates` for a directory of the vendor's templates, else a project for the directory with
+    /// its files.
+    ///
+    /// # Errors
+    /// If the file of a URL cannot be read, or a directory is none.
+    pub fn map(self, from: &str, path: &Path) -> io::Result<Self> {
+        if from.starts_with("http://") || from.starts_with("https://") {
+            let text = std::fs::read_to_string(path)?;
+            return Ok(self.remote(from, text));
+        }
+        if !path.is_dir() {
+            let words = format!("`{}` is no directory", path.display());
+            return Err(io::Error::new(io::ErrorKind::NotFound, words));
+        }
+        let files = Directory::new(path);
+        Ok(match from {
+            "templates" => self.templates(files),
+            project => self.project(project.trim_matches('/'), files),
+        })
+    }
+
     pub(super) fn of_project(&self, path: &str) -> Option<Arc<dyn Files>> {
         self.projects.get(path.trim_matches('/')).cloned()
     }

@@ -21,16 +21,26 @@ pub(super) type Inputs = BTreeMap<String, Node>;
 
 const SPEC_KEYS: [&str; 5] = ["default", "description", "options", "regex", "type"];
 
+/// The values that a file is given.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Given<'a> {
+    /// By an include: of the types they are to have.
+    Values(&'a Map),
+    /// By somebody who types: all text.
+    Typed(&'a Map),
+}
+
 /// Gives the inputs that a header declares their values. `at` is where they are given.
 pub(super) fn bind(
     declared: Option<&Node>,
-    given: &Map,
+    given: Given<'_>,
     at: &Mark,
     problems: &mut Problems,
 ) -> Inputs {
+    let (Given::Values(given_map) | Given::Typed(given_map)) = given;
     let empty = Map::new();
     let declared = declared.and_then(Node::as_map).unwrap_or(&empty);
-    for (name, entry) in given.entries() {
+    for (name, entry) in given_map.entries() {
         if !declared.contains(name) {
             let problem = Problem::error(&entry.key, format!("unknown input `{name}`"));
             problems.push(problem.did_you_mean(closest(name, declared.keys())));
@@ -38,7 +48,15 @@ pub(super) fn bind(
     }
     let mut bound = Inputs::new();
     for (name, entry) in declared.entries() {
-        match one(name, &entry.node, given.get(name), at) {
+        let value = given_map.get(name).cloned();
+        let value = match (given, value) {
+            (Given::Typed(_), Some(value)) => {
+                let kind = entry.node.get("type").and_then(Node::as_str);
+                Some(typed(&value, kind.unwrap_or("string")).unwrap_or(value))
+            }
+            (_, value) => value,
+        };
+        match one(name, &entry.node, value.as_ref(), at) {
             Ok(value) => drop(bound.insert(name.to_string(), value)),
             Err(mut problem) => {
                 problem.message = format!("`{name}` input: {}", problem.message);
@@ -68,8 +86,15 @@ fn one(name: &str, spec: &Node, given: Option<&Node>, at: &Mark) -> Result<Node,
             Problem::error(at, message).hint(format!("give it under `inputs:{name}`")),
         ));
     };
-    let value = typed(value, kind)
-        .ok_or_else(|| fail(&value.mark, format!("provided value is not a {kind}")))?;
+    if !is_of(value, kind) {
+        let whose = if given.is_some() {
+            "provided"
+        } else {
+            "default"
+        };
+        let message = format!("{whose} value is not a {kind}");
+        return Err(fail(&value.mark, message));
+    }
     if let Some(options) = spec.get("options").and_then(Node::as_seq) {
         if options.len() > MOST_OPTIONS {
             return Err(fail(
@@ -77,11 +102,14 @@ fn one(name: &str, spec: &Node, given: Option<&Node>, at: &Mark) -> Result<Node,
                 format!("more than {MOST_OPTIONS} options"),
             ));
         }
-        if !options
-            .iter()
-            .any(|option| option.scalar() == value.scalar())
-        {
-            let written = value.scalar().unwrap_or_default().into_owned();
+        // Of an array each value has to be among them.
+        let values = value.as_seq().unwrap_or(std::slice::from_ref(value));
+        let is_option = |value: &Node| {
+            let mut options = options.iter();
+            options.any(|option| option.scalar() == value.scalar())
+        };
+        if let Some(other) = values.iter().find(|value| !is_option(value)) {
+            let written = other.scalar().unwrap_or_default().into_owned();
             let message = format!(
                 "`{written}` cannot be used because it is not in the list of allowed options"
             );
@@ -89,9 +117,9 @@ fn one(name: &str, spec: &Node, given: Option<&Node>, at: &Mark) -> Result<Node,
         }
     }
     if let Some(pattern) = spec.get("regex").and_then(Node::as_str) {
-        check_pattern(pattern, &value).map_err(|message| fail(&value.mark, message))?;
+        check_pattern(pattern, value).map_err(|message| fail(&value.mark, message))?;
     }
-    Ok(value)
+    Ok(value.clone())
 }
 
 fn check_pattern(pattern: &str, value: &Node) -> Result<(), String> {
@@ -113,7 +141,17 @@ fn check_pattern(pattern: &str, value: &Node) -> Result<(), String> {
     }
 }
 
-/// A value as the type asks for it. Text from a command line may stand for a number or a truth value.
+fn is_of(value: &Node, kind: &str) -> bool {
+    matches!(
+        (&value.value, kind),
+        (Value::Str(_), "string")
+            | (Value::Bool(_), "boolean")
+            | (Value::Seq(_), "array")
+            | (Value::Int(_) | Value::Float(_), "number")
+    )
+}
+
+/// What text stands for that somebody typed for an input of this type.
 fn typed(value: &Node, kind: &str) -> Option<Node> {
     let read = |text: &str| match (kind, text) {
         ("boolean", "true") => Some(Value::Bool(true)),
@@ -124,28 +162,14 @@ fn typed(value: &Node, kind: &str) -> Option<Node> {
         },
         _ => None,
     };
-    let fits = matches!(
-        (&value.value, kind),
-        (Value::Str(_), "string")
-            | (Value::Bool(_), "boolean")
-            | (Value::Seq(_), "array")
-            | (Value::Int(_) | Value::Float(_), "number")
-    );
-    if fits {
-        return Some(value.clone());
-    }
-    match &value.value {
-        Value::Str(text) => Some(Node::new(read(text)?, &value.mark)),
-        Value::Int(_) | Value::Float(_) | Value::Bool(_) if kind == "string" => {
-            Some(Node::text(value.scalar()?.into_owned(), &value.mark))
-        }
-        _ => None,
-    }
+    Some(Node::new(read(value.as_str()?)?, &value.mark))
 }
 
 /// Puts values in the place of `$[[ inputs.x ]]`.
 pub(super) struct Interpolation<'a> {
     pub(super) inputs: &'a Inputs,
+    /// What is known of the component that the file is, by the names of its fields.
+    pub(super) component: &'a BTreeMap<&'static str, String>,
     pub(super) variables: &'a Variables,
     pub(super) problems: &'a mut Problems,
     pub(super) added: usize,
@@ -229,8 +253,15 @@ impl Interpolation<'_> {
         let mut parts = block.split('|').map(str::trim);
         let access = parts.next().unwrap_or_default();
         let Some(name) = access.strip_prefix("inputs.") else {
-            if access.starts_with("matrix.") || access.starts_with("component.") {
+            if access.starts_with("matrix.") {
                 return Ok(None);
+            }
+            if let Some(field) = access.strip_prefix("component.") {
+                let known = self.component.get(field);
+                let value = known.map(|value| Node::text(value.as_str(), mark));
+                return value
+                    .map(Some)
+                    .ok_or_else(|| format!("unknown interpolation key: `{field}`"));
             }
             return Err(format!("unknown interpolation key: `{access}`"));
         };

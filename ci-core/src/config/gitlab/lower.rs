@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::container;
 use super::duration::natural;
 use super::job_rules::When;
+use super::options::Options;
 use super::pipeline::{Entry, Links, Pipeline};
 use super::predefined::{of_jobs, slug};
-use super::script::{SHELL, commands, script};
+use super::script::{SHELL, commands, script, write_files};
 use super::storage::{artifacts, caches, dotenv_file, leaves};
 use super::variables::{Env, Variable, Variables, replace};
 use crate::config::yaml::Node;
@@ -34,13 +35,14 @@ pub(super) fn workflow(
     pipeline: &Pipeline<'_>,
     stages: &[Arc<str>],
     predefined: &BTreeMap<String, String>,
-    name: &str,
+    compiled: &Options,
 ) -> WorkflowSpec {
     let mut shared = BTreeMap::clone(predefined);
     shared.extend(of_jobs());
     let lowering = Lowering {
         pipeline,
         stages,
+        files: &compiled.facts.files,
         below: Arc::new(shared),
         left: Leftovers::new(pipeline, stages.len()),
     };
@@ -49,7 +51,7 @@ pub(super) fn workflow(
         .map(|(entry, links)| lowering.job(entry, links))
         .collect();
     WorkflowSpec {
-        name: name.into(),
+        name: "pipeline".into(),
         jobs: Arc::new(jobs),
         env: BTreeMap::clone(&lowering.below),
         ..WorkflowSpec::default()
@@ -59,6 +61,8 @@ pub(super) fn workflow(
 struct Lowering<'a> {
     pipeline: &'a Pipeline<'a>,
     stages: &'a [Arc<str>],
+    /// The texts of variables of the type file.
+    files: &'a BTreeMap<String, String>,
     /// The variables that all jobs have.
     below: Arc<BTreeMap<String, String>>,
     left: Leftovers,
@@ -145,13 +149,14 @@ impl Lowering<'_> {
                 .push(GroupUse::mutex(container::text(group, &env)));
         }
         if let Some(pattern) = entry.job.text("coverage") {
-            options
-                .extra
-                .insert("gitlab.coverage".to_owned(), pattern.into());
+            options.reports.coverage_pattern = Some(pattern.to_string());
         }
         options.only_after_failure = entry.chosen.when == When::OnFailure;
         let fetch = self.left.of_job(entry, links, &self.pipeline.entries);
-        let steps = steps(entry, &fetch, &env);
+        let mut steps = steps(entry, &fetch, &env);
+        if !self.files.is_empty() {
+            steps.insert(0, write_files(self.files));
+        }
         options.env = env.own;
         let mut spec = JobSpec::new(entry.name()).steps(steps);
         spec.needs = links

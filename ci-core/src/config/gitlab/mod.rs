@@ -42,7 +42,6 @@ mod workflow_rules;
 pub use children::Child;
 pub use compile::{Compiled, ListedJob, Project, SkippedJob};
 pub use coverage::coverage;
-pub use fidelity::{Fidelity, Row};
 pub use files::{Directory, Files, MemoryFiles, Sources};
 pub use job_rules::When;
 pub use options::{Facts, Options};

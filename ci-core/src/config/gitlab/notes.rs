@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::cache::Cache;
-use super::fidelity::{Fidelity, Row};
+use crate::config::fidelity::{Level, Row};
 use crate::config::problem::Problems;
 use crate::config::yaml::Mark;
 
@@ -20,18 +20,18 @@ pub(super) struct Notes {
 
 impl Notes {
     pub(super) fn missing(&mut self, mark: &Mark, key: &str, why: impl Into<String>) {
-        self.row(Row::new(Fidelity::Missing, mark, key, why));
+        self.row(Row::new(Level::Missing, mark, key, why));
     }
 
     pub(super) fn of_job(
         &mut self,
-        fidelity: Fidelity,
+        level: Level,
         mark: &Mark,
         job: &Arc<str>,
         key: &str,
         why: impl Into<String>,
     ) {
-        self.row(Row::new(fidelity, mark, key, why).of_job(job));
+        self.row(Row::new(level, mark, key, why).of_job(job));
     }
 
     pub(super) fn row(&mut self, row: Row) {

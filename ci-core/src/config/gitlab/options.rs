@@ -100,6 +100,9 @@ pub struct Facts {
     pub timestamp: Option<String>,
     /// Variables of the project's settings: they win over those of the file.
     pub variables: BTreeMap<String, String>,
+    /// The texts of variables of the type file: jobs find them in files, whose paths the variables
+    /// hold; see [`file`](Self::file).
+    pub(super) files: BTreeMap<String, String>,
 }
 
 impl Default for Facts {
@@ -127,6 +130,7 @@ impl Facts {
             author: None,
             timestamp: None,
             variables: BTreeMap::new(),
+            files: BTreeMap::new(),
         }
     }
 
@@ -163,6 +167,16 @@ impl Facts {
     #[must_use]
     pub fn variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.run.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// Gives the pipeline a variable of the type file.
+    #[must_use]
+    pub fn file(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        let name = name.into();
+        let path = format!("{}/{name}", super::script::FILES);
+        self.variables.insert(name.clone(), path);
+        self.files.insert(name, text.into());
         self
     }
 

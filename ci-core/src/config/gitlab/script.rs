@@ -1,10 +1,12 @@
 //! The shell scripts of a job: what a runner would give to its shell.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::check::flatten;
 use super::variables::{Env, Piece, names, pieces};
 use crate::config::yaml::Node;
+use crate::step::StepSpec;
 
 /// Bash where there is one, else the system's shell, as a runner chooses. The script follows as the
 /// last word.
@@ -19,6 +21,25 @@ pub(super) const DOTENV: &str = ".gitlab-dotenv";
 
 /// The variable that only the machine of the job knows.
 const PROJECT_DIR: &str = "CI_PROJECT_DIR";
+
+/// Where the texts of variables of the type file stand, as a shell says it.
+pub(super) const FILES: &str = "$HOME/.gitlab-files";
+
+/// The step that writes the files of such variables.
+pub(super) fn write_files(files: &BTreeMap<String, String>) -> StepSpec {
+    let mut script = format!("umask 077\nmkdir -p \"{FILES}\"\n");
+    for name in files.keys() {
+        let _ = writeln!(
+            script,
+            "printf %s \"$CI_CORE_FILE_{name}\" >\"{FILES}/{name}\""
+        );
+    }
+    let mut step = StepSpec::run(script).name("write file variables");
+    for (name, text) in files {
+        step = step.env(format!("CI_CORE_FILE_{name}"), text);
+    }
+    step
+}
 
 /// The commands of a key, lists in lists made flat.
 pub(super) fn commands(node: Option<&Node>) -> Vec<String> {
@@ -50,6 +71,8 @@ pub(super) fn script(commands: &[String], env: &Env, dotenv: &[String]) -> Strin
         // What reports bring is not known before; what nobody knows stays as it is written.
         let late =
             |inner: &str| inner == PROJECT_DIR || (!dotenv.is_empty() && env.get(inner).is_none());
+        let is_file = value.contains(FILES);
+        let late = |inner: &str| late(inner) || (is_file && inner == "HOME");
         if names(value).into_iter().any(late) {
             let _ = writeln!(out, "export {name}={}", filled_late(value, late));
         }

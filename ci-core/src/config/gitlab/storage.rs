@@ -131,14 +131,18 @@ pub(super) fn artifacts(node: Option<&Node>, job: &str, env: &Env) -> Vec<StepSp
     let paths = texts(node.get("paths"), env);
     let when = when(node.get("when"));
     if !paths.is_empty() {
+        let exclude = texts(node.get("exclude"), env);
         let mut keep = StepSpec::store_artifacts(paths.clone())
             .name("store artifacts")
             .when(when);
         if let Action::StoreArtifacts(spec) = &mut keep.action {
-            spec.exclude = texts(node.get("exclude"), env);
+            spec.exclude.clone_from(&exclude);
         }
         steps.push(keep.allow_failure());
-        let hand_on = StepSpec::persist_workspace(".", paths).name("hand artifacts on");
+        let mut hand_on = StepSpec::persist_workspace(".", paths).name("hand artifacts on");
+        if let Action::PersistWorkspace(spec) = &mut hand_on.action {
+            spec.exclude = exclude;
+        }
         steps.push(hand_on.when(when).allow_failure());
     }
     let Some(reports) = node.get("reports").and_then(Node::as_map) else {

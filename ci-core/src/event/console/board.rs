@@ -131,6 +131,9 @@ impl Board {
             | RunEvent::Output { .. }
             | RunEvent::OutputDropped { .. }
             | RunEvent::Stored { .. }
+            | RunEvent::TestResults { .. }
+            | RunEvent::Coverage { .. }
+            | RunEvent::CoverageJudged { .. }
             | RunEvent::StepFinished { .. }
             | RunEvent::BudgetExceeded { .. }
             | RunEvent::Warning { .. } => {}

@@ -10,6 +10,7 @@ mod estimate;
 mod lines;
 mod options;
 #[cfg(feature = "console")]
+mod reports;
 mod rows;
 #[cfg(feature = "console")]
 mod screen;

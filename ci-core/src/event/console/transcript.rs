@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::lines::LineCutter;
 use super::tail::Tail;
-use super::{ConsoleOptions, Verbosity};
+use super::{ConsoleOptions, Verbosity, reports};
 use crate::event::terminal::{Paint, Tone, bytes, columns, fit, mark, one_line, precise};
 use crate::event::{EventRecord, FailedOutput, JobInfo, JobResult, RunEvent, Summary};
 use crate::id::RunId;
@@ -160,6 +160,18 @@ impl Transcript {
                 duration,
                 ..
             } => self.step_finished(job, *step, result, *duration),
+            RunEvent::TestResults {
+                job,
+                counts,
+                failed,
+                ..
+            } => self.say_all(job, reports::tests(self.paint, counts, failed)),
+            RunEvent::Coverage { job, totals, .. } => {
+                self.say_all(job, vec![reports::coverage(totals)]);
+            }
+            RunEvent::CoverageJudged {
+                job, shards, gates, ..
+            } => self.say_all(job, reports::judged(self.paint, shards, gates)),
             RunEvent::JobRetrying {
                 job,
                 attempt,
@@ -172,7 +184,7 @@ impl Transcript {
                 attempts,
                 duration,
                 allowed,
-                reused: _,
+                ..
             } => self.job_finished(job, result, (*attempts, *duration), *allowed),
             // Only the board shows that a job is ready.
             _ => {}
@@ -332,6 +344,14 @@ impl Transcript {
                 job,
                 &format!("{sign} {name}: {} in {}", told(result), precise(took)),
             );
+        }
+    }
+
+    fn say_all(&mut self, job: &Arc<str>, lines: Vec<String>) {
+        if !self.is_quiet() {
+            for line in lines {
+                self.say(job, &line);
+            }
         }
     }
 

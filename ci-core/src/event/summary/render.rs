@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::event::path::longest;
 use crate::event::terminal::{Paint, Tone, columns, fit, mark, one_line, precise};
-use crate::event::{JobInfo, JobResult};
+use crate::event::{JobInfo, JobResult, TestCounts};
 use crate::id::RunId;
 use crate::outcome::OutcomeKind;
 
@@ -126,6 +126,7 @@ impl Summary {
             self.table(paint, &mut lines);
         }
         self.failed(paint, &mut lines);
+        lines.extend(self.tests());
         if !self.brief {
             self.slowest_path(paint, &mut lines);
         }
@@ -174,6 +175,16 @@ impl Summary {
             lines.push(format!("and {} failures more", rest + 1));
             lines.push(String::new());
         }
+    }
+
+    /// The tests of all jobs together.
+    fn tests(&self) -> Option<String> {
+        let mut all = TestCounts::default();
+        let reports = self.jobs.iter().filter_map(|job| job.reports.as_ref());
+        for tests in reports.filter_map(|reports| reports.tests.as_ref()) {
+            all.merge(tests);
+        }
+        (all.tests > 0).then(|| all.to_string())
     }
 
     fn slowest_path(&self, paint: Paint, lines: &mut Vec<String>) {
@@ -270,6 +281,10 @@ fn row(paint: Paint, job: &JobResult, name: usize, word: usize) -> String {
     if job.allowed && job.outcome != OutcomeKind::Success {
         details.push("allowed to fail".to_owned());
     }
+    if let Some(reports) = &job.reports {
+        details.extend(reports.tests.map(|tests| tests_of(&tests)));
+        details.extend(reports.coverage.map(|coverage| coverage.to_string()));
+    }
     details.extend(why(job));
     if !details.is_empty() {
         line.push_str("  ");
@@ -277,6 +292,15 @@ fn row(paint: Paint, job: &JobResult, name: usize, word: usize) -> String {
     }
     line.truncate(line.trim_end().len());
     line
+}
+
+/// `12 tests, 2 bad`.
+fn tests_of(tests: &TestCounts) -> String {
+    let plural = if tests.tests == 1 { "" } else { "s" };
+    match tests.bad() {
+        0 => format!("{} test{plural}", tests.tests),
+        bad => format!("{} test{plural}, {bad} bad", tests.tests),
+    }
 }
 
 /// `failed: exit code 1`.

@@ -119,3 +119,57 @@ async fn results_and_coverage_are_kept_as_what_they_are() {
     let dest = temp.path().join("out");
     assert_eq!(storage.export(run, "job", &dest).unwrap().len(), 2);
 }
+
+#[cfg(feature = "reports")]
+mod reports {
+    use super::*;
+    use crate::step::StepRecord;
+
+    fn job_with_reports() -> (tempfile::TempDir, Job) {
+        let (temp, storage) = storage();
+        let job = Job::new(RunId::new(), "job", &storage);
+        job.machine.write(
+            "junit.xml",
+            "<testsuite name='s'><testcase classname='a' name='x' time='1.5'/>\
+             <testcase classname='a' name='y'><failure message='no'/></testcase></testsuite>",
+        );
+        job.machine
+            .write("lcov.info", "SF:a\nDA:1,1\nDA:2,0\nend_of_record\n");
+        job.machine.write("notes.txt", "hello");
+        (temp, job)
+    }
+
+    #[tokio::test]
+    async fn test_results_are_read() {
+        let (_temp, job) = job_with_reports();
+        let spec = PathsSpec::new(words(&["junit.xml", "notes.txt"]));
+        let done = job.run(StoreTestResults(spec)).await.ok();
+        let read = done.records.iter().find_map(|record| match record {
+            StepRecord::Tests { files, tests, .. } => Some((files, tests)),
+            _ => None,
+        });
+        let (files, tests) = read.expect("test results");
+        let ids: Vec<_> = tests.iter().map(|test| (test.id(), test.time)).collect();
+        assert_eq!(ids, [("a::x".into(), Some(1.5)), ("a::y".into(), None)]);
+        assert_eq!(tests[1].message.as_deref(), Some("no"));
+        let formats: Vec<_> = files.iter().map(|file| file.format.as_deref()).collect();
+        assert_eq!(formats, [Some("junit"), None]);
+        assert_eq!(done.warnings().len(), 1, "{:?}", done.warnings());
+        assert!(done.said.contains("2 tests: 1 passed, 1 failed"));
+    }
+
+    #[tokio::test]
+    async fn coverage_is_read() {
+        let (_temp, job) = job_with_reports();
+        let spec = PathsSpec::new(words(&["lcov.info", "notes.txt"]));
+        let done = job.run(StoreCoverage(spec)).await.ok();
+        let read = done.records.iter().find_map(|record| match record {
+            StepRecord::Coverage { files, totals } => Some((files, totals)),
+            _ => None,
+        });
+        let (files, totals) = read.expect("coverage");
+        assert_eq!((totals.lines.covered, totals.lines.total), (1, 2));
+        assert_eq!(files[0].format.as_deref(), Some("lcov"));
+        assert!(done.warnings()[0].contains("`notes.txt`"));
+    }
+}

@@ -205,7 +205,7 @@ impl Done {
     pub(super) fn stored(&self) -> Vec<(StoredKind, &str)> {
         let stored = self.records.iter().filter_map(|record| match record {
             StepRecord::Stored { kind, name, .. } => Some((*kind, name.as_str())),
-            StepRecord::Warning(_) => None,
+            _ => None,
         });
         stored.collect()
     }
@@ -213,7 +213,7 @@ impl Done {
     pub(super) fn warnings(&self) -> Vec<&str> {
         let warnings = self.records.iter().filter_map(|record| match record {
             StepRecord::Warning(words) => Some(words.as_str()),
-            StepRecord::Stored { .. } => None,
+            _ => None,
         });
         warnings.collect()
     }

@@ -119,3 +119,22 @@ async fn the_working_directory_of_the_job_counts() {
     let done = next.run(attach(".")).await.ok();
     assert_eq!(done.machine.read("x").as_deref(), Some("x"));
 }
+
+#[tokio::test]
+async fn what_is_excluded_is_not_handed_down() {
+    let (_temp, storage) = storage();
+    let run = RunId::new();
+    let first = Job::new(run, "first", &storage);
+    for file in ["out/a", "out/b", "out/deep/c", "out/deep/d"] {
+        first.machine.write(file, "x");
+    }
+    let PersistWorkspace(mut spec) = persist(".", &["out"]);
+    spec.exclude = words(&["out/b", "out/deep", "out/deep/**"]);
+    first.run(PersistWorkspace(spec)).await.ok();
+    let mut second = Job::new(run, "second", &storage);
+    second.upstream = vec!["first".into()];
+    let done = second.run(attach(".")).await.ok();
+    let found = |path: &str| done.machine.read(path).is_some();
+    assert!(found("out/a"));
+    assert!(!found("out/b") && !found("out/deep/c") && !found("out/deep/d"));
+}

@@ -127,6 +127,12 @@ pub(super) async fn listings_are_newest_first_and_filtered(pair: Pair) {
     assert_eq!(list(RunQuery { branch, ..all() }).await, (3, vec![3, 2, 0]));
     let outcome = Some(OutcomeKind::Success);
     assert_eq!(list(RunQuery { outcome, ..all() }).await, (1, vec![0]));
+    let of = |hash: &str| RunQuery {
+        revision: Some(hash.into()),
+        ..all()
+    };
+    assert_eq!(list(of("c0ffee")).await.0, list(all()).await.0);
+    assert_eq!(list(of("c0ffe")).await, (0, vec![]));
     let part = RunQuery {
         offset: 1,
         limit: Some(2),

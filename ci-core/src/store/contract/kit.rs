@@ -124,6 +124,7 @@ pub(crate) fn finished(job: &str, result: Outcome, seconds: u64) -> RunEvent {
         duration: Duration::from_secs(seconds),
         allowed: false,
         reused: false,
+        reports: None,
     }
 }
 

@@ -5,5 +5,7 @@ mod groups;
 mod journal;
 pub(super) mod kit;
 mod logs;
+mod marks;
 mod ownership;
+mod reports;
 mod suite;

@@ -45,7 +45,15 @@ contract!(
     groups::heartbeats_keep_a_place,
     groups::an_old_lease_does_not_free_a_new_one,
     logs::lines_come_back_by_job_attempt_and_step,
+    marks::a_mark_moves_only_from_where_it_is,
+    marks::of_many_who_move_a_mark_one_does,
     logs::a_reader_goes_on_where_it_was,
+    reports::tests_come_back_as_they_were_kept,
+    reports::only_the_owner_of_a_run_keeps_its_tests,
+    reports::queries_choose_runs_and_jobs,
+    reports::a_query_before_a_run_has_the_same_answer_while_it_goes_on,
+    reports::coverage_is_summed_up_from_the_journal,
+    reports::pruned_runs_leave_no_reports,
 );
 
 mod properties {

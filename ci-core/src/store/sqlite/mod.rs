@@ -1,7 +1,9 @@
 //! The run store on SQLite (<https://sqlite.org/wal.html>): one file, shared by processes.
 
 mod leases;
+mod marks;
 mod queries;
+mod reports;
 mod schema;
 mod store;
 #[cfg(test)]

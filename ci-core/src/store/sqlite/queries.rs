@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
+use super::reports;
 use super::trouble::{trouble, unreadable};
 use crate::clock::Timestamp;
 use crate::event::{EventRecord, JobResult, RunEvent};
@@ -24,7 +25,7 @@ fn millis(time: Timestamp) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn timestamp(millis: i64) -> Timestamp {
+pub(super) fn timestamp(millis: i64) -> Timestamp {
     Timestamp::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
@@ -183,6 +184,8 @@ pub(super) fn append(
                 ])
             })
             .map_err(failed)?;
+    } else if let RunEvent::Coverage { .. } = &record.event {
+        reports::note(connection, record).map_err(failed)?;
     } else if let RunEvent::RunFinished { outcome, .. } = &record.event {
         connection
             .execute(
@@ -325,6 +328,7 @@ pub(super) fn runs(
     let wanted = [
         ("workflow = ?", query.workflow.clone()),
         ("branch = ?", query.branch.clone()),
+        ("revision = ?", query.revision.clone()),
         (
             "outcome = ?",
             query.outcome.map(|kind| kind.as_str().to_owned()),
@@ -441,6 +445,7 @@ pub(super) fn ended(connection: &Connection) -> rusqlite::Result<Vec<(String, Ti
 pub(super) fn remove(connection: &Connection, run: &str) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM journal WHERE run = ?", [run])?;
     connection.execute("DELETE FROM jobs WHERE run = ?", [run])?;
+    reports::remove(connection, run)?;
     connection.execute("DELETE FROM requests WHERE run = ?", [run])?;
     connection.execute("DELETE FROM runs WHERE id = ?", [run])?;
     Ok(())

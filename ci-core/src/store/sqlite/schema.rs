@@ -11,7 +11,8 @@ use crate::store::{StoreError, StoreErrorKind};
 const APPLICATION_ID: i32 = 0x4349_7273;
 
 /// What each version added; a store is brought up to date by those it has not seen.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE runs (
         id TEXT PRIMARY KEY,
         workflow TEXT NOT NULL,
@@ -61,7 +62,46 @@ const MIGRATIONS: [&str; 1] = ["
         job TEXT NOT NULL
     );
     CREATE INDEX leases_by_pool ON leases (pool);
-"];
+",
+    "
+    CREATE TABLE tests (
+        run TEXT NOT NULL,
+        job TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        step INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        suite TEXT NOT NULL,
+        class TEXT NOT NULL,
+        name TEXT NOT NULL,
+        file TEXT,
+        outcome TEXT NOT NULL,
+        flaky INTEGER NOT NULL,
+        time REAL,
+        message TEXT,
+        quarantined INTEGER NOT NULL,
+        PRIMARY KEY (run, job, attempt, step, position)
+    ) WITHOUT ROWID;
+    CREATE TABLE coverage (
+        run TEXT NOT NULL,
+        job TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        step INTEGER NOT NULL,
+        lines_covered INTEGER NOT NULL,
+        lines INTEGER NOT NULL,
+        branches_covered INTEGER NOT NULL,
+        branches INTEGER NOT NULL,
+        functions_covered INTEGER NOT NULL,
+        functions INTEGER NOT NULL,
+        stated REAL,
+        PRIMARY KEY (run, job, attempt, step)
+    ) WITHOUT ROWID;
+    CREATE TABLE marks (
+        key TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX runs_by_revision ON runs (revision);
+",
+];
 
 /// The version of the store at `path`, 0 for an empty file, or why it cannot be used. Changes nothing.
 pub(super) fn look(connection: &Connection, path: &Path) -> Result<i32, StoreError> {

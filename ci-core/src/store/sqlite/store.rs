@@ -9,17 +9,20 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 
 use super::leases;
+use super::marks;
 use super::queries;
+use super::reports;
 use super::schema::{look, migrate};
 use super::trouble::{cut_off, read_only, trouble, unreadable};
 use super::writer::Writer;
 use crate::clock::{Clock, Timestamp};
-use crate::event::EventRecord;
+use crate::event::{EventRecord, TestRecord};
 use crate::id::RunId;
 use crate::store::log::{LogDir, private_dir};
 use crate::store::{
-    Commit, Lease, LeaseRequest, LogKey, LogPart, LogQuery, LogWriter, NewRun, OwnerId, Request,
-    RequestRecord, Retention, RunPage, RunQuery, RunStore, StoreError, StoreErrorKind, StoredRun,
+    Commit, CoverageEntry, Lease, LeaseRequest, LogKey, LogPart, LogQuery, LogWriter, NewRun,
+    OwnerId, Request, RequestRecord, Retention, RunPage, RunQuery, RunStore, StoreError,
+    StoreErrorKind, StoredRun, TestEntry, TestQuery,
 };
 
 /// How long to wait for another process that holds the file.
@@ -371,6 +374,26 @@ impl RunStore for SqliteStore {
         blocking(move || shared.logs.read_part(&key, position, most)).await
     }
 
+    fn keep_tests(&self, key: &LogKey, tests: Vec<TestRecord>) -> Commit {
+        self.writer.keep_tests(key.clone(), tests)
+    }
+
+    async fn tests(&self, query: &TestQuery) -> Result<Vec<TestEntry>, StoreError> {
+        let query = query.clone();
+        self.read(move |connection, shared| {
+            reports::tests(connection, &query).map_err(|error| trouble(&shared.path, error))
+        })
+        .await
+    }
+
+    async fn coverage(&self, query: &TestQuery) -> Result<Vec<CoverageEntry>, StoreError> {
+        let query = query.clone();
+        self.read(move |connection, shared| {
+            reports::coverage(connection, &query).map_err(|error| trouble(&shared.path, error))
+        })
+        .await
+    }
+
     async fn prune(&self, retention: &Retention) -> Result<Vec<RunId>, StoreError> {
         let (shared, retention, now) = (Arc::clone(&self.shared), retention.clone(), self.now());
         let removed = self
@@ -396,5 +419,24 @@ impl RunStore for SqliteStore {
         let (logs, ids) = (self.shared.logs.clone(), removed.clone());
         blocking(move || ids.iter().try_for_each(|run| logs.remove(*run))).await?;
         Ok(removed)
+    }
+
+    async fn mark(&self, key: &str) -> Result<Option<String>, StoreError> {
+        let key = key.to_owned();
+        self.read(move |connection, shared| {
+            marks::get(connection, &key).map_err(|error| trouble(&shared.path, error))
+        })
+        .await
+    }
+
+    async fn set_mark(&self, key: &str, old: Option<&str>, new: &str) -> Result<bool, StoreError> {
+        let path = self.shared.path.clone();
+        let (key, old, new) = (key.to_owned(), old.map(str::to_owned), new.to_owned());
+        self.writer
+            .work(move |connection| {
+                marks::set(connection, &key, old.as_deref(), &new)
+                    .map_err(|error| trouble(&path, error))
+            })
+            .await
     }
 }

@@ -8,11 +8,11 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::queries;
 use super::trouble::trouble;
-use crate::event::EventRecord;
+use super::{queries, reports};
+use crate::event::{EventRecord, TestRecord};
 use crate::id::RunId;
-use crate::store::{Commit, CommitDone, OwnerId, StoreError, StoreErrorKind};
+use crate::store::{Commit, CommitDone, LogKey, OwnerId, StoreError, StoreErrorKind};
 
 /// The most appends in one transaction: the first of them waits for all.
 const MOST: usize = 512;
@@ -23,6 +23,8 @@ type Work = Box<dyn FnOnce(&Connection) -> Result<(), StoreError> + Send>;
 /// What the thread is asked to do.
 enum Job {
     Append(RunId, Vec<EventRecord>, CommitDone),
+    /// The tests of a step, in a transaction of their own.
+    Tests(LogKey, Vec<TestRecord>, CommitDone),
     /// Something else, in a transaction of its own. The sender is told how the commit went.
     Work(Work, oneshot::Sender<Result<(), StoreError>>),
     /// From now on this process drives the run as this owner.
@@ -71,6 +73,13 @@ impl Writer {
     pub(super) fn append(&self, run: RunId, records: Vec<EventRecord>) -> Commit {
         let (commit, done) = Commit::pair();
         self.send(Job::Append(run, records, done));
+        commit
+    }
+
+    /// Queues the tests of a step.
+    pub(super) fn keep_tests(&self, key: LogKey, tests: Vec<TestRecord>) -> Commit {
+        let (commit, done) = Commit::pair();
+        self.send(Job::Tests(key, tests, done));
         commit
     }
 
@@ -136,6 +145,10 @@ impl State {
             while let Some(job) = next.take() {
                 match job {
                     Job::Append(run, records, done) => appends.push((run, records, done)),
+                    Job::Tests(key, tests, done) => {
+                        self.append_all(&mut appends);
+                        done.done(self.keep_tests(&key, &tests));
+                    }
                     Job::Work(work, done) => {
                         self.append_all(&mut appends);
                         let _ = done.send(self.do_work(work));
@@ -157,6 +170,23 @@ impl State {
             }
             self.append_all(&mut appends);
         }
+    }
+
+    fn keep_tests(&mut self, key: &LogKey, tests: &[TestRecord]) -> Result<(), StoreError> {
+        let failed = |error| trouble(&self.path, error);
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(failed)?;
+        let ours = match self.owned.get(&key.run) {
+            Some(owner) => queries::is_owner(&transaction, key.run, owner).map_err(failed)?,
+            None => false,
+        };
+        if !ours {
+            return Err(StoreError::not_ours(key.run));
+        }
+        reports::keep_tests(&transaction, key, tests).map_err(failed)?;
+        transaction.commit().map_err(failed)
     }
 
     fn do_work(&mut self, work: Work) -> Result<(), StoreError> {

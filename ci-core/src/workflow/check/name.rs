@@ -2,8 +2,9 @@
 
 use crate::workflow::Problem;
 
-/// The most bytes that a name may have: names become labels, directories and lines of a report.
-const LONGEST: usize = 200;
+/// The most bytes that a name may have: names become labels and lines of a report. Matrices make names
+/// of all their values.
+const LONGEST: usize = 1_000;
 
 /// Reports `name`, the name of `what`, if it is no good.
 pub(super) fn check(what: &'static str, name: &str, problems: &mut Vec<Problem>) {
@@ -29,7 +30,7 @@ fn fault(name: &str) -> Option<&'static str> {
     if name.is_empty() {
         Some("it is empty")
     } else if name.len() > LONGEST {
-        Some("it is longer than 200 bytes")
+        Some("it is longer than 1000 bytes")
     } else if name.bytes().all(|byte| byte.is_ascii_graphic()) {
         // Most names: nothing in them needs a closer look.
         None

@@ -196,6 +196,9 @@ pub(super) struct WorkspaceForm {
     /// Files, directories and globs to add; not used when attaching.
     #[serde(default, skip_serializing_if = "List::is_empty")]
     paths: List,
+    /// What is left out of them.
+    #[serde(default, skip_serializing_if = "List::is_empty")]
+    exclude: List,
     /// The jobs whose files are attached; those of all jobs before this one if empty.
     #[serde(default, skip_serializing_if = "List::is_empty")]
     from: List,
@@ -206,6 +209,7 @@ impl From<&WorkspaceSpec> for WorkspaceForm {
         Self {
             root: spec.root.clone(),
             paths: List(spec.paths.clone()),
+            exclude: List(spec.exclude.clone()),
             from: List(spec.from.clone()),
         }
     }
@@ -216,6 +220,7 @@ impl From<WorkspaceForm> for WorkspaceSpec {
         Self {
             root: form.root,
             paths: form.paths.0,
+            exclude: form.exclude.0,
             from: form.from.0,
         }
     }

@@ -15,7 +15,9 @@ use super::policy::{
 };
 use super::shape::{Shape, shaped};
 use super::step::StepForm;
-use crate::job::{Condition, JobOptions, JobSpec, Need, Requirements, Retry, Timeouts};
+use crate::job::{
+    Condition, JobOptions, JobSpec, Need, ReportRules, Requirements, Retry, Timeouts,
+};
 use crate::outcome::OutcomeSet;
 use crate::step::StepSpec;
 
@@ -134,6 +136,9 @@ struct JobFields {
     /// Whether a local job gets a home directory of its own; by default it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     private_home: Option<bool>,
+    /// How its test and coverage reports are judged.
+    #[serde(skip_serializing_if = "ReportRules::is_empty")]
+    reports: ReportRules,
     /// Settings that only some executor understands, by name.
     #[serde(skip_serializing_if = "Entries::is_empty")]
     extra: Entries<serde_json::Value>,
@@ -200,6 +205,7 @@ impl JobFields {
             stage: self.stage,
             only_after_failure: self.only_after_failure,
             private_home: self.private_home,
+            reports: self.reports,
             extra: self.extra.sorted(),
         };
         let mut job = JobSpec::new("").steps(steps).needs_all(needs);
@@ -251,6 +257,7 @@ impl From<&JobSpec> for JobFields {
             working_dir: options.working_dir.clone(),
             only_after_failure: options.only_after_failure,
             private_home: options.private_home,
+            reports: options.reports.clone(),
             extra: (&options.extra).into(),
             steps: job.steps.iter().cloned().map(StepForm).collect(),
         }

@@ -124,6 +124,9 @@ struct StepFields {
     /// The longest the step may be silent.
     #[serde(skip_serializing_if = "Option::is_none")]
     no_output_timeout: Option<Time>,
+    /// A script: where it succeeds in the session, the step is left out and counts as a success.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skip_if: Option<String>,
     /// Whether the job goes on, as if the step had succeeded, when it fails.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     allow_failure: bool,
@@ -167,6 +170,7 @@ impl StepFields {
             when: self.when,
             timeout: self.timeout.map(|limit| limit.0),
             no_output_timeout: self.no_output_timeout.map(|limit| limit.0),
+            skip_if: self.skip_if,
             allow_failure: self.allow_failure,
             env: self.env.sorted(),
         })
@@ -261,6 +265,7 @@ impl From<&StepSpec> for StepFields {
             when: step.when,
             timeout: step.timeout.map(Time),
             no_output_timeout: step.no_output_timeout.map(Time),
+            skip_if: step.skip_if.clone(),
             allow_failure: step.allow_failure,
             env: (&step.env).into(),
             ..Self::default()

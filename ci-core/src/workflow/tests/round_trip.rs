@@ -142,7 +142,8 @@ fn action() -> impl Strategy<Value = Action> {
         CacheLookup::ExactOnly,
     ]);
     let workspace = || {
-        (text(), texts(), texts()).prop_map(|(root, paths, from)| WorkspaceSpec {
+        (text(), texts(), texts(), texts()).prop_map(|(root, paths, exclude, from)| WorkspaceSpec {
+            exclude,
             root,
             paths,
             from,
@@ -179,18 +180,21 @@ fn step() -> impl Strategy<Value = StepSpec> {
         action(),
         when,
         limits,
-        any::<bool>(),
+        (option::of(text()), any::<bool>()),
         map(),
     )
         .prop_map(
-            |(name, action, when, (timeout, no_output_timeout), allow_failure, env)| StepSpec {
-                name: name.map(Into::into),
-                action,
-                when,
-                timeout,
-                no_output_timeout,
-                allow_failure,
-                env,
+            |(name, action, when, (timeout, no_output_timeout), (skip_if, allow_failure), env)| {
+                StepSpec {
+                    name: name.map(Into::into),
+                    action,
+                    when,
+                    timeout,
+                    no_output_timeout,
+                    skip_if,
+                    allow_failure,
+                    env,
+                }
             },
         )
 }
@@ -316,6 +320,15 @@ fn change() -> impl Strategy<Value = Change> {
         to(any::<u32>(), |o, v| o.parallelism = Some(v)),
         to(text(), |o, v| o.stage = Some(v.into())),
         to(any::<bool>(), |o, v| o.private_home = Some(v)),
+        to((any::<Option<bool>>(), texts()), |o, (fail, quarantine)| {
+            o.reports.fail_on_failed_tests = fail;
+            o.reports.quarantine = quarantine;
+        }),
+        to((0.0..=100.0, text()), |o, (percent, text)| {
+            o.reports.coverage.lines = Some(percent);
+            o.reports.coverage.base = Some(text.clone());
+            o.reports.coverage_pattern = Some(text);
+        }),
         to(btree_map(text(), value(), 0..3), |o, v| o.extra = v),
     ])
 }

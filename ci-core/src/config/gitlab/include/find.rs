@@ -1,6 +1,11 @@
 //! Finds the files that an include means.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
 
 use super::super::files::Files;
 use super::super::globs::wildcard;
@@ -25,12 +30,9 @@ impl Reader<'_> {
                 let Some(text) = self.options.sources.of_remote(name) else {
                     return self.absent(at, &format!("the file at `{name}` is not at hand"));
                 };
-                let (name, text) = (name.to_owned(), text.to_owned());
-                vec![File {
-                    name,
-                    text,
-                    origin: Origin::Nowhere,
-                }]
+                let text = text.to_owned();
+                self.check_integrity(&text, map);
+                vec![File::new(name, text, Origin::Nowhere)]
             }
             "template" => {
                 let files = self.options.sources.of_templates();
@@ -39,11 +41,7 @@ impl Reader<'_> {
                     return self.absent(at, &format!("the template `{name}` is not at hand"));
                 };
                 let origin = Origin::Of(files, "templates".to_owned());
-                vec![File {
-                    name: name.to_owned(),
-                    text,
-                    origin,
-                }]
+                vec![File::new(name, text, origin)]
             }
             "component" => self.component(name, at),
             _ => self.absent(
@@ -66,11 +64,7 @@ impl Reader<'_> {
         let path = name.trim_start_matches('/').trim_start_matches("./");
         let mut wrong = None;
         let mut found = Vec::new();
-        let file = |path: &str, text| File {
-            name: format!("{prefix}{path}"),
-            text,
-            origin: origin.clone(),
-        };
+        let file = |path: &str, text| File::new(format!("{prefix}{path}"), text, origin.clone());
         if !is_yaml(path) {
             wrong = Some(format!(
                 "included file `{name}` does not have YAML extension"
@@ -87,7 +81,8 @@ impl Reader<'_> {
                 Ok(text) => found.push(file(path, text)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                     let message = format!("local file `{name}` does not exist");
-                    return self.absent(at, &message);
+                    let hint = "go on without it with `--stub-missing`";
+                    return self.absent_with(at, &message, hint);
                 }
                 Err(error) => wrong = Some(format!("cannot read `{name}`: {error}")),
             }
@@ -110,15 +105,24 @@ impl Reader<'_> {
         for node in names {
             let path = self.variables.expand(&node.scalar().unwrap_or_default());
             let path = path.trim_start_matches('/');
+            if let (Some(files), true) = (&files, path.contains('*')) {
+                let matching = wildcard(path, files.paths());
+                let origin = Origin::Of(Arc::clone(files), project.to_owned());
+                let read = |path: &str| {
+                    let text = files.read(path).ok()?;
+                    Some(File::new(format!("{project}:{path}"), text, origin.clone()))
+                };
+                found.extend(matching.into_iter().filter_map(read));
+                continue;
+            }
             match files
                 .as_ref()
                 .and_then(|files| Some((files, files.read(path).ok()?)))
             {
-                Some((files, text)) => found.push(File {
-                    name: format!("{project}:{path}"),
-                    text,
-                    origin: Origin::Of(Arc::clone(files), project.to_owned()),
-                }),
+                Some((files, text)) => {
+                    let origin = Origin::Of(Arc::clone(files), project.to_owned());
+                    found.push(File::new(format!("{project}:{path}"), text, origin));
+                }
                 None => found.extend(self.absent(
                     &node.mark,
                     &format!("the file `{path}` of project `{project}` is not at hand"),
@@ -130,7 +134,7 @@ impl Reader<'_> {
 
     /// The file of a component; the project's own are at hand.
     fn component(&mut self, address: &str, at: &Mark) -> Vec<File> {
-        let Some((path, _version)) = address.rsplit_once('@') else {
+        let Some((path, version)) = address.rsplit_once('@') else {
             let message = format!("component `{address}` names no version");
             let problem = Problem::error(at, message).hint("write `HOST/PROJECT/NAME@VERSION`");
             self.notes.problems.push(problem);
@@ -149,30 +153,65 @@ impl Reader<'_> {
         if let Some((_, name)) = path.split_once(&own)
             && let Some(text) = read(self.own, name)
         {
-            let (name, origin) = (address.to_owned(), Origin::Own);
-            return vec![File { name, text, origin }];
+            let mut file = File::new(address, text, Origin::Own);
+            file.component = self.component_of(name, version);
+            return vec![file];
         }
         let found = self.options.sources.of_component(path);
         let found = found.and_then(|(files, name)| Some((read(&*files, name)?, files)));
         match found {
-            Some((text, files)) => vec![File {
-                name: address.to_owned(),
-                text,
-                origin: Origin::Of(files, path.to_owned()),
-            }],
+            Some((text, files)) => {
+                let mut file = File::new(address, text, Origin::Of(files, path.to_owned()));
+                let name = path.rsplit('/').next().unwrap_or_default();
+                file.component = self.component_of(name, version);
+                vec![file]
+            }
             None => self.absent(at, &format!("the component `{address}` is not at hand")),
         }
     }
 
+    /// What a component may ask about itself; its commit is only known if the version says it.
+    fn component_of(&self, name: &str, version: &str) -> BTreeMap<&'static str, String> {
+        let sha = self.options.facts.run.revision.clone();
+        let fields = [
+            ("name", name.to_owned()),
+            ("version", version.to_owned()),
+            ("reference", version.to_owned()),
+            ("sha", sha.unwrap_or_else(|| version.to_owned())),
+        ];
+        fields.into_iter().collect()
+    }
+
+    /// Compares a remote file with the hash that its include names: `sha256-` and base64.
+    fn check_integrity(&mut self, text: &str, map: &Map) {
+        let Some(node) = map.get("integrity") else {
+            return;
+        };
+        let written = node.scalar().unwrap_or_default();
+        let hash = STANDARD.encode(Sha256::digest(text.as_bytes()));
+        let message = match written.strip_prefix("sha256-") {
+            None => "`integrity` begins with `sha256-`".to_owned(),
+            Some(given) if given == hash => return,
+            Some(_) => format!("the file has another hash than `{written}`: `sha256-{hash}`"),
+        };
+        let problem = Problem::error(&node.mark, message).at("include:integrity");
+        self.notes.problems.push(problem);
+    }
+
     /// What is not at hand: a problem, or a row if the caller wants to go on.
     fn absent(&mut self, at: &Mark, what: &str) -> Vec<File> {
+        let hint = "say where it is with `--include-map FROM=PATH` or `includes` in \
+                    `.ci/settings.yml`, or go on without it with `--stub-missing`";
+        self.absent_with(at, what, hint)
+    }
+
+    fn absent_with(&mut self, at: &Mark, what: &str, hint: &str) -> Vec<File> {
         if self.options.stub_missing {
             self.notes.stubbed = true;
             self.notes
                 .missing(at, "include", format!("{what}: it was left out"));
         } else {
             let problem = Problem::error(at, what).at("include");
-            let hint = "give it to the compiler, or go on without it with `--stub-missing`";
             self.notes.problems.push(problem.hint(hint));
         }
         Vec::new()

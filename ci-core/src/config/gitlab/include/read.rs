@@ -1,9 +1,10 @@
 //! Reads a file and everything that it includes (<https://docs.gitlab.com/ci/yaml/includes/>).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::files::Files;
-use super::super::inputs::{Interpolation, bind};
+use super::super::inputs::{Given, Interpolation, bind};
 use super::super::merge::merge;
 use super::super::notes::Notes;
 use super::super::options::Options;
@@ -87,6 +88,20 @@ pub(super) struct File {
     pub(super) name: String,
     pub(super) text: String,
     pub(super) origin: Origin,
+    /// What is known of the component that it is: `name`, `version`, `reference`, `sha`.
+    pub(super) component: BTreeMap<&'static str, String>,
+}
+
+impl File {
+    /// A file that is no component.
+    pub(super) fn new(name: impl Into<String>, text: String, origin: Origin) -> Self {
+        Self {
+            name: name.into(),
+            text,
+            origin,
+            component: BTreeMap::new(),
+        }
+    }
 }
 
 pub(super) struct Reader<'a> {
@@ -118,16 +133,12 @@ impl Reader<'_> {
             .iter()
             .map(|(name, value)| (Arc::from(name.as_str()), Node::text(value.as_str(), &top)));
         let inputs: Map = inputs.collect();
-        let file = File {
-            name: name.clone(),
-            text,
-            origin: Origin::Own,
-        };
-        self.file(&file, &inputs, &top)
+        let file = File::new(name.as_str(), text, Origin::Own);
+        self.file(&file, Given::Typed(&inputs), &top)
     }
 
     /// What a file comes to. The recursion ends with the number of files that may be included.
-    fn file(&mut self, file: &File, given: &Map, at: &Mark) -> Option<Map> {
+    fn file(&mut self, file: &File, given: Given<'_>, at: &Mark) -> Option<Map> {
         let loader = Loader::default().schema(Schema::Psych);
         let documents = match loader.load(&file.text, &file.name, &mut self.notes.problems) {
             Ok(documents) => documents,
@@ -140,7 +151,7 @@ impl Reader<'_> {
         let Some(content) = content else {
             return Some(Map::new());
         };
-        let content = self.interpolated(header.as_ref(), &content, given, at);
+        let content = self.interpolated(header.as_ref(), &content, (file, given), at);
         let Some(own) = content.as_map() else {
             let message = format!("a configuration has to be a map, not {}", content.kind());
             self.notes
@@ -164,18 +175,20 @@ impl Reader<'_> {
         &mut self,
         header: Option<&Node>,
         content: &Node,
-        given: &Map,
+        (file, given): (&File, Given<'_>),
         at: &Mark,
     ) -> Node {
+        let (Given::Values(values) | Given::Typed(values)) = given;
+        if header.is_none() && values.is_empty() {
+            return content.clone();
+        }
         let declared = header
             .and_then(|header| header.get("spec"))
             .and_then(|spec| spec.get("inputs"));
-        if declared.is_none() && given.is_empty() {
-            return content.clone();
-        }
         let inputs = bind(declared, given, at, &mut self.notes.problems);
         let mut interpolation = Interpolation {
             inputs: &inputs,
+            component: &file.component,
             variables: self.variables,
             problems: &mut self.notes.problems,
             added: 0,
@@ -278,7 +291,7 @@ impl Reader<'_> {
             ));
             return None;
         }
-        self.file(file, inputs, at)
+        self.file(file, Given::Values(inputs), at)
     }
 }
 

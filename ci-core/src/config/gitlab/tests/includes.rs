@@ -1,7 +1,8 @@
 //! Includes and inputs.
 
 use super::{MemoryFiles, Options, Project, names};
-use crate::config::gitlab::{Compiled, Fidelity, Sources};
+use crate::config::fidelity::Level;
+use crate::config::gitlab::{Compiled, Sources};
 use crate::config::problem::ConfigError;
 
 fn load(files: &[(&str, &str)], options: &Options) -> Result<Compiled, ConfigError> {
@@ -63,7 +64,8 @@ fn includes_have_rules() {
 fn what_is_not_at_hand_is_named_or_left_out() {
     let text = "include:\n  - project: g/lib\n    file: [/x.yml]\n  - component: $CI_SERVER_FQDN/g/c/lint@1\njob: {extends: .x, stage: odd}\nreal: {script: x}\n";
     let files = [(".gitlab-ci.yml", text)];
-    let hint = "hint: give it to the compiler, or go on without it with `--stub-missing`";
+    let hint = "hint: say where it is with `--include-map FROM=PATH` or `includes` in \
+                `.ci/settings.yml`, or go on without it with `--stub-missing`";
     let error = load(&files, &Options::new()).unwrap_err().to_string();
     assert!(error.starts_with(&format!(
         ".gitlab-ci.yml:3:12: include: the file `x.yml` of project `g/lib` is not at hand\n  {hint}\n\
@@ -73,8 +75,9 @@ fn what_is_not_at_hand_is_named_or_left_out() {
     assert_eq!(names(&compiled), ["real"]);
     let missing = compiled
         .fidelity()
+        .rows()
         .iter()
-        .filter(|row| row.fidelity == Fidelity::Missing);
+        .filter(|row| row.level == Level::Missing);
     let keys: Vec<_> = missing.map(|row| row.key.as_str()).collect();
     assert_eq!(keys, ["include", "include", "script", "extends", "stage"]);
 }
@@ -173,7 +176,7 @@ fn components_of_the_project_itself_are_at_hand() {
         &files,
         &Options::new(),
         ".gitlab-ci.yml:1:10: include: local file `none.yml` does not exist\n  \
-         hint: give it to the compiler, or go on without it with `--stub-missing`",
+         hint: go on without it with `--stub-missing`",
     );
 }
 
@@ -240,4 +243,78 @@ fn a_file_that_includes_two_hundred_is_refused() {
         error.contains("maximum of 150 nested includes are allowed"),
         "{error}"
     );
+}
+
+#[test]
+fn inputs_have_their_types() {
+    let typed = "spec: {inputs: {n: {type: number, default: 1}, s: {default: a}, l: {type: array, default: [], options: [x, y]}}}\n---\njob: {script: 'echo $[[ inputs.n ]] $[[ inputs.s ]] $[[ inputs.l ]]'}\n";
+    let with = |inputs: &str| format!("include: {{local: t.yml, inputs: {inputs}}}\n");
+    for (inputs, expected) in [
+        (
+            "{n: many}",
+            "1:34: `n` input: provided value is not a number",
+        ),
+        ("{s: 1}", "1:34: `s` input: provided value is not a string"),
+        (
+            "{l: [x, z]}",
+            "1:34: `l` input: `z` cannot be used because it is not in the list of allowed options",
+        ),
+    ] {
+        let own = with(inputs);
+        let files = [(".gitlab-ci.yml", own.as_str()), ("t.yml", typed)];
+        bad(
+            &files,
+            &Options::new(),
+            &format!(".gitlab-ci.yml:{expected}"),
+        );
+    }
+    // What somebody types is text, and stands for what the type asks for.
+    let options = Options::new().input("n", "2").input("s", "3");
+    let own = [(".gitlab-ci.yml", typed)];
+    merged(&own, &options, r#"{"job":{"script":"echo 2 3 []"}}"#);
+    // A header makes blocks count, even one that declares nothing.
+    let files = [(
+        ".gitlab-ci.yml",
+        "spec: {}\n---\na: {script: '$[[ inputs.x ]]'}\n",
+    )];
+    let told = load(&files, &Options::new()).unwrap_err().to_string();
+    assert!(told.contains("unknown interpolation key: `x`"), "{told}");
+}
+
+#[test]
+fn a_remote_file_is_compared_with_its_hash() {
+    let sources = Sources::new().remote("https://h/x.yml", "job: {script: x}\n");
+    let with =
+        |hash: &str| format!("include: {{remote: 'https://h/x.yml', integrity: '{hash}'}}\n");
+    let read = |hash: &str| {
+        let text = with(hash);
+        let files = [(".gitlab-ci.yml", text.as_str())];
+        load(&files, &Options::new().sources(sources.clone()))
+    };
+    let told = read("sha256-AAAA").unwrap_err().to_string();
+    let (_, hash) = told
+        .rsplit_once('`')
+        .map_or(("", ""), |(rest, _)| rest.rsplit_once('`').unwrap());
+    assert!(
+        told.contains(":1:55: include:integrity: the file has another hash than `sha256-AAAA`"),
+        "{told}"
+    );
+    assert_eq!(names(&read(hash).unwrap()), ["job"]);
+    let told = read("md5-x").unwrap_err().to_string();
+    assert!(told.contains("`integrity` begins with `sha256-`"), "{told}");
+}
+
+#[test]
+fn a_component_knows_its_name() {
+    let files = [
+        (
+            ".gitlab-ci.yml",
+            "include: {component: $CI_SERVER_HOST/$CI_PROJECT_PATH/lint@1.2}\n",
+        ),
+        (
+            "templates/lint.yml",
+            "spec: {component: [name, version]}\n---\njob: {script: '$[[ component.name ]] $[[ component.version ]]'}\n",
+        ),
+    ];
+    merged(&files, &Options::new(), r#"{"job":{"script":"lint 1.2"}}"#);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Facts, good, load_for};
-use crate::config::gitlab::Fidelity;
+use crate::config::fidelity::Level;
 use crate::job::{AllowFailure, FailureClass, JobSpec, RetryOn, Start};
 use crate::outcome::{OutcomeKind, OutcomeSet};
 use crate::session::Program;
@@ -226,10 +226,11 @@ go: {trigger: {project: g/p}}
     );
     let rows: Vec<_> = compiled
         .fidelity()
+        .rows()
         .iter()
         .map(|row| {
             (
-                row.fidelity,
+                row.level,
                 row.mark.line,
                 row.job.as_deref(),
                 row.key.as_str(),
@@ -240,20 +241,20 @@ go: {trigger: {project: g/p}}
         rows,
         [
             (
-                Fidelity::Ignored,
+                Level::Ignored,
                 1,
                 None,
                 "workflow:auto_cancel:on_new_commit"
             ),
-            (Fidelity::Ignored, 4, Some("job"), "tags"),
-            (Fidelity::Ignored, 5, Some("job"), "artifacts:expire_in"),
-            (Fidelity::Approximated, 6, Some("job"), "retry:when"),
-            (Fidelity::Ignored, 7, Some("go"), "trigger"),
+            (Level::Ignored, 4, Some("job"), "tags"),
+            (Level::Ignored, 5, Some("job"), "artifacts:expire_in"),
+            (Level::Approximated, 6, Some("job"), "retry:when"),
+            (Level::Ignored, 7, Some("go"), "trigger"),
         ]
     );
-    let json = serde_json::to_value(&compiled.fidelity()[1]).unwrap();
+    let json = serde_json::to_value(&compiled.fidelity().rows()[1]).unwrap();
     assert_eq!(
-        (&json["fidelity"], &json["line"]),
+        (&json["level"], &json["line"]),
         (&"ignored".into(), &4.into())
     );
 }

@@ -195,6 +195,8 @@ fn lines_scroll_above_the_board_and_the_board_goes_at_the_end() {
 quickstart: 3 jobs, run 0193f2a4-7c1e-7000-8000-000000000000
 lint   | ✓ success in 2.0s
 deploy | ‖ held: ship it?
+test   | ✗ 2 tests: 1 passed, 1 failed
+test   |   a.B::slow: too slow
 test   | collected 2 items
 test   | E  assert 1 == 2
 test   | 1 failed
@@ -202,7 +204,7 @@ test   | ✗ failed in 3.0s: exit code 1
 deploy | ○ not_run: `test` failed
 
 ✓ lint    success      2.0s
-✗ test    failed       3.0s  exit code 1
+✗ test    failed       3.0s  2 tests, 1 bad, 75.00 % of lines, exit code 1
 ○ deploy  not_run            `test` failed
 
 ✗ test failed: exit code 1 in step `pytest`
@@ -210,6 +212,7 @@ deploy | ○ not_run: `test` failed
   │ E  assert 1 == 2
   │ 1 failed
 
+2 tests: 1 passed, 1 failed
 ✗ quickstart failed in 3.0s: 1 success, 1 failed, 1 not_run
 "#);
 }

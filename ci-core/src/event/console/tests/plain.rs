@@ -1,8 +1,8 @@
 //! What the console writes where there is no terminal.
 
-use crate::event::fixtures::{Story, any_event, info, result, samples};
+use crate::event::fixtures::{Story, any_event, info, reports, result, samples, test_results};
 use crate::event::{
-    Choice, Console, ConsoleOptions, EventRecord, RunEvent, Sink, StoredKind, Verbosity,
+    Choice, Console, ConsoleOptions, EventRecord, JobResult, RunEvent, Sink, StoredKind, Verbosity,
 };
 use crate::outcome::{Outcome, OutcomeKind};
 use crate::session::Stream;
@@ -43,13 +43,17 @@ pub(super) fn story() -> Vec<EventRecord> {
         stream: Stream::Stderr,
         text: "1 failed\n".into(),
     });
+    story.push(test_results("test".into()));
     story.step_end("test", 0, Outcome::from_exit_code(1));
     story.end("test", Outcome::from_exit_code(1), 3.0);
     let not_run = Outcome::NotRun("`test` failed".into());
     story.end("deploy", not_run.clone(), 0.0);
     let jobs = vec![
         result("lint", &Outcome::Success, 1, 2.0),
-        result("test", &Outcome::from_exit_code(1), 1, 3.0),
+        JobResult {
+            reports: Some(reports()),
+            ..result("test", &Outcome::from_exit_code(1), 1, 3.0)
+        },
         result("deploy", &not_run, 0, 0.0),
     ];
     story.finish(OutcomeKind::Failed, jobs);
@@ -94,12 +98,14 @@ fn plain_lines() {
     deploy |   ci approve 0193f2a4-7c1e-7000-8000-000000000000 deploy
     test   | E  assert 1 == 2
     test   | 1 failed
+    test   | ✗ 2 tests: 1 passed, 1 failed
+    test   |   a.B::slow: too slow
     test   | ✗ pytest: failed (exit code 1) in 1.5s
     test   | ✗ failed in 3.0s: exit code 1
     deploy | ○ not_run: `test` failed
 
     ✓ lint    success      2.0s
-    ✗ test    failed       3.0s  exit code 1
+    ✗ test    failed       3.0s  2 tests, 1 bad, 75.00 % of lines, exit code 1
     ○ deploy  not_run            `test` failed
 
     ✗ test failed: exit code 1 in step `pytest`
@@ -107,6 +113,7 @@ fn plain_lines() {
       │ E  assert 1 == 2
       │ 1 failed
 
+    2 tests: 1 passed, 1 failed
     ✗ quickstart failed in 3.0s: 1 success, 1 failed, 1 not_run
     next:
       ci logs 0193f2a4-7c1e-7000-8000-000000000000 test
@@ -126,6 +133,7 @@ fn plain_lines_when_quiet() {
     deploy | ○ not_run: `test` failed
     ✗ test failed: exit code 1 in step `pytest`
 
+    2 tests: 1 passed, 1 failed
     ✗ quickstart failed in 3.0s: 1 success, 1 failed, 1 not_run
     "#);
 }
@@ -143,6 +151,10 @@ fn every_event_when_verbose() {
     lint  | ▸ step 1/2: cargo clippy
     lint  | warning: unused variable
     … 65.5 kB of output are only in the log
+    lint  | ✗ 2 tests: 1 passed, 1 failed
+    lint  |   a.B::slow: too slow
+    lint  | coverage: 75.00 % of lines
+    lint  | ✗ 75.00 % of the lines are covered (3 of 4), less than 80 %
     lint  | ✗ cargo clippy: failed (exit code 1) in 1.1s
     lint  | ↻ attempt 1 failed (exit code 1); the next in 2.0s
     lint  | ✗ failed in 1.3s after 2 attempts: exit code 1

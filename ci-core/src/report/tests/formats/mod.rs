@@ -23,6 +23,7 @@ use super::output::Output;
 use crate::report::xml::{Mark, Tag};
 use elements::Elements;
 use junit::Junit;
+pub(super) use junit::stated;
 use lines::Lines;
 pub(super) use tap::is_tap;
 use tree::Tree;

@@ -181,3 +181,17 @@ fn what_xml_forbids_is_replaced_and_errors_are_told() {
     let error = write_junit(&TestReport::default(), Full).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
 }
+
+#[test]
+fn a_word_that_another_format_had_for_a_pass_makes_no_failure() {
+    let mut case = Case::new("c", "n");
+    case.status = Some("Failed".to_owned());
+    let suites = vec![SuiteReport::new(Suite::new("s"), vec![case])];
+    let report = TestReport {
+        suites,
+        ..TestReport::default()
+    };
+    let mut written = Vec::new();
+    write_junit(&report, &mut written).unwrap();
+    assert_eq!(read_slice(&written).counts.passed, 1);
+}

@@ -53,7 +53,10 @@ impl Element {
 
 /// What attributes say of a case that has no element for it. That a test was `notrun` is no skip by
 /// itself: only with a result that says so.
-pub(super) fn stated(status: Option<&str>, result: Option<&str>) -> Option<Outcome> {
+pub(in crate::report::tests) fn stated(
+    status: Option<&str>,
+    result: Option<&str>,
+) -> Option<Outcome> {
     for word in [status, result].into_iter().flatten() {
         let word = word.trim().to_ascii_lowercase();
         match word.as_str() {

@@ -5,4 +5,5 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::report::tests) use element::stated;
 pub(in crate::report::tests) use reader::Junit;

@@ -3,7 +3,7 @@
 /// Whether all of `text` fits `pattern`. `*` also stands for `/` and `:`, so that `cimg/*` fits an
 /// image with its tag. Every other character stands for itself. Takes at most the product of both
 /// lengths.
-pub(super) fn fits(pattern: &str, text: &str) -> bool {
+pub(crate) fn fits(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
@@ -33,7 +33,7 @@ pub(super) fn fits(pattern: &str, text: &str) -> bool {
 }
 
 /// Whether the pattern is a plain name.
-pub(super) fn is_name(pattern: &str) -> bool {
+pub(crate) fn is_name(pattern: &str) -> bool {
     !pattern.contains(['*', '?'])
 }
 
