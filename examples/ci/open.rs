@@ -13,6 +13,7 @@ use ci_core::workflow::{RunFacts, WorkflowSpec};
 
 use crate::args::WorkflowArgs;
 use crate::failure::{Failure, chain};
+use crate::library;
 use crate::origin::{self, Located, Vendor, locate};
 
 /// A workflow with what a run of it is for.
@@ -46,7 +47,7 @@ pub(crate) fn project(args: &WorkflowArgs) -> Result<Project, Failure> {
             fidelity = lowered.fidelity;
             let mut workflow = lowered.workflow;
             // What jobs call `circleci` comes back to this program.
-            if let Ok(program) = std::env::current_exe() {
+            if let Some(program) = library::program() {
                 let program = program.display().to_string();
                 workflow.env.insert("CI_CORE_PROGRAM".into(), program);
             }
