@@ -232,7 +232,7 @@ def adapt(step: Any) -> Callable[[_native.Context], Any]:
     target = step.function if isinstance(step, FunctionStep) else step
     run = getattr(target, "run", None)
     function = run if callable(run) else target
-    if not callable(function) or isinstance(function, type):
+    if not callable(function) or isinstance(target, type):
         raise TypeError(
             f"`{step!r}` is no step: a step is a function, or an object with the method `run`"
         )
