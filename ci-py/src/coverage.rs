@@ -15,8 +15,8 @@ use crate::error::{OrRaise, internal};
 use crate::source::Source;
 
 /// Coverage of any number of files, immutable.
-#[pyclass(frozen, eq, module = "ci_core", from_py_object)]
-#[derive(Clone, PartialEq, Default)]
+#[pyclass(frozen, module = "ci_core._native")]
+#[derive(Default)]
 pub(crate) struct Coverage(Arc<coverage::Coverage>);
 
 /// What was read, its format, and what was wrong with it.

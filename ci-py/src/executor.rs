@@ -28,6 +28,8 @@ use crate::step::stream_of;
 #[derive(Clone)]
 pub(crate) struct Native {
     pub(crate) inner: Arc<dyn Executor>,
+    /// Whether it has no containers.
+    pub(crate) is_local: bool,
 }
 
 #[pymethods]
@@ -58,6 +60,7 @@ pub(crate) fn local_executor(name: &str, options: &str) -> PyResult<Native> {
     })?;
     Ok(Native {
         inner: Arc::new(LocalExecutor::with_options(options).name(name)),
+        is_local: true,
     })
 }
 
@@ -116,6 +119,7 @@ pub(crate) fn docker_executor(options: DockerOptions) -> PyResult<Native> {
     }
     Ok(Native {
         inner: Arc::new(executor),
+        is_local: false,
     })
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use ci_core::event::{Choice, Console, ConsoleOptions, Environment};
+use ci_core::executor::Executor;
 use ci_core::id::RunId;
 use ci_core::outcome::CancelReason;
 use ci_core::run::{Hold, RunControl, RunError, RunHandle, RunOptions, RunReport};
@@ -27,6 +28,9 @@ use crate::runtime::{in_python, runtime, wait};
 use crate::step::{PyStep, Raised};
 use crate::store::Store;
 use crate::workflow::{Spec, facts};
+
+/// An executor, and whether it has no containers.
+type Given = (Arc<dyn Executor>, bool);
 
 /// What the Python half has made of the options of a run.
 #[derive(FromPyObject)]
@@ -54,26 +58,48 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// The executors, and whether each has no containers.
+    fn executors(&self, py: Python<'_>, place: &Arc<Place>) -> PyResult<Vec<Given>> {
+        let executors = self.executors.iter().map(|executor| {
+            let executor = executor.bind(py);
+            match executor.extract::<executor::Native>() {
+                Ok(native) => Ok((native.inner, native.is_local)),
+                Err(_) => {
+                    let executor: Arc<dyn Executor> = Arc::new(PyExecutor::new(executor, place)?);
+                    Ok((executor, false))
+                }
+            }
+        });
+        executors.collect()
+    }
+
     fn build(self, py: Python<'_>, raised: &Arc<Raised>) -> PyResult<RunOptions> {
-        let place = Arc::new(Place::here(py, self.event_loop)?);
-        let mut options = RunOptions::new().facts(facts(&self.facts)?).only(self.only);
+        let place = Arc::new(Place::here(py, self.event_loop.as_ref().map(|it| it.clone_ref(py)))?);
+        let mut options = RunOptions::new().facts(facts(&self.facts)?).only(self.only.clone());
         let settings = match &self.settings {
             Some(path) => Some(Settings::load(path).or_raise()?),
             None => None,
         };
-        for executor in &self.executors {
-            options = match executor.bind(py).extract::<executor::Native>() {
-                Ok(native) => options.executor(native.inner),
-                Err(_) => options.executor(PyExecutor::new(executor.bind(py), &place)?),
-            };
-        }
-        if let (Some(settings), true) = (&settings, self.executors.is_empty()) {
-            for executor in ci_cli::executors_of(settings).or_raise()? {
-                options = options.executor(executor);
+        let executors = self.executors(py, &place)?;
+        options = match settings {
+            None => {
+                // Who gives an executor beside the local one wants the images that jobs name.
+                let mut settings = Settings::default();
+                let beside = executors.iter().find(|(_, is_local)| !is_local);
+                settings.image_executor = beside.map(|(it, _)| it.name().to_owned());
+                options.settings(settings)
             }
-        }
-        if let Some(settings) = settings {
-            options = options.settings(settings);
+            Some(settings) => {
+                if executors.is_empty() {
+                    for executor in ci_cli::executors_of(&settings).or_raise()? {
+                        options = options.executor(executor);
+                    }
+                }
+                options.settings(settings)
+            }
+        };
+        for (executor, _) in executors {
+            options = options.executor(executor);
         }
         for (name, function, output) in self.sinks {
             options = options.sink(PySink::new(name, function, output));

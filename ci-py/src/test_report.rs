@@ -22,7 +22,7 @@ const PIECE: usize = 64 * 1024;
 const DIAGNOSTICS: usize = 1000;
 
 /// One test of a report, immutable.
-#[pyclass(frozen, eq, module = "ci_core", from_py_object)]
+#[pyclass(frozen, eq, module = "ci_core.reports")]
 #[derive(Clone, PartialEq)]
 pub(crate) struct TestCase(Arc<Case>);
 
@@ -150,7 +150,7 @@ pub(crate) fn one_test(junit: &[u8]) -> PyResult<TestCase> {
 }
 
 /// A test report, immutable.
-#[pyclass(frozen, eq, module = "ci_core", from_py_object)]
+#[pyclass(frozen, eq, module = "ci_core.reports")]
 #[derive(Clone, PartialEq)]
 pub(crate) struct TestReport(Arc<tests::TestReport>);
 
@@ -235,7 +235,7 @@ impl TestReport {
 
 /// The tests of a report, one after the other, as they are read: memory is bounded whatever the size
 /// of the report.
-#[pyclass(frozen, module = "ci_core")]
+#[pyclass(frozen, module = "ci_core.reports")]
 pub(crate) struct TestCases(Mutex<Reading>);
 
 struct Reading {

@@ -12,7 +12,7 @@ use crate::error::{OrRaise, internal};
 
 /// A workflow as data, immutable. `WorkflowSpec.from_dict`, `from_json`, `from_yaml` and `from_file`
 /// make one; `Workflow.build` does too.
-#[pyclass(frozen, eq, module = "ci_core", from_py_object)]
+#[pyclass(frozen, eq, module = "ci_core._native", from_py_object)]
 #[derive(Clone, PartialEq)]
 pub(crate) struct Spec {
     pub(crate) inner: Arc<WorkflowSpec>,

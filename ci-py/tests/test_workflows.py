@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 
@@ -119,13 +120,16 @@ def test_a_circleci_file_is_loaded_and_run(tmp_path: Path) -> None:
 
 def test_a_gitlab_file_is_loaded_and_run_with_its_fidelity(tmp_path: Path) -> None:
     (tmp_path / ".gitlab-ci.yml").write_text(GITLAB)
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.invalid"]
+    for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "one"]):
+        subprocess.run([*git, *words], check=True)
     project = ci_core.load(tmp_path)
     store = ci_core.Store.memory()
     report = project.run(store=store)
     assert report.is_success, report
     assert "hello from gitlab" in lines(report, store)
-    for row in project.fidelity:
-        assert row.line >= 1 and row.why
+    assert project.facts["branch"] == "main"
+    assert any(row.key == "image: alpine" and row.why for row in project.fidelity)
 
 
 def test_files_that_cannot_be_loaded(tmp_path: Path) -> None:

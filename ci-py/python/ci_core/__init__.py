@@ -41,6 +41,7 @@ from ._native import __version__
 from ._outcome import ExitStatus, Outcome
 from ._report import BudgetReport, JobReport, RunReport
 from ._run import (
+    Again,
     ApprovalRequest,
     Approver,
     Options,
@@ -57,6 +58,7 @@ from ._store import JobResult, LogLine, RunPage, RunSummary, Store, StoredRun
 from ._workflow import FidelityRow, Project, Workflow, WorkflowSpec, load
 
 __all__ = [
+    "Again",
     "ApprovalRequest",
     "Approver",
     "BudgetReport",

@@ -71,7 +71,7 @@ def DockerExecutor(
     make = getattr(_native, "docker_executor", None)
     if make is None:
         raise NotImplementedError("this build of ci_core has no Docker")
-    options = {"name": name, "host": host, "image": image, "pull": pull, "user": user}
+    options: dict[str, Any] = {"name": name, "host": host, "image": image, "pull": pull, "user": user}
     options |= {"work_dir": work_dir, "exclude": list(exclude), "limit": limit, "grace": grace}
     executor: NativeExecutor = make(options)
     return executor

@@ -3,12 +3,16 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import IO, Any, Literal, Union, final
+from typing import Any, Literal, Protocol, Union, final
 import os
 
 from ._outcome import Kind
 
-_Source = Union[str, os.PathLike[str], bytes, IO[bytes], IO[str]]
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes | str: ...
+
+_Source = Union[str, os.PathLike[str], bytes, _Readable]
 _StreamName = Literal["stdout", "stderr", "engine"]
 _Pair = tuple[int, int]
 
@@ -260,7 +264,6 @@ class Coverage:
     def check(self, limits: dict[str, float | None], diff: str | None) -> tuple[bool, str]: ...
     def write(self, format: str) -> bytes: ...
     def __len__(self) -> int: ...
-    def __eq__(self, other: object, /) -> bool: ...
 
 def read_coverage(source: _Source) -> tuple[Coverage, str, list[dict[str, Any]]]: ...
 def split(

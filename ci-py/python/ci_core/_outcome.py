@@ -70,7 +70,7 @@ class Outcome:
 
     def to_json(self) -> str:
         """The JSON form of the engine."""
-        fields = {"outcome": self.kind, "exit_code": self.exit_code, "signal": self.signal}
+        fields: dict[str, Any] = {"outcome": self.kind, "exit_code": self.exit_code, "signal": self.signal}
         fields |= {"limit": self.limit, "cancel": self.cancel, "reason": self.reason}
         return json.dumps({name: value for name, value in fields.items() if value is not None})
 

@@ -51,19 +51,19 @@ Approver = Callable[[ApprovalRequest], Union[Decision, Awaitable[Decision]]]
 """Decides about held jobs: yes, no, or with None that others decide. May be `async`."""
 
 
-class Options(TypedDict, total=False):
-    """How a run is done; all of it may be left out."""
+class Again(TypedDict, total=False):
+    """How a run is gone on with; all of it may be left out."""
 
     executors: Sequence[Union[_native.NativeExecutor, Executor]]
-    """Where jobs run; the first is the default. Without, they run on this machine."""
+    """Where jobs run; the first is the default. Without, they run on this machine, or where the
+    settings say. Jobs that name an image go to the first that is not a `LocalExecutor`, unless there
+    are settings."""
     on_event: Callable[[Event], object]
     """Called with every event but output, on a thread of its own."""
     on_output: Callable[[Event], object]
     """Called with every event, output too."""
     sinks: Sequence[Union[Sink, Callable[[Event], object]]]
     """Who else watches, output too."""
-    store: Union[Store, PathLike]
-    """Keeps the run, so that it can be resumed, looked at and steered from other processes."""
     storage: PathLike
     """The directory of caches, workspaces and artifacts."""
     settings: PathLike
@@ -94,6 +94,13 @@ class Options(TypedDict, total=False):
     """How long tearing down may take after a job ended."""
     poll_interval: Seconds
     """How often the store is asked for requests of other processes."""
+
+
+class Options(Again, total=False):
+    """How a run is done; all of it may be left out."""
+
+    store: Union[Store, PathLike]
+    """Keeps the run, so that it can be resumed, looked at and steered from other processes."""
 
 
 class Run:
@@ -252,7 +259,7 @@ async def start_async(
 
 
 def resume(
-    run_id: str, store: Store | PathLike, *, events: bool = False, **options: Unpack[Options]
+    run_id: str, store: Store | PathLike, *, events: bool = False, **options: Unpack[Again]
 ) -> Run:
     """Goes on with a run whose process died, or that ended on hold: keeps what ended, and runs the
     rest. Steps in Python have to be given again, as `steps`."""
@@ -261,7 +268,7 @@ def resume(
 
 
 def rerun(
-    run_id: str, store: Store | PathLike, *, events: bool = False, **options: Unpack[Options]
+    run_id: str, store: Store | PathLike, *, events: bool = False, **options: Unpack[Again]
 ) -> Run:
     """Runs again what did not succeed in an ended run, as a new run that reuses the rest."""
     prepared, stream = _prepare({**options, "store": store}, {}, events, None)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Union
 
 from . import _native
+from ._native import Spec
 from ._step import StepLike, name_of
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ class WorkflowSpec:
     """A workflow as data, immutable: read with `from_dict`, `from_json`, `from_yaml`, `from_file`."""
 
     __slots__ = ("_native",)
-    _native: _native.Spec
+    _native: Spec
 
-    def __init__(self, native: _native.Spec) -> None:
+    def __init__(self, native: Spec) -> None:
         object.__setattr__(self, "_native", native)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -44,17 +45,17 @@ class WorkflowSpec:
     @classmethod
     def from_json(cls, text: str) -> WorkflowSpec:
         """Reads the JSON form."""
-        return cls(_native.Spec.from_json(text))
+        return cls(Spec.from_json(text))
 
     @classmethod
     def from_yaml(cls, text: str) -> WorkflowSpec:
         """Reads the YAML form."""
-        return cls(_native.Spec.from_yaml(text))
+        return cls(Spec.from_yaml(text))
 
     @classmethod
     def from_file(cls, path: PathLike) -> WorkflowSpec:
         """Reads a file: JSON if its name ends with `.json`, else YAML."""
-        return cls(_native.Spec.from_file(os.fspath(path)))
+        return cls(Spec.from_file(os.fspath(path)))
 
     def to_dict(self) -> dict[str, Any]:
         """The form as dictionaries and lists."""
@@ -104,11 +105,11 @@ class WorkflowSpec:
 
         return await run_async(self, **options)
 
-    def start(self, **options: Unpack[Options]) -> Run:
+    def start(self, *, events: bool = False, **options: Unpack[Options]) -> Run:
         """Begins a run of it: see `ci_core.start`."""
         from ._run import start
 
-        return start(self, **options)
+        return start(self, events=events, **options)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, WorkflowSpec) and self._native == other._native
@@ -215,11 +216,11 @@ class Workflow:
 
         return await run_async(self, **options)
 
-    def start(self, **options: Unpack[Options]) -> Run:
+    def start(self, *, events: bool = False, **options: Unpack[Options]) -> Run:
         """Begins a run of it: see `ci_core.start`."""
         from ._run import start
 
-        return start(self, **options)
+        return start(self, events=events, **options)
 
     def __repr__(self) -> str:
         return f"<Workflow {self.name!r}: {len(self._form['jobs'])} jobs>"

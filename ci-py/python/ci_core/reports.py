@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, Literal, Union
+from typing import Any, Literal, Protocol, Union
 
 from . import _native
 from ._native import TestCase, TestCases, TestReport
@@ -31,7 +31,16 @@ __all__ = [
     "split",
 ]
 
-Source = Union[PathLike, bytes, IO[bytes], IO[str]]
+
+class Readable(Protocol):
+    """An open file, or what can be read like one."""
+
+    def read(self, size: int, /) -> bytes | str:
+        """At most so many bytes or characters; nothing at the end."""
+        ...
+
+
+Source = Union[PathLike, bytes, Readable]
 """A path, bytes, or an open file."""
 
 
@@ -101,7 +110,8 @@ class Verdict:
 
 
 class Coverage:
-    """Coverage of any number of files, immutable. `a | b` merges reports of shards, in any order."""
+    """Coverage of any number of files, immutable. `a | b` merges reports of shards, in any order. Two are
+    equal if they are as LCOV, which is also what is pickled."""
 
     __slots__ = ("_native", "diagnostics", "format")
 
@@ -169,7 +179,7 @@ class Coverage:
         return len(self._native)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Coverage) and self._native == other._native
+        return isinstance(other, Coverage) and self.write() == other.write()
 
     __hash__ = None  # type: ignore[assignment]
 
