@@ -42,6 +42,8 @@ mod _native {
     #[pymodule_export]
     use crate::run::{Run, rerun, resume, start};
     #[pymodule_export]
+    use crate::runtime::quiesce;
+    #[pymodule_export]
     use crate::source::Tree;
     #[pymodule_export]
     use crate::split::split;

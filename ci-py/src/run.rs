@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
 use ci_core::event::{Choice, Console, ConsoleOptions, Environment};
 use ci_core::executor::Executor;
@@ -156,10 +155,11 @@ impl Options {
     }
 }
 
-/// Begins a run of `spec`.
+/// Begins a run of `spec`, and waits for its end if `to_end`: in one call, so that there is no moment
+/// between the two in which a signal would leave the run alone.
 #[pyfunction]
-pub(crate) fn start(py: Python<'_>, spec: Spec, options: Options) -> PyResult<Run> {
-    begin(py, options, |options| async move {
+pub(crate) fn start(py: Python<'_>, spec: Spec, options: Options, to_end: bool) -> PyResult<Run> {
+    begin(py, options, to_end, |options| async move {
         ci_core::run::start(spec.inner, options).await
     })
 }
@@ -168,7 +168,7 @@ pub(crate) fn start(py: Python<'_>, spec: Spec, options: Options) -> PyResult<Ru
 #[pyfunction]
 pub(crate) fn resume(py: Python<'_>, run: &str, options: Options) -> PyResult<Run> {
     let id = run_id(run)?;
-    begin(py, options, move |options| async move {
+    begin(py, options, false, move |options| async move {
         ci_core::run::resume(id, options).await
     })
 }
@@ -177,7 +177,7 @@ pub(crate) fn resume(py: Python<'_>, run: &str, options: Options) -> PyResult<Ru
 #[pyfunction]
 pub(crate) fn rerun(py: Python<'_>, run: &str, options: Options) -> PyResult<Run> {
     let id = run_id(run)?;
-    begin(py, options, move |options| async move {
+    begin(py, options, false, move |options| async move {
         ci_core::run::rerun(id, options).await
     })
 }
@@ -191,6 +191,7 @@ pub(crate) fn run_id(text: &str) -> PyResult<RunId> {
 fn begin<F>(
     py: Python<'_>,
     options: Options,
+    to_end: bool,
     start: impl FnOnce(RunOptions) -> F + Send,
 ) -> PyResult<Run>
 where
@@ -198,26 +199,66 @@ where
 {
     let raised = Arc::new(Raised::default());
     let options = options.build(py, &raised)?;
-    // A handle that nobody gets, because a signal came meanwhile, stops its run.
-    let handle = wait(py, async { start(options).await }, || ())?.or_raise()?;
-    let state = Arc::new(State::default());
-    let run = Run {
-        id: handle.id(),
-        jobs: handle
-            .plan()
-            .jobs
-            .iter()
-            .map(|job| job.name.to_string())
-            .collect(),
-        control: handle.control(),
-        state: Arc::clone(&state),
-        raised,
+    let runtime = runtime()?;
+    let interrupted = Interrupted::default();
+    let begun = async {
+        let handle = start(options).await?;
+        let state = Arc::new(State::default());
+        let run = Run {
+            id: handle.id(),
+            jobs: names(&handle),
+            control: handle.control(),
+            state: Arc::clone(&state),
+            raised,
+        };
+        runtime.spawn({
+            let state = Arc::clone(&state);
+            async move { state.end(handle.wait().await).await }
+        });
+        tokio::select! {
+            biased;
+            // Nobody gets the handle: the run is stopped, and its end waited for.
+            () = interrupted.stop(&run.control, &state.over) => {}
+            () = state.over.cancelled(), if to_end => {}
+            () = std::future::ready(()), if !to_end => {}
+        }
+        Ok(run)
     };
-    runtime()?.spawn(async move {
-        let ended = handle.wait().await;
-        state.end(ended).await;
-    });
-    Ok(run)
+    let begun: Result<Run, RunError> = wait(py, begun, || interrupted.again())?;
+    begun.or_raise()
+}
+
+/// How often whoever waits was interrupted: the first time stops the run, the second its teardown too.
+#[derive(Default)]
+struct Interrupted {
+    once: CancellationToken,
+    twice: CancellationToken,
+}
+
+impl Interrupted {
+    fn again(&self) {
+        if self.once.is_cancelled() {
+            self.twice.cancel();
+        }
+        self.once.cancel();
+    }
+
+    /// Stops the run when that is asked for, and waits for its end.
+    async fn stop(&self, control: &RunControl, over: &CancellationToken) {
+        self.once.cancelled().await;
+        control.cancel(CancelReason::Requested);
+        tokio::select! {
+            () = over.cancelled() => return,
+            () = self.twice.cancelled() => {}
+        }
+        control.cancel_with_teardown(CancelReason::Requested);
+        over.cancelled().await;
+    }
+}
+
+fn names(handle: &RunHandle) -> Vec<String> {
+    let jobs = handle.plan().jobs.iter();
+    jobs.map(|job| job.name.to_string()).collect()
 }
 
 /// What becomes of a run.
@@ -316,22 +357,26 @@ impl Run {
     }
 
     /// Waits for the end. False if that took longer than `timeout` seconds. A signal whose handler
-    /// raises stops the run, and is raised when the run has ended; the second one at once.
+    /// raises stops the run, and is raised when the run has ended.
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
         let limit = timeout.map(seconds).transpose()?;
         let over = self.state.over.clone();
-        let control = self.control.clone();
-        let ended = async move {
-            match limit {
-                None => over.cancelled().await,
-                Some(limit) if limit == Duration::ZERO => return over.is_cancelled(),
-                Some(limit) => {
-                    return tokio::time::timeout(limit, over.cancelled()).await.is_ok();
+        let interrupted = Interrupted::default();
+        let ended = async {
+            let late = async {
+                match limit {
+                    None => std::future::pending().await,
+                    Some(limit) => tokio::time::sleep(limit).await,
                 }
+            };
+            tokio::select! {
+                biased;
+                () = over.cancelled() => true,
+                () = interrupted.stop(&self.control, &over) => true,
+                () = late, if !interrupted.once.is_cancelled() => over.is_cancelled(),
             }
-            true
         };
-        wait(py, ended, move || control.cancel(CancelReason::Requested))
+        wait(py, ended, || interrupted.again())
     }
 
     /// How the run ended, as a dictionary.

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pyo3::prelude::*;
@@ -36,8 +37,8 @@ pub(crate) fn runtime() -> PyResult<&'static Runtime> {
 ///
 /// Everything that blocks goes through here: waiting while attached would keep the steps that are
 /// Python from ever running. Python's signal handlers run meanwhile, if this is the main thread;
-/// `interrupted` gets the first exception that one raises, which is raised when the future is done.
-/// The second is raised at once.
+/// `interrupted` is called when one raises. The first exception is raised when the future is done; the
+/// third is raised at once, and the future dropped.
 pub(crate) fn wait<F, T>(
     py: Python<'_>,
     future: F,
@@ -51,20 +52,20 @@ where
     py.detach(|| {
         runtime.block_on(async {
             tokio::pin!(future);
-            let mut signal: Option<PyErr> = None;
+            let (mut signal, mut raised) = (None, 0);
             loop {
                 tokio::select! {
                     biased;
                     done = &mut future => return signal.map_or(Ok(done), Err),
                     () = tokio::time::sleep(SIGNALS) => {
-                        let Err(error) = Python::attach(|py| py.check_signals()) else {
-                            continue;
-                        };
-                        if signal.is_some() {
+                        let seen = Python::try_attach(|py| py.check_signals());
+                        let Some(Err(error)) = seen else { continue };
+                        raised += 1;
+                        if raised == 3 {
                             return Err(error);
                         }
                         interrupted();
-                        signal = Some(error);
+                        signal.get_or_insert(error);
                     }
                 }
             }
@@ -78,8 +79,50 @@ pub(crate) async fn in_python<T: Send + 'static>(
     call: impl FnOnce(Python<'_>) -> T + Send + 'static,
 ) -> Option<T> {
     // On a thread of the runtime, waiting for the interpreter would stall tasks that do not need it.
-    tokio::task::spawn_blocking(move || Python::try_attach(call))
+    tokio::task::spawn_blocking(move || attached(call))
         .await
         .ok()
         .flatten()
+}
+
+/// How many calls are in Python on threads of the engine.
+static INSIDE: AtomicUsize = AtomicUsize::new(0);
+/// Whether the interpreter is about to end, and nobody may go in any more.
+static CLOSING: AtomicBool = AtomicBool::new(false);
+
+/// Runs `call` in Python on this thread. None if the interpreter is about to end.
+///
+/// CPython before 3.14 ends the threads that it finds inside when it finalizes, in the middle of their
+/// Rust frames, which aborts the process. So they are counted, and [`quiesce`] waits for them.
+pub(crate) fn attached<T>(call: impl FnOnce(Python<'_>) -> T) -> Option<T> {
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            INSIDE.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+    INSIDE.fetch_add(1, Ordering::SeqCst);
+    let _leave = Leave;
+    if CLOSING.load(Ordering::SeqCst) {
+        return None;
+    }
+    Python::try_attach(call)
+}
+
+/// Lets no call of the engine into Python any more, and waits until those inside are out. False if
+/// some still are after `limit` seconds.
+#[pyfunction]
+pub(crate) fn quiesce(py: Python<'_>, limit: f64) -> PyResult<bool> {
+    let limit = crate::convert::seconds(limit)?;
+    CLOSING.store(true, Ordering::SeqCst);
+    if INSIDE.load(Ordering::SeqCst) == 0 {
+        return Ok(true);
+    }
+    let out = async {
+        while INSIDE.load(Ordering::SeqCst) > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let out = async { tokio::time::timeout(limit, out).await.is_ok() };
+    wait(py, out, || ())
 }

@@ -81,7 +81,7 @@ impl FileObject {
 
     fn fill(&mut self) -> io::Result<()> {
         let object = &self.object;
-        let read = Python::try_attach(|py| {
+        let read = crate::runtime::attached(|py| {
             let piece = object.bind(py).call_method1("read", (PIECE,))?;
             if let Ok(text) = piece.cast::<PyString>() {
                 return Ok(text.to_cow()?.into_owned().into_bytes());
@@ -125,7 +125,7 @@ impl Tree {
 #[pymethods]
 impl Tree {
     /// At most `size` bytes; all of them by default. Nothing at the end.
-    #[pyo3(signature = (size=-1))]
+    #[pyo3(signature = (size=-1), text_signature = "($self, size=-1)")]
     fn read<'py>(&self, py: Python<'py>, size: isize) -> PyResult<Bound<'py, PyBytes>> {
         let limit = u64::try_from(size).unwrap_or(u64::MAX);
         let mut bytes = Vec::new();

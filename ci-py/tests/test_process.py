@@ -208,6 +208,24 @@ print("over")
     assert time.monotonic() - began < 30
 
 
+def test_the_interpreter_ends_while_a_step_is_busy() -> None:
+    for _ in range(5):
+        done, took = interrupted(
+            """
+from ci_core import Workflow
+def busy():
+    print("now", flush=True)
+    while True: pass
+try:
+    Workflow("w").job("a", busy).run()
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+        )
+        assert (done.stdout, done.stderr, done.returncode) == ("interrupted\n", "", 0)
+        assert took < 20
+
+
 def test_threads_run_workflows_at_the_same_time() -> None:
     together = threading.Barrier(4, timeout=30)
 

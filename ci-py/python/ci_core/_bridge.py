@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextvars
 import inspect
 import os
@@ -11,10 +10,11 @@ import threading
 import traceback
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from ._exceptions import ForkError
 
+_T = TypeVar("_T")
 _lock = threading.Lock()
 _background: tuple[int, asyncio.AbstractEventLoop] | None = None
 
@@ -47,20 +47,76 @@ def submit(
     context: contextvars.Context,
     function: Callable[..., Coroutine[Any, Any, Any]],
     arguments: tuple[Any, ...],
-    done: Callable[[concurrent.futures.Future[Any]], object],
-) -> concurrent.futures.Future[Any]:
-    """Runs an `async` function on `loop`, and calls `done` with its future when it has ended."""
+    done: Callable[[asyncio.Task[Any]], object],
+) -> Submitted:
+    """Runs an `async` function on `loop`, and calls `done` with its task when that has ended."""
     if loop is None:
         loop = background()
     coroutine = function(*arguments)
+    submitted = Submitted(loop, coroutine, done)
     try:
-        # The task takes the context in which it is submitted.
-        future = context.copy().run(asyncio.run_coroutine_threadsafe, coroutine, loop)
+        # The task takes the context in which it is made.
+        loop.call_soon_threadsafe(submitted.begin, context=context.copy())
     except BaseException:
         coroutine.close()
         raise
-    future.add_done_callback(done)
-    return future
+    return submitted
+
+
+class Submitted:
+    """A coroutine on a loop. Unlike a future of `concurrent.futures` it has ended only when the coroutine
+    has, also when it was canceled."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        coroutine: Coroutine[Any, Any, Any],
+        done: Callable[[asyncio.Task[Any]], object],
+    ) -> None:
+        self._loop = loop
+        self._coroutine = coroutine
+        self._done = done
+        self._task: asyncio.Task[Any] | None = None
+
+    def begin(self) -> None:
+        """Makes the task, on the loop."""
+        self._task = self._loop.create_task(self._coroutine)
+        self._task.add_done_callback(self._done)
+
+    def cancel(self) -> None:
+        """Cancels the task, from any thread."""
+        try:
+            self._loop.call_soon_threadsafe(self._cancel)
+        except RuntimeError:
+            pass  # The loop was closed, and the task with it.
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+
+_inside: set[int] = set()
+
+
+def inside(call: Callable[[], _T]) -> _T:
+    """Calls a step, on a thread that is known meanwhile."""
+    thread = threading.get_ident()
+    _inside.add(thread)
+    try:
+        return call()
+    finally:
+        _inside.discard(thread)
+
+
+def stop_stragglers() -> None:
+    """Ends the steps that still run when the interpreter does, at their next line of Python. One that
+    waits in a call of the system is left where it is."""
+    import ctypes
+
+    for thread in list(_inside):
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread), ctypes.py_object(SystemExit)
+        )
 
 
 def explain(error: BaseException) -> tuple[str, str]:

@@ -16,6 +16,35 @@ _Source = Union[str, os.PathLike[str], bytes, _Readable]
 _StreamName = Literal["stdout", "stderr", "engine"]
 _Pair = tuple[int, int]
 
+__all__ = [
+    "Context",
+    "Coverage",
+    "Io",
+    "NativeExecutor",
+    "Run",
+    "Spec",
+    "Store",
+    "TestCase",
+    "TestCases",
+    "TestReport",
+    "Tree",
+    "cli",
+    "docker_executor",
+    "iter_tests",
+    "load",
+    "local_executor",
+    "one_test",
+    "quiesce",
+    "read_coverage",
+    "read_tests",
+    "rerun",
+    "resume",
+    "set_program",
+    "split",
+    "start",
+    "test_times",
+]
+
 __version__: str
 DEBUG_BUILD: bool
 DOCKER: bool
@@ -57,7 +86,7 @@ class Run:
     def wait(self, timeout: float | None) -> bool: ...
     def report(self) -> dict[str, Any]: ...
 
-def start(spec: Spec, options: SimpleNamespace) -> Run: ...
+def start(spec: Spec, options: SimpleNamespace, to_end: bool) -> Run: ...
 def resume(run: str, options: SimpleNamespace) -> Run: ...
 def rerun(run: str, options: SimpleNamespace) -> Run: ...
 @final
@@ -145,6 +174,7 @@ class Store:
 
 def load(words: list[str]) -> dict[str, Any]: ...
 def cli(words: list[str]) -> int: ...
+def quiesce(limit: float) -> bool: ...
 def set_program(program: str | os.PathLike[str]) -> None: ...
 @final
 class TestCase:

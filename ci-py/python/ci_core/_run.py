@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Union
 
 from . import _native
+from ._bridge import is_async, stop_stragglers
 from ._event import Event, EventStream, Sink
 from ._report import RunReport
 from ._step import adapt
@@ -153,8 +154,8 @@ class Run:
     def wait(self, timeout: Seconds | None = None) -> RunReport:
         """Waits for the end. Raises `TimeoutError` after `timeout` seconds; the run goes on then.
 
-        Ctrl-C stops the run, and is raised when it has ended; the second is raised at once. On other
-        threads than the main one, Python does not see signals.
+        Ctrl-C stops the run, and is raised when it has ended; the second one stops its teardown too,
+        the third is raised at once. On other threads than the main one, Python does not see signals.
         """
         if self._report is None:
             if not self._native.wait(_seconds(timeout)):
@@ -215,14 +216,16 @@ def start(workflow: Runnable, *, events: bool = False, **options: Unpack[Options
 
     With `events`, `Run.events` has what happens. `Options` tells the others.
     """
-    return _start(workflow, events, options, None)
+    return _start(workflow, options, events=events)
 
 
 def _start(
     workflow: Runnable,
-    events: bool,
     options: Options,
-    loop: asyncio.AbstractEventLoop | None,
+    *,
+    events: bool = False,
+    loop: asyncio.AbstractEventLoop | None = None,
+    to_end: bool = False,
 ) -> Run:
     steps: dict[str, Any] = {}
     if isinstance(workflow, Project):
@@ -232,7 +235,7 @@ def _start(
         steps = workflow.steps
         workflow = workflow.build()
     prepared, stream = _prepare(options, steps, events, loop)
-    return Run(_native.start(workflow._native, prepared), stream)
+    return Run(_native.start(workflow._native, prepared, to_end), stream)
 
 
 def run(workflow: Runnable, **options: Unpack[Options]) -> RunReport:
@@ -240,7 +243,7 @@ def run(workflow: Runnable, **options: Unpack[Options]) -> RunReport:
 
     Ctrl-C stops the run, tears it down and then raises `KeyboardInterrupt`.
     """
-    return start(workflow, **options).wait()
+    return _start(workflow, options, to_end=True).wait()
 
 
 async def run_async(workflow: Runnable, **options: Unpack[Options]) -> RunReport:
@@ -255,7 +258,7 @@ async def start_async(
     workflow: Runnable, *, events: bool = False, **options: Unpack[Options]
 ) -> Run:
     """Like `start`; the `async` steps run on the loop of the caller, so only await the run."""
-    return _start(workflow, events, options, asyncio.get_running_loop())
+    return _start(workflow, options, events=events, loop=asyncio.get_running_loop())
 
 
 def resume(
@@ -337,8 +340,6 @@ def _watcher(sink: Any) -> Callable[[dict[str, Any]], object]:
 
 
 def _decider(approver: Any) -> Callable[..., Any]:
-    from ._bridge import is_async
-
     if is_async(approver):
 
         async def decide_async(*question: Any) -> Any:
@@ -361,8 +362,10 @@ def _cancel_all() -> None:
     here = [run for run in _live if not run.done]
     for run in here:
         run.cancel(teardown=True)
-    for run in here:
-        try:
+    try:
+        for run in here:
             run._native.wait(5.0)
-        except BaseException:
-            return  # Whoever presses Ctrl-C now does not want to wait.
+        stop_stragglers()
+        _native.quiesce(0.5)
+    except (Exception, KeyboardInterrupt):
+        pass  # A fork, or somebody who does not want to wait.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar, Union, cast, overload, runtime_checkable
 
 from . import _native
-from ._bridge import is_async
+from ._bridge import inside, is_async
 from ._outcome import ExitStatus, Outcome
 
 _T = TypeVar("_T")
@@ -191,7 +191,9 @@ class FunctionStep(Step):
 @overload
 def step(function: Callable[..., Any], /) -> FunctionStep: ...
 @overload
-def step(*, name: str | None = None) -> Callable[[Callable[..., Any]], FunctionStep]: ...
+def step(
+    function: None = None, /, *, name: str | None = None
+) -> Callable[[Callable[..., Any]], FunctionStep]: ...
 def step(
     function: Callable[..., Any] | None = None, /, *, name: str | None = None
 ) -> FunctionStep | Callable[[Callable[..., Any]], FunctionStep]:
@@ -249,7 +251,7 @@ def adapt(step: Any) -> Callable[[_native.Context], Any]:
 
     def call_sync(native: _native.Context) -> str | None:
         context = (StepContext(native),) if with_context else ()
-        return told(call(*context))
+        return told(inside(lambda: call(*context)))
 
     return call_sync
 
