@@ -35,6 +35,8 @@ need base64 coreutils
 need setsid util-linux
 need ssh openssh-client
 [ -x /usr/sbin/sshd ] || need sshd openssh-server
+need python3 python3
+python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || need a-module-of-python3 python3-venv
 [ -x /bin/busybox ] || [ -x /usr/bin/busybox ] || need busybox busybox-static
 
 command -v cargo >/dev/null 2>&1 || {
@@ -88,8 +90,15 @@ cargo nextest run --workspace --all-features
 say "documentation tests"
 cargo test --workspace --all-features --doc
 
-say "the engine without its features, and as other systems build it"
+say "parts of the engine alone, and as other systems build it"
 cargo check -p ci-core --no-default-features
+cargo check -p ci-core --no-default-features --features engine
+cargo check -p ci-core --no-default-features --features reports
+# Whoever only reads reports builds no runtime.
+if cargo tree -p ci-core --no-default-features --features reports -e normal --prefix none | grep -E '^(tokio|petgraph|git2) '; then
+    echo "error: the feature \`reports\` alone brings the crates above" >&2
+    exit 1
+fi
 RUSTFLAGS="${RUSTFLAGS:-} --cfg ci_core_portable" \
     cargo check -p ci-core --all-features --target-dir target/portable
 
@@ -97,5 +106,8 @@ say "example programs"
 for program in quickstart custom_step custom_executor approval; do
     cargo run -q -p ci-examples --all-features --example "$program" >/dev/null
 done
+
+say "the Python module"
+./ci-py/tests/run.sh
 
 say "all tests passed"

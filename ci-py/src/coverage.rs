@@ -25,11 +25,10 @@ type Read<'py> = (Coverage, &'static str, Bound<'py, PyAny>);
 /// Reads a report of any format.
 #[pyfunction]
 pub(crate) fn read_coverage(py: Python<'_>, source: Source) -> PyResult<Read<'_>> {
-    let report = py
-        .detach(|| match source.open() {
-            Ok(reader) => coverage::read(reader).or_raise(),
-            Err(error) => Err(error).or_raise(),
-        })?;
+    let report = py.detach(|| match source.open() {
+        Ok(reader) => coverage::read(reader).or_raise(),
+        Err(error) => Err(error).or_raise(),
+    })?;
     let diagnostics = crate::convert::serialized(py, &report.diagnostics)?;
     Ok((
         Coverage(Arc::new(report.coverage)),
@@ -46,7 +45,7 @@ fn pair(ratio: Ratio) -> Pair {
 }
 
 /// What must be covered, in percent.
-#[derive(FromPyObject)]
+#[derive(Clone, Copy, FromPyObject)]
 #[pyo3(from_item_all)]
 pub(crate) struct Limits {
     lines: Option<f64>,
@@ -57,10 +56,13 @@ pub(crate) struct Limits {
     changed_lines: Option<f64>,
 }
 
+/// Sets a limit.
+type Set = fn(Gates, f64) -> Gates;
+
 impl Limits {
-    fn gates(&self) -> Gates {
+    fn gates(self) -> Gates {
         let mut gates = Gates::new();
-        let all: [(Option<f64>, fn(Gates, f64) -> Gates); 6] = [
+        let all: [(Option<f64>, Set); 6] = [
             (self.lines, Gates::lines),
             (self.branches, Gates::branches),
             (self.functions, Gates::functions),

@@ -3,6 +3,7 @@
 
 use std::error::Error;
 
+use ci_cli::UsageError;
 use ci_core::executor::ExecutorError;
 use ci_core::report::coverage::CoverageError;
 use ci_core::run::RunError;
@@ -11,7 +12,6 @@ use ci_core::settings::SettingsError;
 use ci_core::storage::StorageError;
 use ci_core::store::{StoreError, StoreErrorKind};
 use ci_core::workflow::{InvalidWorkflow, SpecError};
-use ci_cli::UsageError;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -182,9 +182,13 @@ impl Raise for SessionError {
 impl Raise for CoverageError {
     fn raise(&self) -> PyErr {
         // What the source raised is what its owner wants to see.
-        let inner = self.source().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+        let inner = self
+            .source()
+            .and_then(|cause| cause.downcast_ref::<std::io::Error>());
         match inner {
-            Some(error) if error.raw_os_error().is_some() || holds_exception(error) => error.raise(),
+            Some(error) if error.raw_os_error().is_some() || holds_exception(error) => {
+                error.raise()
+            }
             _ => raise("ReportError", &chain(self), |_| Ok(())),
         }
     }
@@ -192,7 +196,9 @@ impl Raise for CoverageError {
 
 impl Raise for std::io::Error {
     fn raise(&self) -> PyErr {
-        let held = self.get_ref().and_then(|inner| inner.downcast_ref::<PyErr>());
+        let held = self
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<PyErr>());
         match held {
             Some(error) => Python::attach(|py| error.clone_ref(py)),
             None => match self.raw_os_error() {
@@ -204,5 +210,8 @@ impl Raise for std::io::Error {
 }
 
 fn holds_exception(error: &std::io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<PyErr>())
+    let inner = error.get_ref();
+    inner
+        .and_then(|inner| inner.downcast_ref::<PyErr>())
+        .is_some()
 }

@@ -138,7 +138,8 @@ impl PyExecutor {
             .py()
             .import("ci_core._bridge")?
             .call_method1("adapt_executor", (object,))?;
-        let (name, limit, prepare): (String, Option<usize>, Bound<'_, PyAny>) = adapted.extract()?;
+        let (name, limit, prepare): (String, Option<usize>, Bound<'_, PyAny>) =
+            adapted.extract()?;
         Ok(Self {
             name,
             limit,
@@ -182,7 +183,9 @@ impl Executor for PyExecutor {
         let dir = request.project_dir.clone();
         let arguments = move |py: Python<'_>| -> PyResult<Py<PyTuple>> {
             let io = Py::new(py, io)?;
-            Ok((run, job, attempt, env, image, dir, io).into_pyobject(py)?.unbind())
+            Ok((run, job, attempt, env, image, dir, io)
+                .into_pyobject(py)?
+                .unbind())
         };
         let failed = |error: PyErr| {
             ExecutorError::new(ExecutorErrorKind::Other, "the executor raised an exception")
@@ -248,7 +251,10 @@ async fn called<A>(function: &Function, arguments: A) -> Result<Py<PyAny>, Sessi
 where
     A: FnOnce(Python<'_>) -> PyResult<Py<PyTuple>> + Send + 'static,
 {
-    match function.call(arguments, &CancellationToken::new(), None).await {
+    match function
+        .call(arguments, &CancellationToken::new(), None)
+        .await
+    {
         Called::Done(result) => result.map_err(session_error),
         _ => Err(ended()),
     }

@@ -24,7 +24,6 @@ mod store;
 mod test_report;
 mod workflow;
 
-
 /// The engine below the package `ci_core`.
 #[pyo3::pymodule]
 mod _native {

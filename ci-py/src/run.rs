@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use ci_core::event::{Choice, Console, ConsoleOptions, Environment};
 use ci_core::executor::Executor;
 use ci_core::id::RunId;
-use ci_core::outcome::CancelReason;
+use ci_core::outcome::{CancelReason, Outcome};
 use ci_core::run::{Hold, RunControl, RunError, RunHandle, RunOptions, RunReport};
 use ci_core::settings::Settings;
 use ci_core::step::StepRegistry;
@@ -61,20 +61,23 @@ impl Options {
     fn executors(&self, py: Python<'_>, place: &Arc<Place>) -> PyResult<Vec<Given>> {
         let executors = self.executors.iter().map(|executor| {
             let executor = executor.bind(py);
-            match executor.extract::<executor::Native>() {
-                Ok(native) => Ok((native.inner, native.is_local)),
-                Err(_) => {
-                    let executor: Arc<dyn Executor> = Arc::new(PyExecutor::new(executor, place)?);
-                    Ok((executor, false))
-                }
+            if let Ok(native) = executor.extract::<executor::Native>() {
+                return Ok((native.inner, native.is_local));
             }
+            let executor: Arc<dyn Executor> = Arc::new(PyExecutor::new(executor, place)?);
+            Ok((executor, false))
         });
         executors.collect()
     }
 
     fn build(self, py: Python<'_>, raised: &Arc<Raised>) -> PyResult<RunOptions> {
-        let place = Arc::new(Place::here(py, self.event_loop.as_ref().map(|it| it.clone_ref(py)))?);
-        let mut options = RunOptions::new().facts(facts(&self.facts)?).only(self.only.clone());
+        let place = Arc::new(Place::here(
+            py,
+            self.event_loop.as_ref().map(|it| it.clone_ref(py)),
+        )?);
+        let mut options = RunOptions::new()
+            .facts(facts(&self.facts)?)
+            .only(self.only.clone());
         let settings = match &self.settings {
             Some(path) => Some(Settings::load(path).or_raise()?),
             None => None,
@@ -281,7 +284,10 @@ impl State {
         let _ = self.ended.set(ended);
         self.over.cancel();
         let waiting = {
-            let mut callbacks = self.callbacks.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut callbacks = self
+                .callbacks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             callbacks.called = true;
             std::mem::take(&mut callbacks.waiting)
         };
@@ -402,17 +408,26 @@ impl Run {
             let raised = self.raised.of(&job.name, job.attempts, |raised| {
                 (raised.value.clone_ref(py), raised.traceback.clone())
             });
-            let outcome = serialized(py, &job.outcome)?;
-            let reason = job.outcome.reason();
+            // Nearly all jobs end so, and there is nothing more to say of it.
+            let outcome = match &job.outcome {
+                Outcome::Success => None,
+                outcome => Some((serialized(py, outcome)?, outcome.reason())),
+            };
             let duration = job.duration.as_secs_f64();
             let name = &*job.name;
-            jobs.push((name, outcome, reason, job.attempts, duration, job.allowed, raised));
+            jobs.push((name, outcome, job.attempts, duration, job.allowed, raised));
         }
         told.set_item("jobs", jobs)?;
         let budgets: Vec<_> = report
             .budgets
             .iter()
-            .map(|budget| (&*budget.stage, budget.limit.as_secs_f64(), budget.spent.as_secs_f64()))
+            .map(|budget| {
+                (
+                    &*budget.stage,
+                    budget.limit.as_secs_f64(),
+                    budget.spent.as_secs_f64(),
+                )
+            })
             .collect();
         told.set_item("budgets", budgets)?;
         Ok(told)

@@ -58,7 +58,7 @@ where
                     biased;
                     done = &mut future => return signal.map_or(Ok(done), Err),
                     () = tokio::time::sleep(SIGNALS) => {
-                        let seen = Python::try_attach(|py| py.check_signals());
+                        let seen = Python::try_attach(Python::check_signals);
                         let Some(Err(error)) = seen else { continue };
                         raised += 1;
                         if raised == 3 {
@@ -92,7 +92,7 @@ static CLOSING: AtomicBool = AtomicBool::new(false);
 
 /// Runs `call` in Python on this thread. None if the interpreter is about to end.
 ///
-/// CPython before 3.14 ends the threads that it finds inside when it finalizes, in the middle of their
+/// `CPython` before 3.14 ends the threads that it finds inside when it finalizes, in the middle of their
 /// Rust frames, which aborts the process. So they are counted, and [`quiesce`] waits for them.
 pub(crate) fn attached<T>(call: impl FnOnce(Python<'_>) -> T) -> Option<T> {
     struct Leave;

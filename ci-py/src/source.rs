@@ -45,9 +45,10 @@ impl Source {
     /// A reader, which may be used only while detached or on another thread.
     pub(crate) fn open(self) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self {
-            Self::Path(path) => Box::new(std::fs::File::open(&path).map_err(|error| {
-                io::Error::other(Python::attach(|_| named(&error, path)))
-            })?),
+            Self::Path(path) => Box::new(
+                std::fs::File::open(&path)
+                    .map_err(|error| io::Error::other(Python::attach(|_| named(&error, path))))?,
+            ),
             Self::Bytes(bytes) => Box::new(io::Cursor::new(bytes)),
             Self::File(object) => Box::new(FileObject::new(object)),
         })
@@ -58,7 +59,11 @@ impl Source {
 /// Python picks `FileNotFoundError` and the like.
 fn named(error: &io::Error, path: PathBuf) -> PyErr {
     let text = error.to_string();
-    let words = text.split(" (os error").next().unwrap_or_default().to_owned();
+    let words = text
+        .split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_owned();
     pyo3::exceptions::PyOSError::new_err((error.raw_os_error(), words, path))
 }
 

@@ -10,6 +10,10 @@ use crate::convert::serialized;
 
 /// The names of each shard, and why.
 #[pyfunction]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a list of Python becomes a vector of ours"
+)]
 pub(crate) fn split<'py>(
     py: Python<'py>,
     names: Vec<String>,
@@ -18,7 +22,11 @@ pub(crate) fn split<'py>(
     timings: BTreeMap<String, f64>,
 ) -> PyResult<(Vec<Vec<String>>, Bound<'py, PyAny>)> {
     let split = py.detach(|| match by {
-        "timings" => Some(by_timings(&names, &timings.into_iter().collect::<Timings>(), shards)),
+        "timings" => Some(by_timings(
+            &names,
+            &timings.into_iter().collect::<Timings>(),
+            shards,
+        )),
         "filesize" => {
             let size = |name: &str| Some(std::fs::metadata(name).ok()?.len());
             Some(by_filesize(&names, size, shards))
@@ -31,5 +39,8 @@ pub(crate) fn split<'py>(
             "`{by}` is no way to split; there are `timings`, `filesize` and `name`"
         ))
     })?;
-    Ok((split.shards().to_vec(), serialized(py, split.explanation())?))
+    Ok((
+        split.shards().to_vec(),
+        serialized(py, split.explanation())?,
+    ))
 }

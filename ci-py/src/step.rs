@@ -86,7 +86,9 @@ impl PyStep {
         let Some((value, summary, traceback)) = explained.await else {
             return Outcome::InfrastructureFailure("the interpreter has ended".into());
         };
-        cx.output().write(Stream::Stderr, traceback.as_bytes()).await;
+        cx.output()
+            .write(Stream::Stderr, traceback.as_bytes())
+            .await;
         let exception = Exception {
             attempt: cx.attempt(),
             value,
@@ -108,7 +110,8 @@ impl Step for PyStep {
             cx: cx.clone(),
             given: self.given.clone(),
         };
-        let arguments = move |py: Python<'_>| Ok(PyTuple::new(py, [Py::new(py, context)?])?.unbind());
+        let arguments =
+            move |py: Python<'_>| Ok(PyTuple::new(py, [Py::new(py, context)?])?.unbind());
         let cancel = cx.cancellation();
         let called = self.function.call(arguments, cancel, Some(PATIENCE)).await;
         if cancel.is_cancelled() {
@@ -143,7 +146,8 @@ async fn outcome(value: Py<PyAny>) -> PyResult<Outcome> {
         let text: String = value.extract()?;
         serde_json::from_str(&text).map_err(|error| PyValueError::new_err(error.to_string()))
     });
-    read.await.unwrap_or_else(|| Err(internal("the interpreter has ended")))
+    read.await
+        .unwrap_or_else(|| Err(internal("the interpreter has ended")))
 }
 
 /// What a step may see and do while it runs. Its methods may be called from any thread until the step
@@ -243,11 +247,11 @@ impl Context {
     fn approval(
         &self,
         py: Python<'_>,
-        prompt: Option<String>,
+        prompt: Option<&str>,
         deadline: Option<f64>,
     ) -> PyResult<Option<bool>> {
         let deadline = deadline.map(crate::convert::seconds).transpose()?;
-        let decided = wait(py, self.cx.approval(prompt.as_deref(), deadline), || ())?;
+        let decided = wait(py, self.cx.approval(prompt, deadline), || ())?;
         decided.map_err(|error| step_error(&error))
     }
 }

@@ -27,15 +27,16 @@ pub(crate) struct Store {
     path: Option<PathBuf>,
 }
 
-/// A line of a log: job, attempt, step, stream, milliseconds since 1970, bytes.
-type Line<'py> = (
-    String,
-    u32,
-    u32,
-    &'static str,
-    u64,
-    Bound<'py, PyBytes>,
+/// A summary, a workflow, facts and events.
+type Loaded<'py> = (
+    Bound<'py, PyAny>,
+    Spec,
+    Bound<'py, PyAny>,
+    Bound<'py, PyAny>,
 );
+
+/// A line of a log: job, attempt, step, stream, milliseconds since 1970, bytes.
+type Line<'py> = (String, u32, u32, &'static str, u64, Bound<'py, PyBytes>);
 
 #[pymethods]
 impl Store {
@@ -99,11 +100,7 @@ impl Store {
     }
 
     /// A run: its summary, its workflow, its facts and its events.
-    fn load<'py>(
-        &self,
-        py: Python<'py>,
-        run: &str,
-    ) -> PyResult<(Bound<'py, PyAny>, Spec, Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    fn load<'py>(&self, py: Python<'py>, run: &str) -> PyResult<Loaded<'py>> {
         let stored = wait(py, self.inner.load(run_id(run)?), || ())?.or_raise()?;
         Ok((
             serialized(py, &stored.summary)?,

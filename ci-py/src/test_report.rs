@@ -6,9 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ci_core::report::Diagnostic;
-use ci_core::report::tests::{
-    self, Case, Counts, Format, JunitWriter, Options, Parser, Visitor,
-};
+use ci_core::report::tests::{self, Case, Counts, Format, JunitWriter, Options, Parser, Visitor};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
@@ -130,7 +128,10 @@ impl TestCase {
     }
 
     /// Pickled as a report of one case, which says nearly everything and is read with the same care.
-    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+    fn __reduce__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
         let mut junit = Vec::new();
         let mut writer = JunitWriter::new(&mut junit);
         writer.case(&self.0);
@@ -227,7 +228,10 @@ impl TestReport {
         format!("<TestReport: {tests} tests, {failed} failed, {errors} errors, {skipped} skipped>")
     }
 
-    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+    fn __reduce__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
         let read = py.import("ci_core._native")?.getattr("read_tests")?;
         Ok((read, (self.to_junit(py)?,)))
     }
@@ -346,7 +350,7 @@ impl TestCases {
 
 /// The known times of the tests in reports, by names that `split` finds them under.
 #[pyfunction]
-pub(crate) fn test_times<'py>(py: Python<'py>, files: Vec<PathBuf>) -> PyResult<Bound<'py, PyDict>> {
+pub(crate) fn test_times(py: Python<'_>, files: Vec<PathBuf>) -> PyResult<Bound<'_, PyDict>> {
     let mut times = Times::default();
     for file in files {
         let reader = Source::Path(file).open().or_raise()?;

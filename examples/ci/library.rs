@@ -114,5 +114,8 @@ pub fn set_program(program: impl Into<PathBuf>) {
 
 /// The program that jobs call when they need the command line.
 pub(crate) fn program() -> Option<PathBuf> {
-    PROGRAM.get().cloned().or_else(|| std::env::current_exe().ok())
+    PROGRAM
+        .get()
+        .cloned()
+        .or_else(|| std::env::current_exe().ok())
 }

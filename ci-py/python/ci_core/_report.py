@@ -9,6 +9,8 @@ from typing import Any
 from ._exceptions import WorkflowFailed
 from ._outcome import Kind, Outcome
 
+_SUCCESS = Outcome.success()
+
 
 @dataclass(frozen=True)
 class JobReport:
@@ -126,12 +128,20 @@ class RunReport:
     @classmethod
     def _of(cls, told: dict[str, Any]) -> RunReport:
         jobs = []
-        for name, outcome, reason, attempts, duration, allowed, raised in told["jobs"]:
+        for name, ended, attempts, duration, allowed, raised in told["jobs"]:
             exception, traceback = raised if raised is not None else (None, None)
-            outcome = Outcome._of(outcome, reason)
-            jobs.append(
-                JobReport(name, outcome, attempts, duration, allowed, exception, traceback)
+            # Past the checks of a frozen class, which cost more than all else does.
+            job = object.__new__(JobReport)
+            job.__dict__.update(
+                name=name,
+                outcome=_SUCCESS if ended is None else Outcome._of(*ended),
+                attempts=attempts,
+                duration=duration,
+                allowed=allowed,
+                exception=exception,
+                traceback=traceback,
             )
+            jobs.append(job)
         return cls(
             run=told["run"],
             workflow=told["workflow"],
