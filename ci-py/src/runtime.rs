@@ -58,8 +58,7 @@ where
                     biased;
                     done = &mut future => return signal.map_or(Ok(done), Err),
                     () = tokio::time::sleep(SIGNALS) => {
-                        let seen = Python::try_attach(Python::check_signals);
-                        let Some(Err(error)) = seen else { continue };
+                        let Some(Err(error)) = signals() else { continue };
                         raised += 1;
                         if raised == 3 {
                             return Err(error);
@@ -71,6 +70,15 @@ where
             }
         })
     })
+}
+
+/// Lets Python's signal handlers run; they may raise.
+fn signals() -> Option<PyResult<()>> {
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method is not general enough over the lifetime"
+    )]
+    Python::try_attach(|py| py.check_signals())
 }
 
 /// Runs `call` in Python on a thread where it may block for as long as it likes. None if the

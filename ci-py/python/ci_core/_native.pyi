@@ -17,6 +17,9 @@ _StreamName = Literal["stdout", "stderr", "engine"]
 _Pair = tuple[int, int]
 
 __all__ = [
+    "DEBUG_BUILD",
+    "DOCKER",
+    "__version__",
     "Context",
     "Coverage",
     "Io",
