@@ -33,7 +33,7 @@ if [ -z "${CI_CORE_TEST_IMAGE:-}" ] && [ -n "${CI_CORE_DOCKER_HOST:-}" ]; then
         ln -s busybox "$root/bin/$applet"
     done
     export CI_CORE_TEST_IMAGE="ci-core-python-test:$$"
-    tar -C "$root" -c . | docker --host "$CI_CORE_DOCKER_HOST" import --change 'ENV PATH=/bin' - \
+    tar -C "$root" -c . | docker --host "$CI_CORE_DOCKER_HOST" import --change 'ENV PATH=/bin' --change 'LABEL ci-core-test=python' - \
         "$CI_CORE_TEST_IMAGE" >/dev/null
     trap 'docker --host "$CI_CORE_DOCKER_HOST" rmi -f "$CI_CORE_TEST_IMAGE" >/dev/null; rm -rf "$root"' EXIT
 fi
