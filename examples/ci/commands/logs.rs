@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use ci_core::session::Stream;
-use ci_core::store::{LogLine, LogQuery, LogReader};
+use ci_core::store::{LogLine, LogQuery, LogReader, RunStore};
 use serde_json::json;
 
 use crate::args::{Format, Global, LogsArgs};
