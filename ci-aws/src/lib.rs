@@ -4,6 +4,8 @@
 //! `testing` brings a stand-in for EC2 and points at which a test kills its process.
 
 #[cfg(unix)]
+pub mod e2c;
+#[cfg(unix)]
 pub mod ec2;
 #[cfg(unix)]
 mod faults;

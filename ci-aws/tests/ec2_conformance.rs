@@ -1,7 +1,7 @@
 //! The EC2 executor passes the conformance suite: EC2 is a stand-in that the real SDK talks to, its
 //! instances are real OpenSSH servers. One test, in a process of its own: the suite watches the memory
 //! of the whole process.
-#![cfg(all(unix, feature = "sdk", feature = "testing"))]
+#![cfg(all(unix, feature = "testing"))]
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,

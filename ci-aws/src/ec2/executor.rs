@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use ci_core::clock::Clock;
@@ -12,7 +11,6 @@ use ci_core::executor::{
 };
 use ci_core::id::RunId;
 use ci_core::session::Session;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::api::Ec2Api;
@@ -24,8 +22,7 @@ use super::pool::{Pool, Slot};
 use super::reap::{Reaper, Scope};
 use super::rent::Landlord;
 use super::session::Ec2Session;
-use super::wait::{gone, look};
-use crate::ssh::{SshError, SshErrorKind};
+use super::connect::connect;
 
 /// Runs jobs on machines of EC2, over SSH.
 ///
@@ -133,47 +130,7 @@ impl Ec2Executor {
             ExecutorError::new(ExecutorErrorKind::Other, "there is no machine")
         })?;
         let ssh = rented.ssh(&self.name, &landlord.options);
-        let deadline = Instant::now() + landlord.options.boot_deadline;
-        let mut told = false;
-        loop {
-            let error = match ssh.prepare(request.clone()).await {
-                Ok(session) => return Ok(session),
-                Err(error) => error,
-            };
-            let kind = std::error::Error::source(&error)
-                .and_then(|source| source.downcast_ref::<SshError>())
-                .map(SshError::kind);
-            // Before its start is over a machine answers nothing, and then knows no user.
-            let may_pass = matches!(
-                kind,
-                Some(SshErrorKind::Unreachable | SshErrorKind::Lost | SshErrorKind::Denied)
-            );
-            if !may_pass {
-                return Err(error);
-            }
-            if Instant::now() >= deadline {
-                let text = format!("`{}` did not let us in in time: {error}", rented.id);
-                return Err(ExecutorError::new(ExecutorErrorKind::TimedOut, text)
-                    .with_hint("is the port open for this machine, and is the user the right one?")
-                    .with_source(error));
-            }
-            let patience = landlord.patience(
-                landlord.options.boot_deadline,
-                &request.output,
-                &request.cancel,
-            );
-            let instance = look(landlord.api.as_ref(), &rented.id, &patience).await?;
-            if let Some(instance) = instance.filter(|it| !it.state.is_up()) {
-                return Err(gone(&instance).into());
-            }
-            if !told {
-                let words = format!("waiting for `{}` to let us in", rented.id);
-                request.output.say(words).await;
-                told = true;
-            }
-            let pause = landlord.options.poll.min(Duration::from_secs(2));
-            patience.sleep(pause, "connecting").await?;
-        }
+        connect(landlord, &rented.id, &ssh, request).await
     }
 
     /// Ends what a dead run left on the machines of this process.

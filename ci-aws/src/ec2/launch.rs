@@ -62,7 +62,11 @@ impl Launcher<'_> {
                 end(record)?;
                 return Err(canceled());
             }
-            let request = self.request(run, &candidate, &data);
+            let mut request = self.request(run, &candidate, &data);
+            // Another process may have to know it again.
+            let host_key = keys.keys.host_public.split_whitespace().take(2);
+            let host_key = host_key.collect::<Vec<_>>().join(" ");
+            request.tags.insert(tags::HOST_KEY.to_owned(), host_key);
             self.note(&mut record, run, &request, &candidate)?;
             crate::faults::point("intent");
             let attempt = self.attempt(&request, &candidate).await;

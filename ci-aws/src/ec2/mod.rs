@@ -6,10 +6,12 @@
 
 mod api;
 mod codes;
+mod connect;
 mod error;
 mod executor;
 mod existing;
 mod journal;
+mod keep;
 mod keys;
 mod launch;
 mod notice;
@@ -33,6 +35,8 @@ pub use codes::Trouble;
 pub use error::{Ec2Error, Ec2ErrorKind};
 pub use executor::Ec2Executor;
 pub use journal::{Entry, Journal, Open};
+pub(crate) use keep::{Keeper, Kept};
+pub(crate) use options::price;
 pub use options::{Address, Ec2Options, Launch, Reach, Strategy, Trust};
 pub use policy::{Permission, check, policy};
 pub use reap::{Reaped, Reaper, Scope};

@@ -365,7 +365,7 @@ impl Settings {
 }
 
 /// A price as EC2 wants it, in US dollars.
-pub(super) fn price(text: &str) -> Result<String, String> {
+pub(crate) fn price(text: &str) -> Result<String, String> {
     match text.trim().parse::<f64>() {
         Ok(price) if price.is_finite() && price > 0.0 => Ok(text.trim().to_owned()),
         _ => Err(format!("the price `{text}` is not an amount such as `0.10`")),

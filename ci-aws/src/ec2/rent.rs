@@ -223,7 +223,7 @@ impl Landlord {
     }
 
     /// How an existing instance proves that it is the right one.
-    async fn trust(&self, id: &str, patience: &Patience) -> Result<HostKey, Ec2Error> {
+    pub(super) async fn trust(&self, id: &str, patience: &Patience) -> Result<HostKey, Ec2Error> {
         let console = match &self.options.reach.trust {
             Trust::Known => return Ok(HostKey::Known),
             Trust::Pinned(key) => return Ok(HostKey::Pinned(key.clone())),
@@ -276,7 +276,7 @@ impl Landlord {
         }
     }
 
-    fn existing<'a>(&'a self, id: &'a str, patience: &'a Patience) -> Existing<'a> {
+    pub(super) fn existing<'a>(&'a self, id: &'a str, patience: &'a Patience) -> Existing<'a> {
         Existing {
             api: self.api.as_ref(),
             id,
@@ -338,31 +338,47 @@ impl Landlord {
 impl Rented {
     /// The executor of this machine alone.
     pub(super) fn ssh(&self, name: &str, options: &Ec2Options) -> SshExecutor {
-        let reach = &options.reach;
-        let mut ssh = SshExecutor::new(&self.address)
-            .name(name)
-            .grace(reach.grace)
-            .host_key(self.host_key.clone());
-        if let Some(port) = reach.port {
-            ssh = ssh.port(port);
+        let ssh = reach(&self.address, &self.host_key, options).name(name);
+        match &self.identity {
+            Some(identity) => ssh.identity(identity),
+            None => ssh,
         }
-        if let Some(user) = &reach.user {
-            ssh = ssh.user(user);
-        }
-        if let Some(identity) = self.identity.as_ref().or(reach.identity.as_ref()) {
-            ssh = ssh.identity(identity);
-        }
-        if let Some(agent) = &reach.agent {
-            ssh = ssh.agent(agent);
-        }
-        if let Some(config) = &reach.config {
-            ssh = ssh.config_file(config);
-        }
-        if let Some(root) = &reach.root {
-            ssh = ssh.root(root);
-        }
-        ssh
     }
+
+    /// Where it is, for another process to go on with. This one forgets it: it will not give it back.
+    pub(super) fn hand_over(&self) -> Result<(String, String, HostKey), Ec2Error> {
+        drop(lock(&self.beat).take());
+        let record = lock(&self.record).take();
+        record.map_or(Ok(()), Record::end)?;
+        Ok((self.id.clone(), self.address.clone(), self.host_key.clone()))
+    }
+}
+
+/// The executor of the machine at `address`.
+pub(super) fn reach(address: &str, host_key: &HostKey, options: &Ec2Options) -> SshExecutor {
+    let reach = &options.reach;
+    let mut ssh = SshExecutor::new(address)
+        .grace(reach.grace)
+        .host_key(host_key.clone());
+    if let Some(port) = reach.port {
+        ssh = ssh.port(port);
+    }
+    if let Some(user) = &reach.user {
+        ssh = ssh.user(user);
+    }
+    if let Some(identity) = &reach.identity {
+        ssh = ssh.identity(identity);
+    }
+    if let Some(agent) = &reach.agent {
+        ssh = ssh.agent(agent);
+    }
+    if let Some(config) = &reach.config {
+        ssh = ssh.config_file(config);
+    }
+    if let Some(root) = &reach.root {
+        ssh = ssh.root(root);
+    }
+    ssh
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -11,6 +11,8 @@ pub const RUN: &str = "ci-core:run";
 pub const OWNER: &str = "ci-core:owner";
 /// The client token of the launch, which is one of a kind.
 pub const LAUNCH: &str = "ci-core:launch";
+/// The public host key that it got with its user data.
+pub const HOST_KEY: &str = "ci-core:host-key";
 /// Seconds since 1970 after which nobody uses it any more, unless somebody has put that off.
 pub const EXPIRES: &str = "ci-core:expires";
 /// Who uses an existing instance, and until when: `<token>/<seconds>`.

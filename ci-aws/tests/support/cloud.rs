@@ -8,10 +8,15 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ci_aws::ec2::{Access, Ec2Options, InstanceState, SdkEc2, Strategy, Trust};
+use ci_aws::ec2::{Ec2Api, Ec2Options, InstanceState, Strategy, Trust};
+#[cfg(feature = "sdk")]
+use ci_aws::ec2::{Access, SdkEc2};
 use ci_aws::testing::{FakeEc2, host_key_of};
 
 use super::{GRACE, Sshd, keygen};
+
+/// An address that no machine has yet refuses connections at once.
+const NOBODY: &str = "Host *\n  HostName 127.0.0.1\n  Port 1\n";
 
 /// The stand-in, and a thread that turns its instances into servers.
 pub(crate) struct Cloud {
@@ -30,7 +35,7 @@ impl Cloud {
         let dir = tempfile::tempdir().unwrap();
         keygen(&dir.path().join("user"));
         keygen(&dir.path().join("host"));
-        fs::write(dir.path().join("ssh_config"), "").unwrap();
+        fs::write(dir.path().join("ssh_config"), NOBODY).unwrap();
         let over = Arc::new(AtomicBool::new(false));
         let late = Arc::new(AtomicBool::new(false));
         let machines = Arc::new(Mutex::new(BTreeMap::new()));
@@ -66,8 +71,16 @@ impl Cloud {
         options(&self.path(""), strategy)
     }
 
-    pub(crate) async fn api(&self) -> Arc<SdkEc2> {
+    /// EC2 as the SDK sees it.
+    #[cfg(feature = "sdk")]
+    pub(crate) async fn api(&self) -> Arc<dyn Ec2Api> {
         Arc::new(connect(&self.ec2.endpoint()).await)
+    }
+
+    /// EC2 without the SDK between.
+    #[cfg(not(feature = "sdk"))]
+    pub(crate) async fn api(&self) -> Arc<dyn Ec2Api> {
+        self.ec2.api()
     }
 
     /// Kills the server of an instance and everything that runs below it.
@@ -95,6 +108,7 @@ pub(crate) fn options(dir: &std::path::Path, strategy: Strategy) -> Ec2Options {
 }
 
 /// A client of the stand-in, through the SDK.
+#[cfg(feature = "sdk")]
 pub(crate) async fn connect(endpoint: &str) -> SdkEc2 {
     let mut access = Access::default();
     access.region = Some("eu-north-1".to_owned());
@@ -127,12 +141,13 @@ impl Turner {
             let host = host.unwrap_or_else(|| fs::read_to_string(self.dir.join("host")).unwrap());
             let users = fs::read_to_string(self.dir.join("user.pub")).unwrap();
             let machine = Sshd::with_keys(&host, &users);
-            let mut config = fs::read_to_string(self.dir.join("ssh_config")).unwrap();
-            config.push_str(&format!(
-                "Host {}\n  HostName 127.0.0.1\n  Port {}\n",
+            let others = fs::read_to_string(self.dir.join("ssh_config")).unwrap();
+            // The first that fits counts.
+            let config = format!(
+                "Host {}\n  HostName 127.0.0.1\n  Port {}\n{others}",
                 instance.public_ip.unwrap(),
                 machine.port
-            ));
+            );
             // In one piece: a client may read it at any time.
             fs::write(self.dir.join("ssh_config.new"), config).unwrap();
             fs::rename(self.dir.join("ssh_config.new"), self.dir.join("ssh_config")).unwrap();
