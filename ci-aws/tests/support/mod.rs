@@ -142,8 +142,10 @@ fn serve(dir: &Path, port: u16) -> Option<Child> {
          AuthorizedKeysFile {at}/user.pub\nAuthenticationMethods publickey\n\
          PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\n\
          PermitRootLogin prohibit-password\nMaxStartups 50:30:100\nMaxSessions 50\n\
-         LogLevel VERBOSE\n"
+         LogLevel VERBOSE\nSetEnv HOME={at}/home\n"
     );
+    // The start-up files of whoever runs the tests may take their time, or wait for each other.
+    fs::create_dir_all(dir.join("home")).unwrap();
     fs::write(dir.join("config"), config).unwrap();
     let log = fs::File::create(dir.join("log")).unwrap();
     let mut server = Command::new(program().unwrap())
