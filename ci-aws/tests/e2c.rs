@@ -92,7 +92,13 @@ impl Bench {
         let options = OutputOptions::new(Arc::new(variables.secrets()), Clock::system());
         let output = Output::new(&options, Box::new(self.shown.clone()));
         let cancel = CancellationToken::new();
-        E2c::new(self.cloud.api().await, variables, &self.project, output, cancel)
+        E2c::new(
+            self.cloud.api().await,
+            variables,
+            &self.project,
+            output,
+            cancel,
+        )
     }
 
     fn state(&self) -> PathBuf {
@@ -112,7 +118,10 @@ fn request() -> BuildRequest {
 async fn four_shells_have_one_machine() {
     for strategy in ["template", "existing"] {
         let bench = Bench::new(strategy).await;
-        bench.cloud.ec2.delay(ci_aws::testing::Delays::all(Duration::from_millis(100)));
+        bench
+            .cloud
+            .ec2
+            .delay(ci_aws::testing::Delays::all(Duration::from_millis(100)));
         bench.shell().await.setup().await.unwrap();
         let machine = bench.cloud.ec2.live().remove(0);
         let text = fs::read_to_string(bench.state()).unwrap();
@@ -146,7 +155,10 @@ async fn four_shells_have_one_machine() {
         assert!(!bench.state().exists());
         assert_eq!(bench.cloud.ec2.live(), []);
         // Once more does no harm.
-        assert_eq!(bench.shell().await.teardown().await.unwrap(), Vec::<String>::new());
+        assert_eq!(
+            bench.shell().await.teardown().await.unwrap(),
+            Vec::<String>::new()
+        );
         let shown = String::from_utf8(bench.shown.0.lock().unwrap().clone()).unwrap();
         assert!(shown.contains("docker buildx"), "{shown}");
         assert!(!shown.contains("passw0rd"), "{shown}");
@@ -185,8 +197,13 @@ async fn the_file_of_another_job_ends_no_machine() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_setup_that_fails_leaves_nothing() {
     let mut bench = Bench::new("template").await;
-    bench.cloud.late.store(true, std::sync::atomic::Ordering::Relaxed);
-    bench.variables.insert("E2C_BOOT_TIMEOUT".into(), "1s".into());
+    bench
+        .cloud
+        .late
+        .store(true, std::sync::atomic::Ordering::Relaxed);
+    bench
+        .variables
+        .insert("E2C_BOOT_TIMEOUT".into(), "1s".into());
     let error = bench.shell().await.setup().await.unwrap_err();
     assert!(error.to_string().contains("in time"), "{error}");
     assert_eq!(bench.cloud.ec2.live(), []);

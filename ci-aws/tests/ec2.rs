@@ -14,7 +14,7 @@ use ci_aws::ec2::{
     Ec2Error, Ec2ErrorKind, Ec2Executor, InstanceState, Launch, Reaper, Scope, Spot, Strategy,
     Trust, check, tags,
 };
-use ci_aws::testing::{Delays, Fault, FakeEc2, POINTS, Rule};
+use ci_aws::testing::{Delays, FakeEc2, Fault, POINTS, Rule};
 use ci_core::executor::{Executor, ExecutorError, ExecutorErrorKind, PrepareRequest, ReapScope};
 use ci_core::id::RunId;
 use ci_core::job::JobSpec;
@@ -71,17 +71,26 @@ fn bare(strategy: Strategy) -> (FakeEc2, Ec2Executor, tempfile::TempDir) {
 async fn a_job_runs_on_a_new_machine_that_is_gone_after() {
     let cloud = Cloud::start().await;
     cloud.ec2.delay(Delays::all(Duration::from_millis(300)));
-    cloud.ec2.set_template_data(b"#!/bin/sh\necho of the template\n");
+    cloud
+        .ec2
+        .set_template_data(b"#!/bin/sh\necho of the template\n");
     let executor = Ec2Executor::new(cloud.api().await, cloud.options(template())).unwrap();
     let run = RunId::new();
     let session = prepare(&executor, run).await.unwrap();
     let machine = cloud.ec2.live().remove(0);
     assert_eq!(machine.tags[tags::RUN], run.to_string());
     let data = cloud.ec2.user_data(&machine.id).unwrap();
-    for part in ["shutdown -P +360", "ssh_deletekeys: true", "echo of the template"] {
+    for part in [
+        "shutdown -P +360",
+        "ssh_deletekeys: true",
+        "echo of the template",
+    ] {
         assert!(data.contains(part), "{data}");
     }
-    assert_eq!(sh(session.as_ref(), "exit 7").await, Ok(ExitStatus::Code(7)));
+    assert_eq!(
+        sh(session.as_ref(), "exit 7").await,
+        Ok(ExitStatus::Code(7))
+    );
     session.teardown().await.unwrap();
     assert_eq!(cloud.ec2.live(), []);
     let journal = ci_aws::ec2::Journal::open(cloud.path("state")).unwrap();
@@ -92,15 +101,27 @@ async fn a_job_runs_on_a_new_machine_that_is_gone_after() {
 async fn an_existing_machine_is_left_as_it_was_found() {
     let cloud = Cloud::start().await;
     cloud.ec2.delay(Delays::all(Duration::from_millis(200)));
-    for state in [InstanceState::Stopped, InstanceState::Stopping, InstanceState::Running] {
+    for state in [
+        InstanceState::Stopped,
+        InstanceState::Stopping,
+        InstanceState::Running,
+    ] {
         let id = cloud.ec2.add(state);
         let options = cloud.options(Strategy::Existing(id.clone()));
         let executor = Ec2Executor::new(cloud.api().await, options).unwrap();
         let session = prepare(&executor, RunId::new()).await.unwrap();
         assert_eq!(sh(session.as_ref(), "true").await, Ok(ExitStatus::Code(0)));
         session.teardown().await.unwrap();
-        let after = cloud.ec2.instances().into_iter().find(|it| it.id == id).unwrap();
-        assert_eq!(after.state == InstanceState::Running, state == InstanceState::Running);
+        let after = cloud
+            .ec2
+            .instances()
+            .into_iter()
+            .find(|it| it.id == id)
+            .unwrap();
+        assert_eq!(
+            after.state == InstanceState::Running,
+            state == InstanceState::Running
+        );
         assert!(after.tags.is_empty(), "{after:?}");
     }
 }
@@ -140,7 +161,12 @@ async fn jobs_share_a_machine_and_it_is_kept_for_a_while() {
     for session in [one, two, three] {
         session.unwrap().teardown().await.unwrap();
     }
-    prepare(&executor, run).await.unwrap().teardown().await.unwrap();
+    prepare(&executor, run)
+        .await
+        .unwrap()
+        .teardown()
+        .await
+        .unwrap();
     assert_eq!(cloud.ec2.calls("RunInstances"), 2);
     assert_eq!(cloud.ec2.live().len(), 2);
     executor.close().await.unwrap();
@@ -151,8 +177,12 @@ async fn jobs_share_a_machine_and_it_is_kept_for_a_while() {
 async fn a_lost_reply_makes_one_machine_and_not_two() {
     let cloud = Cloud::start().await;
     cloud.ec2.delay(Delays::all(Duration::from_millis(400)));
-    cloud.ec2.fail(Rule::new("RunInstances", Fault::LostReply).times(2));
-    cloud.ec2.fail(Rule::new("TerminateInstances", Fault::LostReply).times(1));
+    cloud
+        .ec2
+        .fail(Rule::new("RunInstances", Fault::LostReply).times(2));
+    cloud
+        .ec2
+        .fail(Rule::new("TerminateInstances", Fault::LostReply).times(1));
     let executor = Ec2Executor::new(cloud.api().await, cloud.options(template())).unwrap();
     let session = prepare(&executor, RunId::new()).await.unwrap();
     assert_eq!(cloud.ec2.instances().len(), 1);
@@ -237,8 +267,13 @@ async fn a_wrong_host_key_is_refused_and_the_machine_given_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn where_no_credentials_are_one_message_says_so() {
     let cloud = Cloud::start().await;
-    cloud.ec2.fail(Rule::new("RunInstances", Fault::code("AuthFailure")));
-    cloud.ec2.fail(Rule::new("DescribeLaunchTemplateVersions", Fault::Error("RequestExpired".into(), 400)));
+    cloud
+        .ec2
+        .fail(Rule::new("RunInstances", Fault::code("AuthFailure")));
+    cloud.ec2.fail(Rule::new(
+        "DescribeLaunchTemplateVersions",
+        Fault::Error("RequestExpired".into(), 400),
+    ));
     let executor = Ec2Executor::new(cloud.api().await, cloud.options(template())).unwrap();
     let error = prepare(&executor, RunId::new()).await.err().unwrap();
     assert_eq!(kind(&error), Ec2ErrorKind::Denied, "{error}");
@@ -250,7 +285,9 @@ async fn permissions_are_rehearsed() {
     let cloud = Cloud::start().await;
     cloud.ec2.deny("RunInstances");
     let api = cloud.api().await;
-    let found = check(api.as_ref(), &cloud.options(template())).await.unwrap();
+    let found = check(api.as_ref(), &cloud.options(template()))
+        .await
+        .unwrap();
     let of = |action: &str| found.iter().find(|it| it.action == action).unwrap().allowed;
     assert_eq!(of("ec2:RunInstances"), Some(false));
     assert_eq!(of("ec2:TerminateInstances"), Some(true));
@@ -260,25 +297,42 @@ async fn permissions_are_rehearsed() {
 #[tokio::test(start_paused = true)]
 async fn a_minute_of_throttling_is_waited_out() {
     let (fake, executor, _dir) = bare(template());
-    fake.fail(Rule::new("RunInstances", Fault::code("RequestLimitExceeded")).lasting(Duration::from_secs(60)));
-    fake.fail(Rule::new("RunInstances", Fault::code("InsufficientInstanceCapacity")));
+    fake.fail(
+        Rule::new("RunInstances", Fault::code("RequestLimitExceeded"))
+            .lasting(Duration::from_secs(60)),
+    );
+    fake.fail(Rule::new(
+        "RunInstances",
+        Fault::code("InsufficientInstanceCapacity"),
+    ));
     let began = tokio::time::Instant::now();
     let error = prepare(&executor, RunId::new()).await.err().unwrap();
     // The verdict comes when EC2 listens again, after calls that became fewer and fewer.
     assert_eq!(kind(&error), Ec2ErrorKind::NoCapacity, "{error}");
     let took = began.elapsed();
     assert!((60..=85).contains(&took.as_secs()), "{took:?}");
-    assert!(fake.calls("RunInstances") < 15, "{}", fake.calls("RunInstances"));
+    assert!(
+        fake.calls("RunInstances") < 15,
+        "{}",
+        fake.calls("RunInstances")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn throttling_without_end_ends_at_the_deadline() {
     let (fake, executor, _dir) = bare(template());
-    fake.fail(Rule::new("RunInstances", Fault::code("RequestLimitExceeded")));
+    fake.fail(Rule::new(
+        "RunInstances",
+        Fault::code("RequestLimitExceeded"),
+    ));
     let began = tokio::time::Instant::now();
     let error = prepare(&executor, RunId::new()).await.err().unwrap();
     assert_eq!(error.kind(), ExecutorErrorKind::TimedOut, "{error}");
-    assert!(began.elapsed() < Duration::from_secs(330), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(330),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -288,7 +342,10 @@ async fn where_there_is_no_capacity_the_verdict_names_what_was_tried() {
     launch.zones = vec!["eu-north-1a".to_owned(), "eu-north-1b".to_owned()];
     let (fake, executor, _dir) = bare(Strategy::Template(launch));
     fake.fail(Rule::new("RunInstances", Fault::code("VcpuLimitExceeded")).at("m7g.large"));
-    fake.fail(Rule::new("RunInstances", Fault::code("InsufficientInstanceCapacity")));
+    fake.fail(Rule::new(
+        "RunInstances",
+        Fault::code("InsufficientInstanceCapacity"),
+    ));
     let began = tokio::time::Instant::now();
     let error = prepare(&executor, RunId::new()).await.err().unwrap();
     assert_eq!(error.kind(), ExecutorErrorKind::Capacity);
@@ -316,7 +373,11 @@ async fn a_run_does_not_cost_more_than_it_may() {
     options.reach.port = Some(1);
     let executor = Ec2Executor::new(fake.api(), options).unwrap();
     let run = RunId::new();
-    for expected in [ExecutorErrorKind::TimedOut, ExecutorErrorKind::TimedOut, ExecutorErrorKind::Unsupported] {
+    for expected in [
+        ExecutorErrorKind::TimedOut,
+        ExecutorErrorKind::TimedOut,
+        ExecutorErrorKind::Unsupported,
+    ] {
         let error = prepare(&executor, run).await.err().unwrap();
         assert_eq!(error.kind(), expected, "{error}");
     }
@@ -336,10 +397,16 @@ async fn a_protected_machine_is_told_and_does_not_keep_the_others() {
     let _two = prepare(&executor, run).await.unwrap();
     cloud.ec2.protect(&protected, true);
     let error = one.teardown().await.unwrap_err();
-    assert!(error.to_string().contains("OperationNotPermitted"), "{error}");
+    assert!(
+        error.to_string().contains("OperationNotPermitted"),
+        "{error}"
+    );
     let report = executor.reap(&ReapScope::Run(run)).await.unwrap();
     assert_eq!(cloud.ec2.live().len(), 1);
-    assert!(report.left.iter().any(|it| it.contains(&protected)), "{report:?}");
+    assert!(
+        report.left.iter().any(|it| it.contains(&protected)),
+        "{report:?}"
+    );
     cloud.ec2.protect(&protected, false);
     let report = executor.reap(&ReapScope::Run(run)).await.unwrap();
     assert_eq!(report.left, Vec::<String>::new());
@@ -354,7 +421,11 @@ async fn controller() {
         return;
     };
     let mut words = told.split(' ');
-    let (endpoint, dir, id) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
+    let (endpoint, dir, id) = (
+        words.next().unwrap(),
+        words.next().unwrap(),
+        words.next().unwrap(),
+    );
     let strategy = match id {
         "new" => template(),
         id => Strategy::Existing(id.to_owned()),
@@ -379,7 +450,11 @@ async fn killed_at(point: &str, is_new: bool) {
     } else {
         cloud.ec2.add(InstanceState::Stopped)
     };
-    let told = format!("{} {} {id}", cloud.ec2.endpoint(), cloud.dir.path().display());
+    let told = format!(
+        "{} {} {id}",
+        cloud.ec2.endpoint(),
+        cloud.dir.path().display()
+    );
     let mut child = tokio::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "controller"])
         .env(CONTROLLER, told)
@@ -408,7 +483,11 @@ async fn killed_at(point: &str, is_new: bool) {
         if !held {
             break;
         }
-        assert!(Instant::now() < end, "after `{point}` there is {:?}", cloud.ec2.instances());
+        assert!(
+            Instant::now() < end,
+            "after `{point}` there is {:?}",
+            cloud.ec2.instances()
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

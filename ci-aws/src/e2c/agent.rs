@@ -22,8 +22,11 @@ impl Agent {
     /// Starts an agent and gives it the key.
     pub(super) async fn start(key: &str) -> Result<Self, Ec2Error> {
         // The name of a socket may have no more than about a hundred bytes.
-        let dir = tempfile::Builder::new().prefix("ci-agent-").tempdir_in("/tmp");
-        let dir = dir.map_err(|error| Ec2Error::file("make a directory in", Path::new("/tmp"), error))?;
+        let dir = tempfile::Builder::new()
+            .prefix("ci-agent-")
+            .tempdir_in("/tmp");
+        let dir =
+            dir.map_err(|error| Ec2Error::file("make a directory in", Path::new("/tmp"), error))?;
         let socket = dir.path().join("s");
         let child = Command::new("ssh-agent")
             .arg("-D")
@@ -73,11 +76,14 @@ impl Agent {
         }
         let failed = |text: String| Ec2Error::new(Ec2ErrorKind::Options, text);
         let done = child.wait_with_output().await;
-        let done = done.map_err(|error| failed("lost sight of `ssh-add`".into()).with_source(error))?;
+        let done =
+            done.map_err(|error| failed("lost sight of `ssh-add`".into()).with_source(error))?;
         if done.status.success() {
             return Ok(());
         }
-        Err(failed("the private key cannot be used; does it have a passphrase?".to_owned()))
+        Err(failed(
+            "the private key cannot be used; does it have a passphrase?".to_owned(),
+        ))
     }
 }
 

@@ -162,7 +162,9 @@ impl E2c {
         let status = done.map_err(|error| broken("clean up", error))?;
         ended.map_err(|error| broken("leave the machine", error))?;
         if status.success() {
-            self.output.say(format!("removed `{dir}` on `{}`", kept.id)).await;
+            self.output
+                .say(format!("removed `{dir}` on `{}`", kept.id))
+                .await;
             return Ok(());
         }
         let text = format!("could not remove `{dir}` on `{}`", kept.id);
@@ -196,7 +198,9 @@ impl E2c {
         match StateFile::read(&self.path()) {
             Ok(state) => state.map(|state| state.instance),
             Err(error) => {
-                self.output.say(format!("{error}; the machine is looked for by its tags")).await;
+                self.output
+                    .say(format!("{error}; the machine is looked for by its tags"))
+                    .await;
                 None
             }
         }

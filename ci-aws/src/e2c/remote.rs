@@ -61,25 +61,25 @@ pub(super) fn build(
     dir: &str,
     passed: &BTreeMap<String, String>,
 ) -> Command {
-    let command = Command::sh(BUILD)
-        .dir(dir)
+    with(Command::sh(BUILD).dir(dir), passed)
         .env("E2C_PLATFORM", &request.platform)
         .env("E2C_TARGET", &request.target)
-        .env("E2C_BAKE_FILE", &request.bake_file);
-    passed
-        .iter()
-        .filter(|(name, _)| is_name(name))
-        .fold(command, |command, (name, value)| command.env(name, value))
+        .env("E2C_BAKE_FILE", &request.bake_file)
 }
 
 pub(super) fn cleanup(dir: &str, passed: &BTreeMap<String, String>) -> Command {
-    let command = Command::sh(CLEANUP).dir("/").env("E2C_JOB_DIR", dir);
-    match passed.get("CI_REGISTRY") {
-        Some(registry) => command.env("CI_REGISTRY", registry),
-        None => command,
-    }
+    let mut passed = passed.clone();
+    // Nobody logs in any more.
+    passed.remove("CI_REGISTRY_PASSWORD");
+    with(Command::sh(CLEANUP).dir("/"), &passed).env("E2C_JOB_DIR", dir)
+}
+
+fn with(command: Command, passed: &BTreeMap<String, String>) -> Command {
+    let known = passed.iter().filter(|(name, _)| is_name(name));
+    known.fold(command, |command, (name, value)| command.env(name, value))
 }
 
 fn is_name(name: &str) -> bool {
-    name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_')
+    name.chars()
+        .all(|it| it.is_ascii_alphanumeric() || it == '_')
 }

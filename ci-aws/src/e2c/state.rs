@@ -97,7 +97,11 @@ impl StateFile {
                 _ => {}
             }
             let mut options = fs::OpenOptions::new();
-            let mut file = options.write(true).create_new(true).mode(0o600).open(&new)?;
+            let mut file = options
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&new)?;
             file.write_all(self.text().as_bytes())?;
             file.sync_all()?;
             fs::rename(&new, path)
@@ -121,7 +125,11 @@ mod tests {
     use super::*;
 
     fn sample() -> StateFile {
-        StateFile::new("i-0123456789abcdef0", "54.123.45.67", StrategyName::Template)
+        StateFile::new(
+            "i-0123456789abcdef0",
+            "54.123.45.67",
+            StrategyName::Template,
+        )
     }
 
     #[test]
@@ -135,7 +143,10 @@ mod tests {
             text,
             "TARGET_INSTANCE_ID=i-0123456789abcdef0\nE2C_PUBLIC_IP=54.123.45.67\nE2C_INSTANCE_STRATEGY=template\n"
         );
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         assert_eq!(StateFile::read(&path).unwrap(), Some(sample()));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
@@ -145,7 +156,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let bad = StateFile::new("i-1", "$(reboot)", StrategyName::Existing);
         assert!(bad.write(&dir.path().join("s")).is_err());
-        assert_eq!(StateFile::parse("TARGET_INSTANCE_ID=`x`\nE2C_PUBLIC_IP=1\nE2C_INSTANCE_STRATEGY=existing\n"), None);
+        assert_eq!(
+            StateFile::parse(
+                "TARGET_INSTANCE_ID=`x`\nE2C_PUBLIC_IP=1\nE2C_INSTANCE_STRATEGY=existing\n"
+            ),
+            None
+        );
     }
 
     proptest! {

@@ -82,8 +82,15 @@ impl Variables {
     /// # Errors
     /// For one that is missing or says what cannot be; the message names it.
     pub fn read(environment: &BTreeMap<String, String>) -> Result<Self, Ec2Error> {
-        let get = |name: &str| environment.get(name).map(|it| it.trim()).filter(|it| !it.is_empty());
-        let need = |name: &str| get(name).ok_or_else(|| wrong(format!("the variable `{name}` is not set")));
+        let get = |name: &str| {
+            environment
+                .get(name)
+                .map(|it| it.trim())
+                .filter(|it| !it.is_empty())
+        };
+        let need = |name: &str| {
+            get(name).ok_or_else(|| wrong(format!("the variable `{name}` is not set")))
+        };
         let job = need("CI_JOB_ID")?.to_owned();
         let is_plain = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '_';
         if !job.chars().all(is_plain) {
@@ -192,20 +199,22 @@ fn spot(wanted: Option<&str>, price: Option<&str>) -> Result<Option<Spot>, Ec2Er
         Some("true" | "1" | "yes") => {}
         None | Some("false" | "0" | "no") => return Ok(None),
         Some(other) => {
-            return Err(wrong(format!("`E2C_USE_SPOT` is `{other}`; it can be `true` or `false`")));
+            return Err(wrong(format!(
+                "`E2C_USE_SPOT` is `{other}`; it can be `true` or `false`"
+            )));
         }
     }
     let max_price = price
-        .map(|price| crate::ec2::price(price).map_err(|text| wrong(format!("`E2C_SPOT_MAX_PRICE`: {text}"))))
+        .map(|price| {
+            crate::ec2::price(price).map_err(|text| wrong(format!("`E2C_SPOT_MAX_PRICE`: {text}")))
+        })
         .transpose()?;
     Ok(Some(Spot { max_price }))
 }
 
 fn time(text: Option<&str>, name: &str) -> Result<Option<Duration>, Ec2Error> {
-    text.map(|text| {
-        parse_duration(text).map_err(|error| wrong(format!("`{name}`: {error}")))
-    })
-    .transpose()
+    text.map(|text| parse_duration(text).map_err(|error| wrong(format!("`{name}`: {error}"))))
+        .transpose()
 }
 
 fn trust(key: Option<&str>, known: Option<&str>) -> Result<Trust, Ec2Error> {
@@ -228,8 +237,10 @@ fn key(encoded: &str) -> Result<String, Ec2Error> {
     match text {
         Some(text) if text.contains("PRIVATE KEY-----") => Ok(text.trim_end().to_owned() + "\n"),
         // The value itself shows nowhere.
-        _ => Err(wrong("`E2C_SSH_PRIVATE_KEY` is not the base64 of a private key")
-            .with_hint("`base64 -w0 < ~/.ssh/id_ed25519` makes it")),
+        _ => Err(
+            wrong("`E2C_SSH_PRIVATE_KEY` is not the base64 of a private key")
+                .with_hint("`base64 -w0 < ~/.ssh/id_ed25519` makes it"),
+        ),
     }
 }
 
@@ -293,13 +304,19 @@ mod tests {
         let Strategy::Template(launch) = &read.options.strategy else {
             panic!("{read:?}");
         };
-        assert_eq!(launch.spot.as_ref().unwrap().max_price.as_deref(), Some("0.10"));
+        assert_eq!(
+            launch.spot.as_ref().unwrap().max_price.as_deref(),
+            Some("0.10")
+        );
         assert_eq!(read.key.as_deref(), Some(key));
         assert!(!read.passed.contains_key("HOME"));
         let secrets = read.secrets();
         for text in [key, &encoded, "p4ssw0rd-of-registry"] {
             let masked = secrets.mask(text);
-            assert!(!masked.contains("secretsecret") && masked != text, "{masked}");
+            assert!(
+                !masked.contains("secretsecret") && masked != text,
+                "{masked}"
+            );
         }
         assert!(!format!("{read:?}").contains("secretsecret"));
     }

@@ -51,7 +51,10 @@ pub(super) async fn connect(
             return Err(gone(&instance).into());
         }
         if !told {
-            request.output.say(format!("waiting for `{id}` to let us in")).await;
+            request
+                .output
+                .say(format!("waiting for `{id}` to let us in"))
+                .await;
             told = true;
         }
         let pause = options.poll.min(Duration::from_secs(2));

@@ -14,6 +14,7 @@ use ci_core::session::Session;
 use tokio_util::sync::CancellationToken;
 
 use super::api::Ec2Api;
+use super::connect::connect;
 use super::error::{Ec2Error, Ec2ErrorKind};
 use super::journal::Journal;
 use super::notice::{self, Notices};
@@ -22,7 +23,6 @@ use super::pool::{Pool, Slot};
 use super::reap::{Reaper, Scope};
 use super::rent::Landlord;
 use super::session::Ec2Session;
-use super::connect::connect;
 
 /// Runs jobs on machines of EC2, over SSH.
 ///
@@ -126,9 +126,9 @@ impl Ec2Executor {
         request: &PrepareRequest<'_>,
     ) -> Result<Box<dyn Session>, ExecutorError> {
         let landlord = &self.pool.landlord;
-        let rented = slot.machine().ok_or_else(|| {
-            ExecutorError::new(ExecutorErrorKind::Other, "there is no machine")
-        })?;
+        let rented = slot
+            .machine()
+            .ok_or_else(|| ExecutorError::new(ExecutorErrorKind::Other, "there is no machine"))?;
         let ssh = rented.ssh(&self.name, &landlord.options);
         connect(landlord, &rented.id, &ssh, request).await
     }

@@ -145,17 +145,21 @@ impl Existing<'_> {
     }
 
     async fn instance(&self) -> Result<Instance, Ec2Error> {
-        look(self.api, self.id, self.patience).await?.ok_or_else(|| {
-            let text = format!("there is no instance `{}`", self.id);
-            Ec2Error::new(Ec2ErrorKind::Api, text)
-                .with_hint("instances belong to a region; is it the right one?")
-        })
+        look(self.api, self.id, self.patience)
+            .await?
+            .ok_or_else(|| {
+                let text = format!("there is no instance `{}`", self.id);
+                Ec2Error::new(Ec2ErrorKind::Api, text)
+                    .with_hint("instances belong to a region; is it the right one?")
+            })
     }
 
     async fn tag(&self, tags: &BTreeMap<String, String>) -> Result<(), Ec2Error> {
         let mut pauses = Pauses::new();
         while let Err(error) = self.api.tag(self.id, tags).await {
-            self.patience.pass(error, &mut pauses, "tag the instance").await?;
+            self.patience
+                .pass(error, &mut pauses, "tag the instance")
+                .await?;
         }
         Ok(())
     }
@@ -163,7 +167,9 @@ impl Existing<'_> {
     async fn untag(&self, name: &str, value: &str) -> Result<(), Ec2Error> {
         let mut pauses = Pauses::new();
         while let Err(error) = self.api.untag(self.id, name, value).await {
-            self.patience.pass(error, &mut pauses, "untag the instance").await?;
+            self.patience
+                .pass(error, &mut pauses, "untag the instance")
+                .await?;
         }
         Ok(())
     }

@@ -90,18 +90,17 @@ impl Keeper {
 
     async fn take(&self, id: &str) -> Result<Kept, Ec2Error> {
         let options = &self.landlord.options;
-        let patience =
-            self.landlord
-                .patience(options.launch_deadline, &self.output, &self.cancel);
+        let patience = self
+            .landlord
+            .patience(options.launch_deadline, &self.output, &self.cancel);
         let existing = self.landlord.existing(id, &patience);
         existing.lock(&self.run).await?;
         existing.start(&self.run).await?;
-        let patience =
-            self.landlord
-                .patience(options.boot_deadline, &self.output, &self.cancel);
+        let patience = self
+            .landlord
+            .patience(options.boot_deadline, &self.output, &self.cancel);
         let wanted = &options.reach.address;
-        let (_, address) =
-            running(self.landlord.api.as_ref(), id, wanted, &patience).await?;
+        let (_, address) = running(self.landlord.api.as_ref(), id, wanted, &patience).await?;
         Ok(Kept {
             id: id.to_owned(),
             address,

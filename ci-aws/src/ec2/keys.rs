@@ -21,7 +21,8 @@ impl LaunchKeys {
     /// Makes a host key, and a key of the user if `for_user`.
     pub(super) async fn make(for_user: bool) -> Result<Self, Ec2Error> {
         let dir = tempfile::Builder::new().prefix("ci-aws-").tempdir();
-        let dir = dir.map_err(|error| Ec2Error::file("make a directory in", &std::env::temp_dir(), error))?;
+        let dir = dir
+            .map_err(|error| Ec2Error::file("make a directory in", &std::env::temp_dir(), error))?;
         let host = dir.path().join("host");
         generate(&host).await?;
         let mut keys = Keys {

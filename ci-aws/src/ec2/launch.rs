@@ -93,7 +93,10 @@ impl Launcher<'_> {
                 Ok(Try::Next(error)) => {
                     let code = error.code().unwrap_or("?").to_owned();
                     let words = format!("{candidate}: {code}");
-                    self.patience.output.say(format!("no machine: {words}")).await;
+                    self.patience
+                        .output
+                        .say(format!("no machine: {words}"))
+                        .await;
                     tried.push(words);
                     record = Some(written);
                 }
@@ -119,7 +122,8 @@ impl Launcher<'_> {
         let one = self.options.time_limit.as_secs();
         let before = self.journal.seconds(run)?;
         if before + one > most.as_secs() {
-            let hours = |seconds: u64| ci_core::units::format_duration(Duration::from_secs(seconds));
+            let hours =
+                |seconds: u64| ci_core::units::format_duration(Duration::from_secs(seconds));
             let text = format!(
                 "another machine for up to {} would exceed the {} of machine time of the run, of which {} are taken",
                 hours(one),
@@ -177,13 +181,11 @@ impl Launcher<'_> {
             what: candidate.to_string(),
             seconds: self.options.time_limit.as_secs(),
         };
-        match record {
-            Some(record) => record.add(&entry),
-            None => {
-                *record = Some(self.journal.begin(&request.client_token, &entry)?);
-                Ok(())
-            }
+        if let Some(record) = record {
+            return record.add(&entry);
         }
+        *record = Some(self.journal.begin(&request.client_token, &entry)?);
+        Ok(())
     }
 
     /// Asks one place until it says yes or no. An error comes with whether it is known that there is no

@@ -201,7 +201,8 @@ impl Ec2Options {
     pub fn from_settings(
         options: &BTreeMap<String, serde_json::Value>,
     ) -> Result<Self, ExecutorError> {
-        let unusable = || ExecutorError::new(ExecutorErrorKind::Unsupported, "the options cannot be used");
+        let unusable =
+            || ExecutorError::new(ExecutorErrorKind::Unsupported, "the options cannot be used");
         // Those of the access to EC2 are read beside these.
         let own = options
             .iter()
@@ -217,7 +218,11 @@ impl Ec2Options {
 pub(super) const ACCESS: [&str; 3] = ["profile", "region", "endpoint"];
 
 fn state_dir() -> PathBuf {
-    let from = |name: &str| std::env::var_os(name).filter(|it| !it.is_empty()).map(PathBuf::from);
+    let from = |name: &str| {
+        std::env::var_os(name)
+            .filter(|it| !it.is_empty())
+            .map(PathBuf::from)
+    };
     from("XDG_STATE_HOME")
         .or_else(|| from("HOME").map(|home| home.join(".local/state")))
         .unwrap_or_else(std::env::temp_dir)
@@ -309,7 +314,10 @@ impl Settings {
         set(&mut reach.grace, self.grace);
         set(&mut options.owner, self.owner);
         set(&mut options.state, self.state);
-        set(&mut options.jobs, self.jobs.map(std::num::NonZeroUsize::get));
+        set(
+            &mut options.jobs,
+            self.jobs.map(std::num::NonZeroUsize::get),
+        );
         set(&mut options.launch_deadline, self.launch_deadline);
         set(&mut options.boot_deadline, self.boot_deadline);
         set(&mut options.teardown_deadline, self.teardown_deadline);
@@ -368,7 +376,9 @@ impl Settings {
 pub(crate) fn price(text: &str) -> Result<String, String> {
     match text.trim().parse::<f64>() {
         Ok(price) if price.is_finite() && price > 0.0 => Ok(text.trim().to_owned()),
-        _ => Err(format!("the price `{text}` is not an amount such as `0.10`")),
+        _ => Err(format!(
+            "the price `{text}` is not an amount such as `0.10`"
+        )),
     }
 }
 
@@ -415,10 +425,22 @@ mod tests {
         for (options, words) in [
             (json!({}), "one of `instance` and `template`"),
             (json!({"instance": "i-1", "template": "t"}), "and not both"),
-            (json!({"instance": "i-1", "size": 3}), "unknown field `size`"),
-            (json!({"template": "t", "spot": {"max_price": "cheap"}}), "the price `cheap`"),
-            (json!({"instance": "i-1", "host_key": "off"}), "`host_key` is `off`"),
-            (json!({"instance": "i-1", "host_key": "accept-new"}), "needs `known_hosts`"),
+            (
+                json!({"instance": "i-1", "size": 3}),
+                "unknown field `size`",
+            ),
+            (
+                json!({"template": "t", "spot": {"max_price": "cheap"}}),
+                "the price `cheap`",
+            ),
+            (
+                json!({"instance": "i-1", "host_key": "off"}),
+                "`host_key` is `off`",
+            ),
+            (
+                json!({"instance": "i-1", "host_key": "accept-new"}),
+                "needs `known_hosts`",
+            ),
             (json!({"instance": "i-1", "lease": "soon"}), "soon"),
         ] {
             let error = read(options).unwrap_err();

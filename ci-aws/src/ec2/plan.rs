@@ -16,7 +16,11 @@ pub(super) struct Candidate {
 
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.instance_type.as_deref().unwrap_or("the template's type"))?;
+        f.write_str(
+            self.instance_type
+                .as_deref()
+                .unwrap_or("the template's type"),
+        )?;
         let place = self.zone.as_deref().or(self.subnet.as_deref());
         if let Some(place) = place {
             write!(f, " in {place}")?;
@@ -60,7 +64,11 @@ pub(super) fn candidates(launch: &Launch, on_demand: bool) -> Vec<Candidate> {
 }
 
 fn some<T>(list: Vec<T>, otherwise: T) -> Vec<T> {
-    if list.is_empty() { vec![otherwise] } else { list }
+    if list.is_empty() {
+        vec![otherwise]
+    } else {
+        list
+    }
 }
 
 #[cfg(test)]
@@ -85,7 +93,10 @@ mod tests {
         let all = candidates(&launch(2, 2, 0, true, true), false);
         let words: Vec<String> = all.iter().map(ToString::to_string).collect();
         assert_eq!(words.len(), 8);
-        assert_eq!(words[..3], ["t0 in z0 (spot)", "t0 in z1 (spot)", "t1 in z0 (spot)"]);
+        assert_eq!(
+            words[..3],
+            ["t0 in z0 (spot)", "t0 in z1 (spot)", "t1 in z0 (spot)"]
+        );
         assert_eq!(words[4], "t0 in z0 (on demand)");
     }
 

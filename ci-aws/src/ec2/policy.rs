@@ -66,8 +66,7 @@ fn refused(action: &'static str, error: ApiError) -> Result<Permission, Ec2Error
         Trouble::Throttled | Trouble::Unknown => {
             return Err(Ec2Error::api("check the permissions", error));
         }
-        // Only whoever may do it is told that there is no such thing.
-        Trouble::NotFound => None,
+        // Whether whoever may not do it is told so before other things differs between actions.
         _ => None,
     };
     Ok(Permission {

@@ -77,7 +77,7 @@ impl Pool {
         match begun {
             Ok(_) => Ok(slot),
             Err(error) => {
-                self.leave(&slot, run);
+                Self::leave(&slot, run);
                 if slot.machine.get().is_none() && slot.state().users.is_empty() {
                     self.remove(&slot);
                 }
@@ -94,7 +94,9 @@ impl Pool {
             let mut state = slot.state();
             // There is one existing machine, and whoever wants it shares it.
             let fits = is_existing
-                || (state.run == Some(run) && state.users.len() < most && (slot.on_demand || !on_demand));
+                || (state.run == Some(run)
+                    && state.users.len() < most
+                    && (slot.on_demand || !on_demand));
             if fits && !state.closed {
                 state.users.push(run);
                 state.uses += 1;
@@ -137,11 +139,14 @@ impl Pool {
             }
         });
         got.await.unwrap_or_else(|_| {
-            Err(Ec2Error::new(Ec2ErrorKind::Machine, "getting a machine did not end"))
+            Err(Ec2Error::new(
+                Ec2ErrorKind::Machine,
+                "getting a machine did not end",
+            ))
         })
     }
 
-    fn leave(&self, slot: &Slot, run: RunId) -> bool {
+    fn leave(slot: &Slot, run: RunId) -> bool {
         let mut state = slot.state();
         if let Some(at) = state.users.iter().position(|user| *user == run) {
             state.users.swap_remove(at);
@@ -155,7 +160,7 @@ impl Pool {
     }
 
     /// Takes no more jobs on a machine that is broken.
-    pub(super) fn close(&self, slot: &Slot) {
+    pub(super) fn close(slot: &Slot) {
         slot.state().closed = true;
     }
 
@@ -170,7 +175,7 @@ impl Pool {
         let keep = self.landlord.options.keep;
         let uses = {
             let slots = self.slots();
-            let is_last = self.leave(slot, run);
+            let is_last = Self::leave(slot, run);
             let mut state = slot.state();
             if !is_last {
                 return Ok(());

@@ -214,7 +214,10 @@ impl Reaper {
                 Scope::Run(run) => *run == open.run,
             };
             // Those with an id are seen by it; locks are on instances that are there.
-            let is_launch = open.tokens.iter().all(|token| uuid::Uuid::parse_str(token).is_ok());
+            let is_launch = open
+                .tokens
+                .iter()
+                .all(|token| uuid::Uuid::parse_str(token).is_ok());
             if !is_meant || !open.ids.is_empty() || !is_launch {
                 continue;
             }
@@ -302,10 +305,15 @@ fn due(instance: &Instance, scope: &Scope, now: Timestamp) -> Option<Due> {
         return None;
     }
     let mark = instance.tags.get(STARTED).cloned();
-    let is_up = matches!(instance.state, InstanceState::Pending | InstanceState::Running);
+    let is_up = matches!(
+        instance.state,
+        InstanceState::Pending | InstanceState::Running
+    );
     match (mark, lock) {
         // A stopped one is only tidied up.
-        (Some(mark), lock) if is_up || instance.state == InstanceState::Stopping || lock.is_some() => {
+        (Some(mark), lock)
+            if is_up || instance.state == InstanceState::Stopping || lock.is_some() =>
+        {
             Some(Due::Stop {
                 mark,
                 lock: lock.cloned(),
@@ -344,22 +352,35 @@ mod tests {
         let now = Timestamp::from_millis(100_000);
         let up = InstanceState::Running;
         let expired = Scope::Expired;
-        let check = |state, tags: &[(&str, &str)], scope: &Scope| due(&instance(state, tags), scope, now);
+        let check =
+            |state, tags: &[(&str, &str)], scope: &Scope| due(&instance(state, tags), scope, now);
         assert_eq!(check(up, &[("Name", "web")], &expired), None);
         let old = [(RUN, "r"), (EXPIRES, "99")];
         let new = [(RUN, "r"), (EXPIRES, "101")];
         assert_eq!(check(up, &old, &expired), Some(Due::Terminate));
-        assert_eq!(check(InstanceState::Stopped, &old, &expired), Some(Due::Terminate));
+        assert_eq!(
+            check(InstanceState::Stopped, &old, &expired),
+            Some(Due::Terminate)
+        );
         assert_eq!(check(InstanceState::Terminated, &old, &expired), None);
         assert_eq!(check(up, &new, &expired), None);
-        assert_eq!(check(up, &new, &Scope::Run("r".into())), Some(Due::Terminate));
+        assert_eq!(
+            check(up, &new, &Scope::Run("r".into())),
+            Some(Due::Terminate)
+        );
         assert_eq!(check(up, &old, &Scope::Run("other".into())), None);
-        assert_eq!(check(up, &[(LOCK, "t/101"), (STARTED, "t")], &expired), None);
+        assert_eq!(
+            check(up, &[(LOCK, "t/101"), (STARTED, "t")], &expired),
+            None
+        );
         let stop = Due::Stop {
             mark: "t".to_owned(),
             lock: Some("t/99".to_owned()),
         };
-        assert_eq!(check(up, &[(LOCK, "t/99"), (STARTED, "t")], &expired), Some(stop));
+        assert_eq!(
+            check(up, &[(LOCK, "t/99"), (STARTED, "t")], &expired),
+            Some(stop)
+        );
         let unlock = Due::Unlock("t/99".to_owned());
         assert_eq!(check(up, &[(LOCK, "t/99")], &expired), Some(unlock));
     }

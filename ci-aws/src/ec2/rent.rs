@@ -213,8 +213,7 @@ impl Landlord {
         }
         crate::faults::point("started");
         let wanted = &self.options.reach.address;
-        let (instance, address) =
-            running(self.api.as_ref(), &rented.id, wanted, &patience).await?;
+        let (instance, address) = running(self.api.as_ref(), &rented.id, wanted, &patience).await?;
         crate::faults::point("addressed");
         rented.address = address;
         rented.is_spot = instance.is_spot;
@@ -228,7 +227,8 @@ impl Landlord {
             Trust::Known => return Ok(HostKey::Known),
             Trust::Pinned(key) => return Ok(HostKey::Pinned(key.clone())),
             Trust::AcceptNew(file) => {
-                let words = "the first host key is taken as it comes: whoever is in between is not noticed";
+                let words =
+                    "the first host key is taken as it comes: whoever is in between is not noticed";
                 patience.output.say(format!("warning: {words}")).await;
                 return Ok(HostKey::AcceptNew(file.clone()));
             }

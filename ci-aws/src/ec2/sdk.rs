@@ -63,7 +63,7 @@ impl SdkEc2 {
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(10))
-                    .operation_timeout(Duration::from_secs(60))
+                    .operation_timeout(Duration::from_mins(1))
                     .build(),
             );
         if let Some(profile) = &access.profile {
@@ -95,7 +95,10 @@ impl SdkEc2 {
         let kinds = [
             Some(ResourceType::Instance),
             Some(ResourceType::Volume),
-            request.spot.as_ref().map(|_| ResourceType::SpotInstancesRequest),
+            request
+                .spot
+                .as_ref()
+                .map(|_| ResourceType::SpotInstancesRequest),
         ];
         let tags = kinds.into_iter().flatten().map(|kind| {
             let all = Some(tags(&request.tags));
@@ -181,7 +184,10 @@ impl Ec2Api for SdkEc2 {
         loop {
             let page = call.clone().set_next_token(next).send().await;
             let page = page.map_err(failed)?;
-            let instances = page.reservations().iter().flat_map(|it| it.instances());
+            let instances = page
+                .reservations()
+                .iter()
+                .flat_map(aws_sdk_ec2::types::Reservation::instances);
             found.extend(instances.filter_map(instance));
             next = page.next_token().map(ToOwned::to_owned);
             if next.as_ref().is_none_or(String::is_empty) {
@@ -339,7 +345,9 @@ fn instance(of: &aws_sdk_ec2::types::Instance) -> Option<Instance> {
         is_spot: of.instance_lifecycle() == Some(&InstanceLifecycleType::Spot),
         spot_request: address(of.spot_instance_request_id()),
         tags: tags.collect(),
-        launched: of.launch_time().map(|time| time.secs()),
+        launched: of
+            .launch_time()
+            .map(aws_sdk_ec2::primitives::DateTime::secs),
     })
 }
 
@@ -354,9 +362,7 @@ where
             let status = context.raw().code();
             let error = context.err();
             match error.code() {
-                Some(code) => {
-                    ApiError::answer(code, status, error.message().unwrap_or_default())
-                }
+                Some(code) => ApiError::answer(code, status, error.message().unwrap_or_default()),
                 None if status < 500 => {
                     let text = format!("an answer without a code, status `{status}`");
                     ApiError::silence(Trouble::Fatal, text)
@@ -373,7 +379,9 @@ where
             let text = format!("the call could not be made: {words}");
             ApiError::silence(Trouble::Denied, text).with_source(error)
         }
-        SdkError::DispatchFailure(ref failure) if failure.is_user() || is_about_credentials(&error) => {
+        SdkError::DispatchFailure(ref failure)
+            if failure.is_user() || is_about_credentials(&error) =>
+        {
             let text = format!("the call could not be made: {}", words(&error));
             ApiError::silence(Trouble::Denied, text).with_source(error)
         }

@@ -56,7 +56,7 @@ impl Ec2Session {
         if error.kind() != SessionErrorKind::Lost {
             return error;
         }
-        self.pool.close(&self.slot);
+        Pool::close(&self.slot);
         if let Some(words) = self.notices.end() {
             return self.interruption(&rented.id, &words).with_source(error);
         }
@@ -74,8 +74,14 @@ impl Ec2Session {
             if is_interruption(reason) {
                 return self.interruption(&rented.id, reason).with_source(error);
             }
-            if !matches!(instance.state, InstanceState::Pending | InstanceState::Running) {
-                let text = format!("{error}: the instance `{}` is {}: {reason}", rented.id, instance.state);
+            if !matches!(
+                instance.state,
+                InstanceState::Pending | InstanceState::Running
+            ) {
+                let text = format!(
+                    "{error}: the instance `{}` is {}: {reason}",
+                    rented.id, instance.state
+                );
                 return SessionError::new(SessionErrorKind::Lost, text).with_source(error);
             }
         }

@@ -24,10 +24,9 @@ pub(super) fn user_data(keys: &Keys, time_limit: Duration, template: Option<&[u8
     while template.is_some_and(|template| holds(template, &boundary)) {
         boundary.insert(2, 'x');
     }
-    let mut data = format!(
-        "Content-Type: multipart/mixed; boundary=\"{boundary}\"\nMIME-Version: 1.0\n\n"
-    )
-    .into_bytes();
+    let mut data =
+        format!("Content-Type: multipart/mixed; boundary=\"{boundary}\"\nMIME-Version: 1.0\n\n")
+            .into_bytes();
     let mut part = |head: &str, body: &[u8]| {
         data.extend(format!("--{boundary}\n{head}\n").as_bytes());
         data.extend(body);
@@ -35,12 +34,18 @@ pub(super) fn user_data(keys: &Keys, time_limit: Duration, template: Option<&[u8
     };
     // First, so that a template that takes its time does not put it off.
     let script = limit_script(time_limit);
-    part(&head("text/x-shellscript", "ci-core-limit.sh"), script.as_bytes());
-    part(&head("text/cloud-config", "ci-core-keys.cfg"), config(keys).as_bytes());
+    part(
+        &head("text/x-shellscript", "ci-core-limit.sh"),
+        script.as_bytes(),
+    );
+    part(
+        &head("text/cloud-config", "ci-core-keys.cfg"),
+        config(keys).as_bytes(),
+    );
     match template {
         // A template that is an archive of its own brings its own head.
-        Some(template) if is_archive(template) => part("", template).to_owned(),
-        Some(template) => part(&head(kind(template), "template"), template).to_owned(),
+        Some(template) if is_archive(template) => part("", template),
+        Some(template) => part(&head(kind(template), "template"), template),
         None => {}
     }
     data.extend(format!("--{boundary}--\n").as_bytes());
@@ -139,9 +144,9 @@ pub(super) fn console_keys(text: &str) -> Vec<String> {
         .filter_map(|line| {
             // Some consoles put a time or a name before each line.
             let words: Vec<&str> = line.split_whitespace().collect();
-            let at = words.iter().position(|word| {
-                word.starts_with("ssh-") || word.starts_with("ecdsa-sha2-")
-            })?;
+            let at = words
+                .iter()
+                .position(|word| word.starts_with("ssh-") || word.starts_with("ecdsa-sha2-"))?;
             Some(format!("{} {}", words.get(at)?, words.get(at + 1)?))
         })
         .collect()
@@ -185,7 +190,10 @@ mod tests {
         let text = "-----BEGIN SSH HOST KEY KEYS-----\nssh-ed25519 OLD root@x\n-----END SSH HOST KEY KEYS-----\n\
                     -----BEGIN SSH HOST KEY KEYS-----\n[  9.1] cloud-init: ssh-ed25519 NEW root@x\n\
                     ecdsa-sha2-nistp256 EC\n-----END SSH HOST KEY KEYS-----\n";
-        assert_eq!(console_keys(text), ["ssh-ed25519 NEW", "ecdsa-sha2-nistp256 EC"]);
+        assert_eq!(
+            console_keys(text),
+            ["ssh-ed25519 NEW", "ecdsa-sha2-nistp256 EC"]
+        );
         assert!(console_keys("-----BEGIN SSH HOST KEY KEYS-----\nssh-ed25519 CUT").is_empty());
         assert!(console_keys("").is_empty());
     }

@@ -100,7 +100,11 @@ pub(super) async fn look(
         match api.describe(&Question::Id(id.to_owned())).await {
             Ok(found) => return Ok(found.into_iter().find(|instance| instance.id == id)),
             Err(error) if error.trouble() == Trouble::NotFound => return Ok(None),
-            Err(error) => patience.pass(error, &mut pauses, "look at the instance").await?,
+            Err(error) => {
+                patience
+                    .pass(error, &mut pauses, "look at the instance")
+                    .await?;
+            }
         }
     }
 }
@@ -134,12 +138,17 @@ pub(super) async fn running(
                 return Ok((instance, address));
             }
         }
-        patience.poll(&what).await.map_err(|error| match error.kind() {
+        patience
+            .poll(&what)
+            .await
+            .map_err(|error| {
+                match error.kind() {
             Ec2ErrorKind::TimedOut if *wanted == Address::Public => error.with_hint(
                 "an instance in a private subnet has no public address; see the option `address`",
             ),
             _ => error,
-        })?;
+        }
+            })?;
     }
 }
 
@@ -154,7 +163,10 @@ pub(super) fn is_interruption(reason: &str) -> bool {
 /// The error of an instance that is not up any more.
 pub(super) fn gone(instance: &Instance) -> Ec2Error {
     let reason = instance.reason.as_deref().unwrap_or("no reason given");
-    let text = format!("the instance `{}` is {}: {reason}", instance.id, instance.state);
+    let text = format!(
+        "the instance `{}` is {}: {reason}",
+        instance.id, instance.state
+    );
     let kind = match reason {
         reason if is_interruption(reason) => Ec2ErrorKind::Interrupted,
         "Server.InsufficientInstanceCapacity" => Ec2ErrorKind::NoCapacity,
@@ -223,7 +235,12 @@ pub(super) async fn stop(api: &dyn Ec2Api, id: &str, patience: &Patience) -> Res
     loop {
         match look(api, id, patience).await? {
             None => return Ok(()),
-            Some(instance) if !matches!(instance.state, InstanceState::Pending | InstanceState::Running) => {
+            Some(instance)
+                if !matches!(
+                    instance.state,
+                    InstanceState::Pending | InstanceState::Running
+                ) =>
+            {
                 return Ok(());
             }
             Some(_) => {}

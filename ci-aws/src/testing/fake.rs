@@ -101,7 +101,9 @@ impl FakeEc2 {
 
     /// Sets what an instance printed while it started.
     pub fn set_console(&self, id: &str, text: &str) {
-        model(&self.shared).consoles.insert(id.to_owned(), text.to_owned());
+        model(&self.shared)
+            .consoles
+            .insert(id.to_owned(), text.to_owned());
     }
 
     /// Protects an instance against termination, or takes the protection away.

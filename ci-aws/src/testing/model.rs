@@ -213,9 +213,11 @@ impl Model {
             ));
         }
         match self.fault(call) {
-            Some(Fault::Error(code, status)) => {
-                Err(Refusal::Error(code, status, "as the test wants it".to_owned()))
-            }
+            Some(Fault::Error(code, status)) => Err(Refusal::Error(
+                code,
+                status,
+                "as the test wants it".to_owned(),
+            )),
             Some(Fault::LostCall) => Err(Refusal::Silence),
             Some(Fault::LostReply) => {
                 let _ = self.act(call);
@@ -458,7 +460,10 @@ impl Model {
 
     pub(super) fn instances(&mut self) -> Vec<Instance> {
         self.settle();
-        self.machines.values().map(|it| it.instance.clone()).collect()
+        self.machines
+            .values()
+            .map(|it| it.instance.clone())
+            .collect()
     }
 
     pub(super) fn user_data(&self, id: &str) -> Option<Vec<u8>> {

@@ -17,12 +17,17 @@ pub(super) fn answer(action: &str, answer: &Answer) -> String {
             let items = found.iter().map(|it| {
                 format!("<item><reservationId>r-1</reservationId><instancesSet>{}</instancesSet></item>", instance(it))
             });
-            format!("<reservationSet>{}</reservationSet>", items.collect::<String>())
+            format!(
+                "<reservationSet>{}</reservationSet>",
+                items.collect::<String>()
+            )
         }
         Answer::Console(None) => String::new(),
         Answer::Console(Some(text)) => format!("<output>{}</output>", BASE64.encode(text)),
         Answer::UserData(data) => {
-            let data = data.as_ref().map(|it| format!("<userData>{}</userData>", BASE64.encode(it)));
+            let data = data
+                .as_ref()
+                .map(|it| format!("<userData>{}</userData>", BASE64.encode(it)));
             format!(
                 "<launchTemplateVersionSet><item><launchTemplateData>{}</launchTemplateData></item></launchTemplateVersionSet>",
                 data.unwrap_or_default()
@@ -70,10 +75,18 @@ fn instance(of: &Instance) -> String {
         of.state
     );
     if let Some(reason) = &of.reason {
-        let _ = write!(text, "<stateReason><code>{}</code></stateReason>", escape(reason));
+        let _ = write!(
+            text,
+            "<stateReason><code>{}</code></stateReason>",
+            escape(reason)
+        );
     }
     if let Some(zone) = &of.zone {
-        let _ = write!(text, "<placement><availabilityZone>{}</availabilityZone></placement>", escape(zone));
+        let _ = write!(
+            text,
+            "<placement><availabilityZone>{}</availabilityZone></placement>",
+            escape(zone)
+        );
     }
     text.push_str("<tagSet>");
     for (name, value) in &of.tags {
@@ -100,5 +113,7 @@ fn number(state: InstanceState) -> u32 {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

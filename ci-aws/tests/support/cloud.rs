@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ci_aws::ec2::{Ec2Api, Ec2Options, InstanceState, Strategy, Trust};
 #[cfg(feature = "sdk")]
 use ci_aws::ec2::{Access, SdkEc2};
+use ci_aws::ec2::{Ec2Api, Ec2Options, InstanceState, Strategy, Trust};
 use ci_aws::testing::{FakeEc2, host_key_of};
 
 use super::{GRACE, Sshd, keygen};
@@ -180,7 +180,12 @@ fn kill_below(root: u32) {
         .collect();
     let mut at = 0;
     while let Some(&parent) = all.get(at) {
-        all.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
+        all.extend(
+            parents
+                .iter()
+                .filter(|(_, of)| *of == parent)
+                .map(|(pid, _)| *pid),
+        );
         at += 1;
     }
     for pid in all {
