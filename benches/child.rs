@@ -1,5 +1,6 @@
 //! Runs a part of a benchmark in a fresh process, whose peak memory is its own.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::Error;
@@ -17,9 +18,18 @@ pub fn part() -> Option<String> {
 /// # Errors
 /// When it cannot be started, fails, or prints something else.
 pub fn run(part: &str) -> Result<Vec<f64>, Error> {
+    run_with(part, &[])
+}
+
+/// The same with variables that tell it more.
+///
+/// # Errors
+/// When it cannot be started, fails, or prints something else.
+pub fn run_with(part: &str, told: &[(&str, PathBuf)]) -> Result<Vec<f64>, Error> {
     let output = Command::new(std::env::current_exe()?)
         .args(std::env::args_os().skip(1))
         .env(PART, part)
+        .envs(told.iter().map(|(name, value)| (name, value)))
         .stderr(Stdio::inherit())
         .output()?;
     if !output.status.success() {

@@ -27,6 +27,64 @@ pub fn for_real() -> bool {
     std::env::args().any(|argument| argument == "--bench")
 }
 
+/// Whether the command line asks for what has this name: it has a part of it as its filter, or none.
+#[must_use]
+pub fn asked_for(name: &str) -> bool {
+    let mut filters = std::env::args()
+        .skip(1)
+        .filter(|it| !it.starts_with('-'))
+        .peekable();
+    filters.peek().is_none() || filters.any(|filter| name.contains(&filter))
+}
+
+/// Someone whose time is taken beside that of others.
+pub struct Contender<'a> {
+    name: &'a str,
+    once: Box<dyn FnMut() -> Result<Duration, Error> + 'a>,
+}
+
+impl std::fmt::Debug for Contender<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Contender").field(&self.name).finish()
+    }
+}
+
+impl<'a> Contender<'a> {
+    /// `once` does it once and says how long that took.
+    pub fn new(name: &'a str, once: impl FnMut() -> Result<Duration, Error> + 'a) -> Self {
+        let once = Box::new(once);
+        Self { name, once }
+    }
+}
+
+/// The least time of each of so many rounds. In a round each has its turn, so that what else the
+/// machine does falls on all alike. One that has had `patience` stands out once it had three turns.
+///
+/// # Errors
+/// The first error of a contender.
+pub fn interleaved<'a>(
+    mut contenders: Vec<Contender<'a>>,
+    rounds: usize,
+    patience: Duration,
+) -> Result<Vec<(&'a str, Duration)>, Error> {
+    let mut times: Vec<_> = contenders
+        .iter()
+        .map(|contender| (contender.name, Duration::MAX, Duration::ZERO))
+        .collect();
+    for round in 0..rounds {
+        for (contender, (name, least, spent)) in contenders.iter_mut().zip(&mut times) {
+            if round >= 3 && *spent > patience {
+                continue;
+            }
+            let time = (contender.once)().map_err(|error| format!("{name}: {error}"))?;
+            *least = time.min(*least);
+            *spent += time;
+        }
+    }
+    let least = times.into_iter().map(|(name, least, _)| (name, least));
+    Ok(least.collect())
+}
+
 /// Measures with Criterion what `once` says it took, and gives the median of the samples, each of them
 /// the mean of its iterations; `None` if the command line's filter leaves this one out.
 ///

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ci_benches::graph::{Graph, layers};
-use ci_benches::measure::{for_real, peak_memory};
+use ci_benches::measure::{asked_for, for_real, peak_memory};
 use ci_benches::table::Table;
 use ci_benches::{Error, child, engine, peers};
 
 fn main() -> Result<(), Error> {
+    if !asked_for("million") {
+        return Ok(());
+    }
     let graph = layers(if for_real() { 1_000 } else { 5 }, 1_000);
     if let Some(part) = child::part() {
         let numbers = match part.as_str() {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use ci_benches::measure::{for_real, peak_memory};
+use ci_benches::measure::{asked_for, for_real, peak_memory};
 use ci_benches::table::{Table, note};
 use ci_benches::{Error, child, engine};
 use ci_core::clock::Clock;
@@ -20,6 +20,9 @@ use ci_core::session::{LogSink, Output, OutputChunk, OutputOptions, Stream};
 const PIECE: usize = 64 * 1024;
 
 fn main() -> Result<(), Error> {
+    if !asked_for("output") {
+        return Ok(());
+    }
     if let Some(part) = child::part() {
         let (mbytes_per_second, peak) = match part.as_str() {
             "null" => masked(io::sink())?,

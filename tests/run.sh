@@ -88,8 +88,15 @@ cargo nextest run --workspace --all-features
 say "documentation tests"
 cargo test --workspace --all-features --doc
 
-say "the engine without its features, and as other systems build it"
+say "parts of the engine alone, and as other systems build it"
 cargo check -p ci-core --no-default-features
+cargo check -p ci-core --no-default-features --features engine
+cargo check -p ci-core --no-default-features --features reports
+# Whoever only reads reports builds no runtime.
+if cargo tree -p ci-core --no-default-features --features reports -e normal --prefix none | grep -E '^(tokio|petgraph|git2) '; then
+    echo "error: the feature \`reports\` alone brings the crates above" >&2
+    exit 1
+fi
 RUSTFLAGS="${RUSTFLAGS:-} --cfg ci_core_portable" \
     cargo check -p ci-core --all-features --target-dir target/portable
 

@@ -6,7 +6,8 @@
 //! [sinks](event::Sink), kept in a [store](store::RunStore) from which a run that was killed
 //! [resumes](run::resume).
 //!
-//! ```
+#![cfg_attr(feature = "engine", doc = "```")]
+#![cfg_attr(not(feature = "engine"), doc = "```ignore")]
 //! use ci_core::job::JobSpec;
 //! use ci_core::run::{RunOptions, run};
 //! use ci_core::step::{StepSpec, step_fn};
@@ -37,6 +38,7 @@
 //!
 //! | Feature | Default | What it brings |
 //! |---|---|---|
+//! | `engine` | yes | the model, the scheduler, the run; part of all features that do not stand alone |
 //! | `local` | yes | `executor::LocalExecutor`: jobs as processes of this machine |
 //! | `sqlite` | yes | `store::SqliteStore`: journal, resume, history, groups between processes |
 //! | `storage` | yes | `storage`: caches, workspaces and artifacts, with the steps that use them |
@@ -47,8 +49,11 @@
 //! | `yaml` | no | workflows and settings as YAML |
 //! | `circleci` | no | `config::circleci`: CircleCI 2.x files as workflows |
 //! | `gitlab` | no | `config::gitlab`: GitLab CI files as workflows |
-//! | `reports` | no | `report`: test reports of every dialect, read in constant memory, and written |
+//! | `reports` | yes | `report`: test reports and coverage of every dialect, read in constant memory |
 //! | `testing` | no | `testing`: mock executor, virtual clock, executor conformance kit |
+//!
+//! `reports` stands alone: with `default-features = false` it brings no runtime and a handful of
+//! dependencies.
 //!
 //! # Where to look
 //!
@@ -69,32 +74,51 @@
 
 #[cfg(feature = "archive")]
 pub mod archive;
+#[cfg(feature = "engine")]
 pub mod clock;
 #[cfg(any(feature = "circleci", feature = "gitlab"))]
 pub mod config;
+#[cfg(feature = "engine")]
 mod error;
+#[cfg(feature = "engine")]
 pub mod event;
+#[cfg(feature = "engine")]
 pub mod executor;
+#[cfg(feature = "engine")]
 pub mod graph;
+#[cfg(feature = "engine")]
 pub mod id;
+#[cfg(feature = "engine")]
 pub mod job;
+#[cfg(feature = "engine")]
 pub mod outcome;
 #[cfg(feature = "reports")]
 pub mod report;
+#[cfg(feature = "engine")]
 pub mod run;
+#[cfg(feature = "engine")]
 pub mod scheduler;
+#[cfg(feature = "engine")]
 pub mod secret;
+#[cfg(feature = "engine")]
 pub mod session;
+#[cfg(feature = "engine")]
 pub mod settings;
+#[cfg(feature = "engine")]
 mod similar;
+#[cfg(feature = "engine")]
 pub mod step;
+#[cfg(feature = "engine")]
 pub mod steps;
 #[cfg(feature = "storage")]
 pub mod storage;
+#[cfg(feature = "engine")]
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "engine")]
 pub mod units;
 #[cfg(feature = "git")]
 pub mod vcs;
+#[cfg(feature = "engine")]
 pub mod workflow;

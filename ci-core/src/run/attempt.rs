@@ -16,7 +16,12 @@ use crate::step::{
 };
 
 /// Runs one attempt of a job to its end.
-pub(super) async fn attempt(host: &Arc<RunHost>, ticket: Ticket, origin: Duration) -> AttemptEnd {
+pub(super) async fn attempt(
+    host: &Arc<RunHost>,
+    ticket: Ticket,
+    origin: Duration,
+    spare: &mut Option<Arc<JobServices>>,
+) -> AttemptEnd {
     let mut begun = ticket.at;
     let leases = if host.shares_groups(ticket.job) {
         let leases = Box::pin(host.take_leases(ticket)).await;
@@ -34,7 +39,7 @@ pub(super) async fn attempt(host: &Arc<RunHost>, ticket: Ticket, origin: Duratio
             return AttemptEnd::Ended { outcome, begun };
         }
     };
-    let services = Arc::new(JobServices::new(Arc::clone(host), ticket));
+    let services = JobServices::of(host, ticket, spare.take());
     let outcome = Steps::new(&services, origin + begun).run().await;
     if let Some(warning) = services.tear_down().await {
         host.warn(Some(Arc::clone(&services.job().name)), warning);
@@ -42,6 +47,7 @@ pub(super) async fn attempt(host: &Arc<RunHost>, ticket: Ticket, origin: Duratio
     if !leases.is_empty() {
         Box::pin(host.give_leases(leases)).await;
     }
+    *spare = services.if_unused();
     AttemptEnd::Ended {
         outcome: host.masked(outcome),
         begun,
@@ -172,7 +178,7 @@ impl<'a> Steps<'a> {
             index,
             cleaning: self.stop.is_some(),
         };
-        let watched = supervise(step.run(&cx), &host.clock, limits, &watching).await;
+        let watched = supervise(step.run_owned(cx), &host.clock, limits, &watching).await;
         let stopped = watched.stop;
         let mut outcome = outcome_of(watched);
         if let Some(output) = services.opened_output(index)

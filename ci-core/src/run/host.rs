@@ -14,7 +14,7 @@ use super::error::RunError;
 use super::history::Decision;
 use super::options::Hold;
 use super::recorder::{Receipt, Recorder};
-use super::services::JobControl;
+use super::services::{JobControl, JobServices};
 use crate::clock::{Clock, Timestamp};
 use crate::event::RunEvent;
 use crate::executor::Executor;
@@ -304,9 +304,15 @@ fn prompt_of(start: &Start) -> Option<String> {
 impl Host for RunHost {
     type Error = RunError;
     type Receipt = Receipt;
+    type Spare = Option<Arc<JobServices>>;
 
-    async fn attempt(self: &Arc<Self>, ticket: Ticket, origin: Duration) -> AttemptEnd {
-        attempt(self, ticket, origin).await
+    async fn attempt(
+        self: &Arc<Self>,
+        ticket: Ticket,
+        origin: Duration,
+        spare: &mut Self::Spare,
+    ) -> AttemptEnd {
+        attempt(self, ticket, origin, spare).await
     }
 
     fn record(

@@ -103,12 +103,26 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl JobServices {
-    pub(super) fn new(host: Arc<RunHost>, ticket: Ticket) -> Self {
-        Self {
-            host,
+    /// The services of an attempt. Those of an earlier one serve again where they can: jobs that only
+    /// compute pass them on, and nothing is allocated.
+    pub(super) fn of(host: &Arc<RunHost>, ticket: Ticket, spare: Option<Arc<Self>>) -> Arc<Self> {
+        if let Some(mut spare) = spare
+            && let Some(services) = Arc::get_mut(&mut spare)
+        {
+            services.ticket = ticket;
+            services.used = OnceLock::new();
+            return spare;
+        }
+        Arc::new(Self {
+            host: Arc::clone(host),
             ticket,
             used: OnceLock::new(),
-        }
+        })
+    }
+
+    /// The services themselves, if the attempt left nothing in them.
+    pub(super) fn if_unused(self: Arc<Self>) -> Option<Arc<Self>> {
+        self.used.get().is_none().then_some(self)
     }
 
     fn used(&self) -> &Used {

@@ -25,12 +25,15 @@ pub(crate) trait Host: Send + Sync + 'static {
     type Error: From<IllegalTransition> + Send;
     /// What was recorded in one turn and is to be made known.
     type Receipt: Send;
+    /// What a worker keeps from one job for the next.
+    type Spare: Default + Send;
 
     /// Runs one attempt of a job to its end. The ticket's time is counted from `origin`.
     fn attempt(
         self: &Arc<Self>,
         ticket: Ticket,
         origin: Duration,
+        spare: &mut Self::Spare,
     ) -> impl Future<Output = AttemptEnd> + Send;
 
     /// Takes note of what changed, in the order in which it did: called under the machine's lock, must
@@ -373,12 +376,13 @@ impl<H: Host> Drive<H> {
 async fn work<H: Host>(drive: Arc<Drive<H>>, first: Ticket) {
     let mut next = Some(first);
     let mut since_yield = 0;
+    let mut spare = H::Spare::default();
     while let Some(ticket) = next {
-        let end = drive.host.attempt(ticket, drive.origin).await;
-        let random = drive.host.random();
+        let end = drive.host.attempt(ticket, drive.origin, &mut spare).await;
         let turn = drive.turn_with(1, |machine, now| match end {
             AttemptEnd::Ended { outcome, begun } => {
-                machine.finish(ticket.job, outcome, now.saturating_sub(begun), now, random)
+                let (spent, random) = (now.saturating_sub(begun), || drive.host.random());
+                machine.finish(ticket.job, outcome, spent, now, random)
             }
             AttemptEnd::Postponed(pause) => machine.postpone(ticket.job, pause, now),
         });

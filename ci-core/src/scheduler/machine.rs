@@ -161,14 +161,14 @@ impl Machine {
         Ok(None)
     }
 
-    /// An attempt of a running job ended. `random` in 0..1 chooses the jitter of a pause.
+    /// An attempt of a running job ended. `random`, in 0..1, chooses the jitter of a pause.
     pub fn finish(
         &mut self,
         job: JobId,
         outcome: Outcome,
         spent: Duration,
         now: Duration,
-        random: f64,
+        random: impl FnOnce() -> f64,
     ) -> Result<(), IllegalTransition> {
         self.release(job);
         let record = &mut self.records[job.index()];
@@ -176,7 +176,7 @@ impl Machine {
         let attempt = record.attempts;
         let retry = &self.plan.jobs[job.index()].options.retry;
         if retry.max > 0 && self.stopped.is_none() && retry.wants(&outcome, attempt) {
-            let delay = retry.backoff.delay(attempt, random);
+            let delay = retry.backoff.delay(attempt, random());
             self.notices.push(Notice::Retrying {
                 job,
                 attempt,

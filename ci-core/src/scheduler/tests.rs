@@ -71,7 +71,7 @@ impl Bench {
         let job = self.id(name);
         self.running.remove(&job).expect("the job runs");
         self.machine
-            .finish(job, outcome, seconds(1), self.now, 0.5)
+            .finish(job, outcome, seconds(1), self.now, || 0.5)
             .expect("a legal end");
         let popped = self.pop();
         popped

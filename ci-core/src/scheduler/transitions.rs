@@ -7,10 +7,10 @@ use super::machine::Machine;
 use super::notice::{Notice, Stop};
 use super::state::{IllegalTransition, JobState};
 use super::timers::Timer;
+use crate::graph::Edge;
 use crate::id::JobId;
 use crate::job::Start;
 use crate::outcome::{CancelReason, Outcome, OutcomeKind, OutcomeSet, TimeLimit};
-use crate::workflow::Plan;
 
 impl Machine {
     /// The one place where a job changes its state.
@@ -129,18 +129,16 @@ impl Machine {
         job: JobId,
         now: Duration,
     ) -> Result<(), IllegalTransition> {
-        let plan = Arc::clone(&self.plan);
         let mut ended = std::mem::take(&mut self.ended);
         ended.push(job);
         while let Some(job) = ended.pop() {
-            let spec = plan.job(job);
             let outcome = &self.records[job.index()].outcome;
             let kind = outcome.kind();
-            let as_success = spec.tolerates(outcome);
+            let as_success = self.plan.job(job).tolerates(outcome);
             let failed = !as_success && severity(kind) >= severity(OutcomeKind::TimedOut);
-            for edge in plan.dag.edges(job) {
-                let to = edge.to;
-                if failed && plan.job(to).options.only_after_failure {
+            for at in 0..self.plan.dag.edges(job).len() {
+                let Edge { to, accept } = self.plan.dag.edges(job)[at];
+                if failed && self.plan.job(to).options.only_after_failure {
                     self.saw_failure.insert(to);
                 }
                 let count = &mut self.waiting[to.index()];
@@ -149,14 +147,14 @@ impl Machine {
                 if self.state(to) != JobState::Blocked {
                     continue;
                 }
-                let accepted = edge.accept.contains(kind)
-                    || (as_success && edge.accept.contains(OutcomeKind::Success));
+                let accepted =
+                    accept.contains(kind) || (as_success && accept.contains(OutcomeKind::Success));
                 // What is on hold has not ended: nothing that waits for it may decide without it.
                 let on_hold = kind == OutcomeKind::OnHold;
                 if accepted && !free && !on_hold {
                     continue;
                 }
-                if let Some(outcome) = self.verdict(&plan, to, job, accepted, edge.accept) {
+                if let Some(outcome) = self.verdict(to, job, accepted, accept) {
                     self.mark_done(to, outcome, now)?;
                     ended.push(to);
                 } else {
@@ -171,12 +169,12 @@ impl Machine {
     /// How a job ends without running, after `dependency` ended; `None` if it may go on.
     pub(super) fn verdict(
         &self,
-        plan: &Plan,
         job: JobId,
         dependency: JobId,
         accepted: bool,
         accept: OutcomeSet,
     ) -> Option<Outcome> {
+        let plan = &self.plan;
         if let Some(why) = plan.skipped.get(&job) {
             return Some(Outcome::Skipped(Arc::clone(why)));
         }

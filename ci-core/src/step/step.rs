@@ -32,6 +32,12 @@ pub trait Step: Send + Sync {
     /// Does the work.
     async fn run(&self, cx: &StepContext) -> Result<Outcome, StepError>;
 
+    /// Does the work in a context of its own. This is what the engine calls; it matters only to steps
+    /// that hand the context on, as those of [`step_fn`](super::step_fn()) do.
+    async fn run_owned(&self, cx: StepContext) -> Result<Outcome, StepError> {
+        self.run(&cx).await
+    }
+
     /// When the step wants its session.
     fn session_use(&self) -> SessionUse {
         SessionUse::AtStart
@@ -58,6 +64,10 @@ impl<T: Step + ?Sized> Step for Arc<T> {
         (**self).run(cx).await
     }
 
+    async fn run_owned(&self, cx: StepContext) -> Result<Outcome, StepError> {
+        (**self).run_owned(cx).await
+    }
+
     fn session_use(&self) -> SessionUse {
         (**self).session_use()
     }
@@ -71,6 +81,10 @@ impl<T: Step + ?Sized> Step for Box<T> {
 
     async fn run(&self, cx: &StepContext) -> Result<Outcome, StepError> {
         (**self).run(cx).await
+    }
+
+    async fn run_owned(&self, cx: StepContext) -> Result<Outcome, StepError> {
+        (**self).run_owned(cx).await
     }
 
     fn session_use(&self) -> SessionUse {

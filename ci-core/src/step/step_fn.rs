@@ -62,10 +62,11 @@ where
     }
 
     async fn run(&self, cx: &StepContext) -> Result<Outcome, StepError> {
-        let result = (self.run)(cx.clone())
-            .await
-            .map(Into::into)
-            .map_err(Into::into);
+        self.run_owned(cx.clone()).await
+    }
+
+    async fn run_owned(&self, cx: StepContext) -> Result<Outcome, StepError> {
+        let result = (self.run)(cx).await.map(Into::into).map_err(Into::into);
         match result {
             Ok(outcome) => Ok(outcome),
             Err(error) => match error.downcast::<StepError>() {

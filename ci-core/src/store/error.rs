@@ -102,6 +102,7 @@ impl StoreError {
     }
 
     /// The same error for another who waits for the same work.
+    #[cfg(feature = "sqlite")]
     pub(super) fn again(&self) -> Self {
         let mut copy = Self::new(self.kind, crate::error::chain(self));
         copy.hints.clone_from(&self.hints);

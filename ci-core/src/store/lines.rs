@@ -2,54 +2,66 @@
 
 use std::sync::Arc;
 
-use super::LogLine;
-use crate::clock::Timestamp;
-use crate::session::Stream;
+use super::{LogKey, LogLine};
+use crate::session::{OutputChunk, Stream};
 
 /// Puts the lines of one step together, each stream's across chunks.
-pub(super) struct LineCutter<'a> {
-    job: &'a Arc<str>,
-    attempt: u32,
-    step: u32,
-    /// For each stream the line that has begun, by its place among the lines.
-    begun: [Option<usize>; 3],
+#[derive(Debug)]
+pub(super) struct LineCutter {
+    key: LogKey,
+    /// For each stream the line that has begun, with its place among the lines of the step.
+    begun: [Option<(u64, LogLine)>; 3],
+    next: u64,
 }
 
-impl<'a> LineCutter<'a> {
-    pub(super) fn new(job: &'a Arc<str>, attempt: u32, step: u32) -> Self {
+impl LineCutter {
+    pub(super) fn new(key: LogKey) -> Self {
         Self {
-            job,
-            attempt,
-            step,
-            begun: [None; 3],
+            key,
+            begun: [const { None }; 3],
+            next: 0,
         }
     }
 
-    /// Adds a chunk to the line of its stream that has begun, and begins the lines after that.
-    pub(super) fn add(
-        &mut self,
-        stream: Stream,
-        time: Timestamp,
-        bytes: &[u8],
-        lines: &mut Vec<LogLine>,
-    ) {
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let index = *self.begun[stream as usize].get_or_insert_with(|| {
-                lines.push(LogLine {
-                    job: Arc::clone(self.job),
-                    attempt: self.attempt,
-                    step: self.step,
-                    stream,
-                    time,
-                    bytes: Vec::new(),
-                });
-                lines.len() - 1
+    /// Adds chunks to the lines of their streams. Gives the lines that end, each with its place in the
+    /// order of their first bytes.
+    pub(super) fn add_all(&mut self, chunks: &[OutputChunk], ended: &mut Vec<(u64, LogLine)>) {
+        for chunk in chunks {
+            self.add(chunk, ended);
+        }
+    }
+
+    fn add(&mut self, chunk: &OutputChunk, ended: &mut Vec<(u64, LogLine)>) {
+        for piece in chunk.bytes.split_inclusive(|byte| *byte == b'\n') {
+            let slot = &mut self.begun[chunk.stream as usize];
+            let (place, mut line) = slot.take().unwrap_or_else(|| {
+                let place = self.next;
+                self.next += 1;
+                (place, begin(&self.key, chunk))
             });
-            let ended = piece.strip_suffix(b"\n");
-            lines[index].bytes.extend(ended.unwrap_or(piece));
-            if ended.is_some() {
-                self.begun[stream as usize] = None;
+            let whole = piece.strip_suffix(b"\n");
+            line.bytes.extend(whole.unwrap_or(piece));
+            if whole.is_some() {
+                ended.push((place, line));
+            } else {
+                *slot = Some((place, line));
             }
         }
+    }
+
+    /// Gives the lines that have begun and will not end.
+    pub(super) fn finish(&mut self, ended: &mut Vec<(u64, LogLine)>) {
+        ended.extend(self.begun.iter_mut().filter_map(Option::take));
+    }
+}
+
+fn begin(key: &LogKey, chunk: &OutputChunk) -> LogLine {
+    LogLine {
+        job: Arc::clone(&key.job),
+        attempt: key.attempt,
+        step: key.step,
+        stream: chunk.stream,
+        time: chunk.time,
+        bytes: Vec::new(),
     }
 }

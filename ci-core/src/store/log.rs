@@ -6,12 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::lines::LineCutter;
-use super::{LogKey, LogLine, LogQuery, LogWriter, StoreError, StoreErrorKind};
+use super::{LogKey, LogPart, LogQuery, LogWriter, StoreError, StoreErrorKind};
 use crate::clock::Timestamp;
 use crate::session::{OutputChunk, Stream};
 
@@ -34,10 +33,9 @@ impl LogDir {
 
     /// Opens a step's log at its end.
     pub(super) fn open(&self, key: &LogKey) -> Result<Box<dyn LogWriter>, StoreError> {
-        let dir = self.run_dir(key.run).join(encode(&key.job));
-        let path = dir.join(format!("{}-{}.log", key.attempt, key.step));
+        let path = self.path(key);
         let failed = |error| failed("open", &path, error);
-        private_dir(&dir).map_err(failed)?;
+        private_dir(path.parent().unwrap_or(&self.root)).map_err(failed)?;
         let file = OpenOptions::new()
             .create(true)
             .append(true)
@@ -50,36 +48,75 @@ impl LogDir {
         }))
     }
 
-    /// The lines that a query asks for, step by step and each step's in the order of their first byte.
-    pub(super) fn read(&self, query: &LogQuery) -> Result<Vec<LogLine>, StoreError> {
+    /// The steps that a query asks for and that have a log.
+    pub(super) fn steps(&self, query: &LogQuery) -> Vec<LogKey> {
         let run_dir = self.run_dir(query.run);
         let mut steps = Vec::new();
         for (job, dir) in Self::jobs(&run_dir, query.job.as_deref()) {
             steps.extend(steps_of(&job, &dir, query));
         }
         // Jobs in the order in which they first said something.
-        let mut files = Vec::new();
-        for step in steps {
-            let first = first_time(&step.path).unwrap_or_default();
-            files.push((first, step));
-        }
         let mut first_of: BTreeMap<Arc<str>, Timestamp> = BTreeMap::new();
-        for (time, step) in &files {
-            let first = first_of.entry(Arc::clone(&step.job)).or_insert(*time);
-            *first = (*first).min(*time);
+        for key in &steps {
+            let time = first_time(&self.path(key)).unwrap_or_default();
+            let first = first_of.entry(Arc::clone(&key.job)).or_insert(time);
+            *first = (*first).min(time);
         }
-        files.sort_by_key(|(_, step)| {
-            (
-                first_of.get(&step.job).copied(),
-                Arc::clone(&step.job),
-                step.step,
-            )
+        steps.sort_by_key(|key| {
+            let first = first_of.get(&key.job).copied();
+            (first, Arc::clone(&key.job), key.step)
         });
-        let mut lines = Vec::new();
-        for (_, step) in files {
-            read_step(&step, &mut lines)?;
+        steps
+    }
+
+    /// The frames of a step's log from the byte at `position` on, about `most` bytes of them.
+    pub(super) fn read_part(
+        &self,
+        key: &LogKey,
+        position: u64,
+        most: usize,
+    ) -> Result<LogPart, StoreError> {
+        let path = self.path(key);
+        let unreadable = |error| failed("read", &path, error);
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(LogPart::new(Vec::new(), position));
+            }
+            Err(error) => return Err(failed("open", &path, error)),
+        };
+        file.seek(SeekFrom::Start(position)).map_err(unreadable)?;
+        let mut reader = BufReader::with_capacity(256 * 1024, file);
+        let mut part = LogPart::new(Vec::new(), position);
+        let mut read = 0;
+        while part.chunks.is_empty() || read < most {
+            let mut header = [0; HEADER];
+            if reader.read_exact(&mut header).is_err() {
+                break;
+            }
+            let Some((stream, time, length)) = header_of(header) else {
+                let message = format!("the log `{}` is damaged", path.display());
+                return Err(StoreError::new(StoreErrorKind::Damaged, message));
+            };
+            let mut bytes = Vec::new();
+            let frame = reader.by_ref().take(length as u64).read_to_end(&mut bytes);
+            if frame.map_err(unreadable)? < length {
+                break;
+            }
+            part.chunks.push(OutputChunk {
+                stream,
+                time,
+                bytes: bytes.into(),
+            });
+            part.end += (HEADER + length) as u64;
+            read += length;
         }
-        Ok(lines)
+        Ok(part)
+    }
+
+    fn path(&self, key: &LogKey) -> PathBuf {
+        let dir = self.run_dir(key.run).join(encode(&key.job));
+        dir.join(format!("{}-{}.log", key.attempt, key.step))
     }
 
     fn jobs(run_dir: &Path, only: Option<&str>) -> Vec<(Arc<str>, PathBuf)> {
@@ -135,34 +172,27 @@ impl LogWriter for FileLog {
     }
 }
 
-struct StepFile {
-    job: Arc<str>,
-    attempt: u32,
-    step: u32,
-    path: PathBuf,
-}
-
-/// The files of a job's steps: those of the asked attempt, or of the last.
-fn steps_of(job: &Arc<str>, dir: &Path, query: &LogQuery) -> Vec<StepFile> {
+/// The steps of a job: those of the asked attempt, or of the last.
+fn steps_of(job: &Arc<str>, dir: &Path, query: &LogQuery) -> Vec<LogKey> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut files: Vec<StepFile> = entries
+    let mut steps: Vec<LogKey> = entries
         .filter_map(|entry| {
             let name = entry.file_name();
             let (attempt, step) = name.to_str()?.strip_suffix(".log")?.split_once('-')?;
-            Some(StepFile {
+            Some(LogKey {
+                run: query.run,
                 job: Arc::clone(job),
                 attempt: attempt.parse().ok()?,
                 step: step.parse().ok()?,
-                path: entry.path(),
             })
         })
         .collect();
-    let last = files.iter().map(|file| file.attempt).max();
+    let last = steps.iter().map(|key| key.attempt).max();
     let attempt = query.attempt.or(last);
-    files.retain(|file| {
-        Some(file.attempt) == attempt && query.step.is_none_or(|step| step == file.step)
+    steps.retain(|key| {
+        Some(key.attempt) == attempt && query.step.is_none_or(|step| step == key.step)
     });
-    files
+    steps
 }
 
 fn first_time(path: &Path) -> Option<Timestamp> {
@@ -183,30 +213,6 @@ fn header_of(header: [u8; HEADER]) -> Option<(Stream, Timestamp, usize)> {
     let time = Timestamp::from_millis(u64::from_le_bytes(time.try_into().ok()?));
     let length = u32::from_le_bytes(length.try_into().ok()?);
     Some((stream, time, length as usize))
-}
-
-/// Reads a step's log into lines, each stream's put together across frames.
-fn read_step(step: &StepFile, lines: &mut Vec<LogLine>) -> Result<(), StoreError> {
-    let file = File::open(&step.path).map_err(|error| failed("open", &step.path, error))?;
-    let mut reader = BufReader::with_capacity(256 * 1024, file);
-    let mut cutter = LineCutter::new(&step.job, step.attempt, step.step);
-    let mut bytes = Vec::new();
-    loop {
-        let mut header = [0; HEADER];
-        if reader.read_exact(&mut header).is_err() {
-            return Ok(());
-        }
-        let Some((stream, time, length)) = header_of(header) else {
-            let message = format!("the log `{}` is damaged", step.path.display());
-            return Err(StoreError::new(StoreErrorKind::Damaged, message));
-        };
-        bytes.clear();
-        let read = reader.by_ref().take(length as u64).read_to_end(&mut bytes);
-        if read.map_err(|error| failed("read", &step.path, error))? < length {
-            return Ok(());
-        }
-        cutter.add(stream, time, &bytes, lines);
-    }
 }
 
 /// A job's name as the name of a directory: everything but letters, digits, `-` and `_` as `%XX`.
@@ -269,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_back_whole_and_by_stream() {
+    fn a_log_comes_back_in_parts() {
         let dir = tempfile::tempdir().expect("a directory");
         let logs = LogDir::new(dir.path().to_path_buf());
         let run = RunId::new();
@@ -295,19 +301,26 @@ mod tests {
             attempt: None,
             step: None,
         };
-        let lines = logs.read(&query).expect("reads");
-        let text: Vec<_> = lines
+        assert_eq!(logs.steps(&query), [key.clone()]);
+        let whole = logs.read_part(&key, 0, 1 << 20).expect("reads");
+        let text: Vec<_> = whole
+            .chunks
             .iter()
-            .map(|line| (line.stream, line.bytes.as_slice()))
+            .map(|chunk| (chunk.stream, &*chunk.bytes))
             .collect();
-        let expected: [(Stream, &[u8]); 4] = [
-            (Stream::Stdout, b"one"),
-            (Stream::Stdout, b"two"),
-            (Stream::Stderr, b"err"),
-            (Stream::Stdout, b"\xff"),
+        let expected: [(Stream, &[u8]); 3] = [
+            (Stream::Stdout, b"one\ntw"),
+            (Stream::Stderr, b"err\n"),
+            (Stream::Stdout, b"o\n\xff"),
         ];
         assert_eq!(text, expected);
-        assert_eq!(&*lines[0].job, "test (a/b) 1/2");
+        // A part is at least a chunk, and the next goes on where it ended.
+        let first = logs.read_part(&key, 0, 1).expect("reads");
+        let second = logs.read_part(&key, first.end, 1).expect("reads");
+        assert_eq!((first.chunks.len(), second.chunks.len()), (1, 1));
+        assert_eq!(&*second.chunks[0].bytes, b"err\n");
+        let nothing = logs.read_part(&key, whole.end, 1 << 20).expect("reads");
+        assert_eq!((nothing.chunks.len(), nothing.end), (0, whole.end));
     }
 
     #[test]
@@ -332,20 +345,9 @@ mod tests {
         let file = OpenOptions::new().write(true).open(&path).expect("opens");
         file.set_len(file.metadata().expect("metadata").len() - 2)
             .expect("cut");
-        let query = LogQuery {
-            run,
-            job: Some("a".into()),
-            attempt: None,
-            step: None,
-        };
-        let lines = logs.read(&query).expect("reads");
-        assert_eq!(
-            lines
-                .iter()
-                .map(|line| line.bytes.as_slice())
-                .collect::<Vec<_>>(),
-            [b"kept"]
-        );
+        let part = logs.read_part(&key, 0, 1 << 20).expect("reads");
+        let bytes: Vec<_> = part.chunks.iter().map(|chunk| &*chunk.bytes).collect();
+        assert_eq!(bytes, [b"kept\n"]);
     }
 
     proptest! {

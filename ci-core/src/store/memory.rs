@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::lines::LineCutter;
 use super::{
-    Commit, Lease, LeaseRequest, LogKey, LogLine, LogQuery, LogWriter, NewRun, OwnerId, Request,
+    Commit, Lease, LeaseRequest, LogKey, LogPart, LogQuery, LogWriter, NewRun, OwnerId, Request,
     RequestRecord, Retention, RunPage, RunQuery, RunStore, RunSummary, StoreError, StoredRun,
 };
 use crate::clock::{Clock, Timestamp};
@@ -322,8 +321,31 @@ impl RunStore for MemoryStore {
         Ok(Box::new(MemoryLog(Arc::clone(log))))
     }
 
-    async fn read_log(&self, query: &LogQuery) -> Result<Vec<LogLine>, StoreError> {
-        Ok(read_log(&self.state().logs, query))
+    async fn logged_steps(&self, query: &LogQuery) -> Result<Vec<LogKey>, StoreError> {
+        Ok(logged_steps(&self.state().logs, query))
+    }
+
+    async fn read_part(
+        &self,
+        key: &LogKey,
+        position: u64,
+        most: usize,
+    ) -> Result<LogPart, StoreError> {
+        let log = self.state().logs.get(key).map(Arc::clone);
+        let Some(log) = log else {
+            return Ok(LogPart::new(Vec::new(), position));
+        };
+        let log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = usize::try_from(position).unwrap_or(usize::MAX);
+        let mut read = 0;
+        let chunks = log.iter().skip(from).take_while(|chunk| {
+            let fits = read < most;
+            read += chunk.bytes.len();
+            fits
+        });
+        let chunks: Vec<OutputChunk> = chunks.cloned().collect();
+        let end = position + chunks.len() as u64;
+        Ok(LogPart::new(chunks, end))
     }
 
     async fn prune(&self, retention: &Retention) -> Result<Vec<RunId>, StoreError> {
@@ -351,39 +373,30 @@ impl RunStore for MemoryStore {
 
 type Logs = HashMap<LogKey, Arc<Mutex<Vec<OutputChunk>>>>;
 
-/// The lines that a query asks for: jobs in the order in which they first said something.
-fn read_log(logs: &Logs, query: &LogQuery) -> Vec<LogLine> {
+/// The steps that a query asks for: jobs in the order in which they first said something.
+fn logged_steps(logs: &Logs, query: &LogQuery) -> Vec<LogKey> {
     let mut first: HashMap<&str, Timestamp> = HashMap::new();
     let mut last: HashMap<&str, u32> = HashMap::new();
-    let mut steps: Vec<(&LogKey, Vec<OutputChunk>)> = Vec::new();
-    for (key, log) in logs.iter().filter(|(key, _)| key.run == query.run) {
-        if query.job.as_ref().is_none_or(|job| **job == *key.job) {
-            let chunks = log.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let attempt = last.entry(&key.job).or_default();
-            *attempt = (*attempt).max(key.attempt);
-            steps.push((key, chunks));
-        }
+    let asked = logs.keys().filter(|key| {
+        key.run == query.run && query.job.as_ref().is_none_or(|job| **job == *key.job)
+    });
+    let mut steps: Vec<&LogKey> = asked.collect();
+    for key in &steps {
+        let attempt = last.entry(&key.job).or_default();
+        *attempt = (*attempt).max(key.attempt);
     }
-    steps.retain(|(key, _)| {
+    steps.retain(|key| {
         let attempt = query.attempt.or(last.get(&*key.job).copied());
         attempt == Some(key.attempt) && query.step.is_none_or(|step| step == key.step)
     });
-    for (key, chunks) in &steps {
-        let time = chunks
-            .first()
-            .map_or(Timestamp::default(), |chunk| chunk.time);
+    for key in &steps {
+        let log = logs[*key].lock().unwrap_or_else(PoisonError::into_inner);
+        let time = log.first().map_or(Timestamp::default(), |chunk| chunk.time);
         let earliest = first.entry(&key.job).or_insert(time);
         *earliest = time.min(*earliest);
     }
-    steps.sort_by_key(|(key, _)| (first.get(&*key.job).copied(), &key.job, key.step));
-    let mut lines = Vec::new();
-    for (key, chunks) in &steps {
-        let mut cutter = LineCutter::new(&key.job, key.attempt, key.step);
-        for chunk in chunks {
-            cutter.add(chunk.stream, chunk.time, &chunk.bytes, &mut lines);
-        }
-    }
-    lines
+    steps.sort_by_key(|key| (first.get(&*key.job).copied(), &key.job, key.step));
+    steps.into_iter().cloned().collect()
 }
 
 #[derive(Debug)]

@@ -8,6 +8,7 @@ mod lines;
 mod log;
 mod memory;
 mod owner;
+mod reader;
 mod record;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -20,10 +21,11 @@ mod store;
 pub use error::{StoreError, StoreErrorKind};
 pub use memory::MemoryStore;
 pub use owner::OwnerId;
+pub use reader::LogReader;
 pub use record::{
     Lease, LeaseRequest, LogKey, LogLine, LogQuery, NewRun, Request, RequestKind, RequestRecord,
     Retention, RunPage, RunQuery, RunSummary, StoredRun,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteStore};
-pub use store::{Commit, CommitDone, LogWriter, RunStore};
+pub use store::{Commit, CommitDone, LogPart, LogWriter, RunStore};

@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
+use super::lines::LineCutter;
 use super::{
     Lease, LeaseRequest, LogKey, LogLine, LogQuery, NewRun, OwnerId, Request, RequestRecord,
     Retention, RunPage, RunQuery, StoreError, StoreErrorKind, StoredRun,
@@ -68,11 +69,65 @@ pub trait RunStore: Send + Sync {
     /// Opens the log of a step for writing.
     fn log(&self, key: &LogKey) -> Result<Box<dyn LogWriter>, StoreError>;
 
-    /// Reads logs: steps in order, and the lines of each as they were read.
-    async fn read_log(&self, query: &LogQuery) -> Result<Vec<LogLine>, StoreError>;
+    /// The steps that have a log: jobs in the order in which they first said something, each with its
+    /// steps in order.
+    async fn logged_steps(&self, query: &LogQuery) -> Result<Vec<LogKey>, StoreError>;
+
+    /// Reads a part of the log of a step, from `position` on: 0, or what an earlier part gave as its
+    /// end. About `most` bytes, at least a chunk if there is one.
+    async fn read_part(
+        &self,
+        key: &LogKey,
+        position: u64,
+        most: usize,
+    ) -> Result<LogPart, StoreError>;
+
+    /// Reads whole logs into memory: the steps in order, and the lines of each in the order of their
+    /// first byte. [`LogReader`](super::LogReader) reads large ones, and those that still grow, piece
+    /// by piece.
+    async fn read_log(&self, query: &LogQuery) -> Result<Vec<LogLine>, StoreError> {
+        let mut lines = Vec::new();
+        for key in self.logged_steps(query).await? {
+            let mut cutter = LineCutter::new(key.clone());
+            let (mut position, mut cut) = (0, Vec::new());
+            loop {
+                let part = self.read_part(&key, position, PART).await?;
+                if part.chunks.is_empty() {
+                    break;
+                }
+                position = part.end;
+                cutter.add_all(&part.chunks, &mut cut);
+            }
+            cutter.finish(&mut cut);
+            cut.sort_by_key(|(place, _)| *place);
+            lines.extend(cut.into_iter().map(|(_, line)| line));
+        }
+        Ok(lines)
+    }
 
     /// Removes ended runs that need not be kept. Gives their ids.
     async fn prune(&self, retention: &Retention) -> Result<Vec<RunId>, StoreError>;
+}
+
+/// How much of a log is read at once, in bytes.
+pub(super) const PART: usize = 1 << 20;
+
+/// A part of a step's log.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct LogPart {
+    /// What the step wrote.
+    pub chunks: Vec<OutputChunk>,
+    /// Where the next part begins. Means something only to the store that gave it.
+    pub end: u64,
+}
+
+impl LogPart {
+    /// A part that ends before `end`.
+    #[must_use]
+    pub fn new(chunks: Vec<OutputChunk>, end: u64) -> Self {
+        Self { chunks, end }
+    }
 }
 
 /// Writes the log of one step. Dropping it closes the log.

@@ -11,7 +11,7 @@ use ci_core::id::RunId;
 use ci_core::outcome::CancelReason;
 use ci_core::run::RunControl;
 use ci_core::store::{
-    Commit, Lease, LeaseRequest, LogKey, LogLine, LogQuery, LogWriter, MemoryStore, NewRun,
+    Commit, Lease, LeaseRequest, LogKey, LogPart, LogQuery, LogWriter, MemoryStore, NewRun,
     OwnerId, Request, RequestRecord, Retention, RunPage, RunQuery, RunStore, StoreError,
     StoreErrorKind, StoredRun,
 };
@@ -105,8 +105,16 @@ impl RunStore for Hooked {
     fn log(&self, key: &LogKey) -> Result<Box<dyn LogWriter>, StoreError> {
         self.kept.log(key)
     }
-    async fn read_log(&self, query: &LogQuery) -> Result<Vec<LogLine>, StoreError> {
-        self.kept.read_log(query).await
+    async fn logged_steps(&self, query: &LogQuery) -> Result<Vec<LogKey>, StoreError> {
+        self.kept.logged_steps(query).await
+    }
+    async fn read_part(
+        &self,
+        key: &LogKey,
+        position: u64,
+        most: usize,
+    ) -> Result<LogPart, StoreError> {
+        self.kept.read_part(key, position, most).await
     }
     async fn prune(&self, retention: &Retention) -> Result<Vec<RunId>, StoreError> {
         self.kept.prune(retention).await

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use ci_core::session::Stream;
-use ci_core::store::{LogLine, LogQuery, RunStore};
+use ci_core::store::{LogLine, LogQuery, LogReader};
 use serde_json::json;
 
 use crate::args::{Format, Global, LogsArgs};
@@ -28,19 +28,27 @@ pub(crate) async fn logs(global: &Global, args: &LogsArgs) -> Result<u8, Failure
     if let Some(job) = &args.job {
         open::known_job(&store.load(run).await?, job)?;
     }
-    let mut printed = 0;
+    let mut reader = LogReader::new(query);
     loop {
         let goes_on = args.follow && {
             let summary = store.load(run).await?.summary;
             summary.outcome.is_none() && summary.active
         };
-        let lines = store.read_log(&query).await?;
-        for line in lines.iter().skip(printed) {
-            if !print(global, args, line)? {
-                return Ok(0);
+        loop {
+            let mut lines = reader.read(&*store).await?;
+            let end = lines.is_empty();
+            if end && !goes_on {
+                lines = reader.finish();
+            }
+            for line in &lines {
+                if !print(global, args, line)? {
+                    return Ok(0);
+                }
+            }
+            if end {
+                break;
             }
         }
-        printed = lines.len();
         if !goes_on {
             return Ok(0);
         }

@@ -4,6 +4,8 @@ use crate::report::{Diagnostic, DiagnosticKind};
 
 use super::reference::{self, BARE, resolve};
 use super::scan::{Findings, Scan};
+use super::tag::{Attribute, local};
+use super::usual::Usual;
 use super::{Mark, Sink, Tag};
 
 /// Gives a start tag that has been scanned.
@@ -31,14 +33,78 @@ pub(super) fn emit<S: Sink>(
         report(scan.findings, at, sink);
     }
     let name = raw.get(scan.name()).unwrap_or_default();
+    let attributes = scan.spans.iter().filter_map(|span| {
+        let name = raw.get(span.name.clone())?;
+        let from = if span.decoded { decoded.as_str() } else { raw };
+        let value = from.get(span.value.clone())?;
+        let local = local(name);
+        let declaration = name == "xmlns" || name.starts_with("xmlns:");
+        (!declaration).then_some(Attribute { name, local, value })
+    });
+    let attributes: Vec<_> = attributes.collect();
     sink.start(&Tag {
-        raw,
-        decoded,
         name,
-        spans: &scan.spans,
+        local: local(name),
+        attributes: &attributes,
         empty,
         at,
     });
+}
+
+/// Gives a start tag that is usual.
+#[inline]
+pub(super) fn emit_usual<'a, S: Sink>(
+    tag: &mut Usual<'a>,
+    decoded: &'a mut String,
+    at: Mark<'a>,
+    sink: &mut S,
+) {
+    if tag.references != 0 {
+        resolve_values(tag, decoded, at, sink);
+    }
+    sink.start(&Tag {
+        name: tag.name,
+        local: tag.local,
+        attributes: tag.attributes(),
+        empty: tag.empty,
+        at,
+    });
+}
+
+/// Resolves the references of a tag's values.
+fn resolve_values<'a, S: Sink>(
+    tag: &mut Usual<'a>,
+    decoded: &'a mut String,
+    at: Mark<'_>,
+    sink: &mut S,
+) {
+    let references = tag.references;
+    let has_some = |place: usize| references & (1 << place) != 0;
+    decoded.clear();
+    let mut wrong = None;
+    // Where the values end, in their order.
+    let mut ends = [0; u32::BITS as usize];
+    for (place, attribute) in tag.attributes().iter().enumerate() {
+        if has_some(place) {
+            let found = decode(attribute.value, at, decoded);
+            wrong = wrong.or(found);
+        }
+        if let Some(end) = ends.get_mut(place) {
+            *end = decoded.len();
+        }
+    }
+    if let Some(diagnostic) = wrong {
+        sink.diagnostic(diagnostic);
+    }
+    let decoded: &'a str = decoded;
+    let mut start = 0;
+    for (place, attribute) in tag.attributes_mut().iter_mut().enumerate() {
+        let end = ends.get(place).copied().unwrap_or(start);
+        if has_some(place) {
+            attribute.value = decoded.get(start..end).unwrap_or_default();
+        }
+        start = end;
+    }
 }
 
 /// Says what was odd about a tag.

@@ -39,6 +39,7 @@ mod sink;
 mod skipped;
 mod tag;
 mod tokenizer;
+mod usual;
 
 #[cfg(test)]
 mod tests;

@@ -4,13 +4,12 @@ use std::ops::Range;
 
 use super::Limits;
 use super::limits::NAME;
+use super::usual::sort;
 
 /// Where an attribute stands.
 #[derive(Debug, Clone)]
 pub(super) struct Span {
     pub(super) name: Range<usize>,
-    /// The name has a prefix.
-    pub(super) prefixed: bool,
     pub(super) value: Range<usize>,
     /// Whether the value has references; once they are resolved, whether it lies in the decoded text.
     pub(super) decoded: bool,
@@ -73,7 +72,7 @@ enum At {
 /// The scan of one start tag.
 #[derive(Debug)]
 pub(super) struct Scan {
-    limits: Limits,
+    pub(super) limits: Limits,
     at: At,
     position: usize,
     name_end: usize,
@@ -382,7 +381,7 @@ impl Scan {
             return;
         }
         let text = tag.get(name.clone()).unwrap_or_default();
-        let bit = sort(text);
+        let bit = sort(text.as_bytes());
         if self.seen & bit != 0
             && self
                 .spans
@@ -397,10 +396,8 @@ impl Scan {
         self.findings.long_value |= end < value.end;
         self.weight += name.len() + (end - value.start);
         self.kept = end.max(name.end);
-        let prefixed = text.bytes().any(|byte| byte == b':');
         self.spans.push(Span {
             name,
-            prefixed,
             value: value.start..end,
             decoded: references,
         });
@@ -458,14 +455,6 @@ fn ends_name(byte: u8) -> bool {
         byte,
         b'=' | b' ' | b'>' | b'/' | b'<' | b'\n' | b'\t' | b'\r'
     )
-}
-
-/// One of 64 bits for a name, by its length and its ends.
-fn sort(name: &str) -> u64 {
-    let bytes = name.as_bytes();
-    let first = bytes.first().copied().unwrap_or_default();
-    let last = bytes.last().copied().unwrap_or_default();
-    1 << ((bytes.len() ^ usize::from(first) ^ (usize::from(last) << 2)) & 63)
 }
 
 /// The end of what is kept of `start..end`: at most `most` bytes, and no half of a character.

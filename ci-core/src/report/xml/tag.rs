@@ -1,19 +1,15 @@
 //! A start tag and its attributes, borrowed.
 
-use std::ops::Range;
-
 use super::Mark;
-use super::scan::Span;
 
 /// A start tag.
 #[derive(Debug, Clone, Copy)]
 pub struct Tag<'a> {
-    /// The tag as it is written, or what was kept of it.
-    pub(super) raw: &'a str,
-    /// Values that had references, decoded one after the other.
-    pub(super) decoded: &'a str,
     pub(super) name: &'a str,
-    pub(super) spans: &'a [Span],
+    /// The name without its prefix.
+    pub(super) local: &'a str,
+    /// Without declarations of namespaces.
+    pub(super) attributes: &'a [Attribute<'a>],
     pub(super) empty: bool,
     pub(super) at: Mark<'a>,
 }
@@ -21,7 +17,7 @@ pub struct Tag<'a> {
 impl<'a> Tag<'a> {
     /// The name without its prefix.
     pub fn name(&self) -> &'a str {
-        local(self.name)
+        self.local
     }
 
     /// The name with its prefix.
@@ -41,10 +37,7 @@ impl<'a> Tag<'a> {
 
     /// The attributes in the order of the text, without declarations of namespaces.
     pub fn attributes(&self) -> Attributes<'a> {
-        Attributes {
-            tag: *self,
-            next: 0,
-        }
+        Attributes(self.attributes.iter())
     }
 
     /// The value of an attribute: that of exactly this name, else of this name after a prefix.
@@ -60,29 +53,28 @@ impl<'a> Tag<'a> {
         }
         prefixed
     }
-
-    fn text(&self, range: &Range<usize>, decoded: bool) -> &'a str {
-        let from = if decoded { self.decoded } else { self.raw };
-        from.get(range.clone()).unwrap_or_default()
-    }
 }
 
 /// One attribute of a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attribute<'a> {
-    name: &'a str,
-    prefixed: bool,
-    value: &'a str,
+    pub(super) name: &'a str,
+    /// The name without its prefix.
+    pub(super) local: &'a str,
+    pub(super) value: &'a str,
 }
 
 impl<'a> Attribute<'a> {
+    /// What stands where there is no attribute.
+    pub(super) const NONE: Self = Self {
+        name: "",
+        local: "",
+        value: "",
+    };
+
     /// The name without its prefix.
     pub fn name(&self) -> &'a str {
-        if self.prefixed {
-            local(self.name)
-        } else {
-            self.name
-        }
+        self.local
     }
 
     /// The name with its prefix.
@@ -98,31 +90,21 @@ impl<'a> Attribute<'a> {
 
 /// The attributes of a tag, in the order of the text.
 #[derive(Debug, Clone)]
-pub struct Attributes<'a> {
-    tag: Tag<'a>,
-    next: usize,
-}
+pub struct Attributes<'a>(std::slice::Iter<'a, Attribute<'a>>);
 
 impl<'a> Iterator for Attributes<'a> {
     type Item = Attribute<'a>;
 
     fn next(&mut self) -> Option<Attribute<'a>> {
-        loop {
-            let span = self.tag.spans.get(self.next)?;
-            self.next += 1;
-            let name = self.tag.text(&span.name, false);
-            let prefixed = span.prefixed;
-            if name == "xmlns" || (prefixed && name.starts_with("xmlns:")) {
-                continue;
-            }
-            return Some(Attribute {
-                name,
-                prefixed,
-                value: self.tag.text(&span.value, span.decoded),
-            });
-        }
+        self.0.next().copied()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
     }
 }
+
+impl ExactSizeIterator for Attributes<'_> {}
 
 /// A name without its prefix.
 pub(super) fn local(name: &str) -> &str {

@@ -2,13 +2,14 @@
 
 use crate::report::{Diagnostic, DiagnosticKind};
 
-use super::emit::emit;
+use super::emit::{emit, emit_usual};
 use super::mark::newlines;
 use super::markup::{Doctype, Markup, classify};
 use super::piece::Piece;
 use super::reference::{self, BARE, resolve};
 use super::scan::{Scan, Step};
 use super::tag::local;
+use super::usual::Usual;
 use super::{Limits, Mark, Sink};
 
 /// A tokenizer that is pushed text. See the [module](super).
@@ -270,6 +271,12 @@ impl Tokenizer {
     /// A start tag at the position of the piece: without a copy if the piece has all of it.
     fn whole_start_tag<S: Sink>(&mut self, piece: &mut Piece<'_>, sink: &mut S) {
         let rest = piece.rest();
+        let mut tag = Usual::new();
+        if tag.scan(rest, &self.scan.limits).is_some() {
+            let at = self.mark(piece, piece.position);
+            piece.position += tag.length;
+            return emit_usual(&mut tag, &mut self.decoded, at, sink);
+        }
         self.scan.reset();
         match self.scan.run(rest) {
             Step::More => {

@@ -45,6 +45,7 @@ contract!(
     groups::heartbeats_keep_a_place,
     groups::an_old_lease_does_not_free_a_new_one,
     logs::lines_come_back_by_job_attempt_and_step,
+    logs::a_reader_goes_on_where_it_was,
 );
 
 mod properties {

@@ -18,7 +18,7 @@ use crate::event::EventRecord;
 use crate::id::RunId;
 use crate::store::log::{LogDir, private_dir};
 use crate::store::{
-    Commit, Lease, LeaseRequest, LogKey, LogLine, LogQuery, LogWriter, NewRun, OwnerId, Request,
+    Commit, Lease, LeaseRequest, LogKey, LogPart, LogQuery, LogWriter, NewRun, OwnerId, Request,
     RequestRecord, Retention, RunPage, RunQuery, RunStore, StoreError, StoreErrorKind, StoredRun,
 };
 
@@ -356,9 +356,19 @@ impl RunStore for SqliteStore {
         self.shared.logs.open(key)
     }
 
-    async fn read_log(&self, query: &LogQuery) -> Result<Vec<LogLine>, StoreError> {
+    async fn logged_steps(&self, query: &LogQuery) -> Result<Vec<LogKey>, StoreError> {
         let (shared, query) = (Arc::clone(&self.shared), query.clone());
-        blocking(move || shared.logs.read(&query)).await
+        blocking(move || Ok(shared.logs.steps(&query))).await
+    }
+
+    async fn read_part(
+        &self,
+        key: &LogKey,
+        position: u64,
+        most: usize,
+    ) -> Result<LogPart, StoreError> {
+        let (shared, key) = (Arc::clone(&self.shared), key.clone());
+        blocking(move || shared.logs.read_part(&key, position, most)).await
     }
 
     async fn prune(&self, retention: &Retention) -> Result<Vec<RunId>, StoreError> {

@@ -17,6 +17,8 @@ pub(in crate::report::tests) struct Junit {
     /// Bytes of one text that are kept.
     limit: usize,
     case: Case,
+    /// The memory of the last file's path, for the next one.
+    path: String,
     in_case: bool,
     /// The case's only result is what its attributes say.
     stated: bool,
@@ -57,6 +59,7 @@ impl Junit {
         Self {
             limit,
             case: Case::default(),
+            path: String::new(),
             in_case: false,
             stated: false,
             draft: None,
@@ -131,6 +134,9 @@ impl Junit {
 
     fn case_start(&mut self, tag: &Tag<'_>, output: &mut Output<'_>) {
         let case = &mut self.case;
+        if let Some(path) = case.file.take() {
+            self.path = path;
+        }
         case.clear();
         self.in_case = true;
         let (mut result, mut failure) = (None, None);
@@ -140,8 +146,12 @@ impl Junit {
                 "name" => case.name.push_str(value),
                 "classname" => value.clone_into(&mut case.class),
                 "class" | "className" if case.class.is_empty() => case.class.push_str(value),
-                "file" | "filepath" | "filename" | "path" if case.file.is_none() => {
-                    case.file = some(value);
+                "file" | "filepath" | "filename" | "path"
+                    if case.file.is_none() && !value.is_empty() =>
+                {
+                    let mut path = std::mem::take(&mut self.path);
+                    value.clone_into(&mut path);
+                    case.file = Some(path);
                 }
                 "line" | "lineno" if case.line.is_none() => case.line = value.trim().parse().ok(),
                 "time" | "duration" if case.time.is_none() => {
