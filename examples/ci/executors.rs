@@ -49,6 +49,27 @@ pub(crate) fn executors(settings: &Settings) -> Result<Vec<Arc<dyn Executor>>, F
     Ok(executors)
 }
 
+/// Those of a run: the executor of containers that is always there only if a job uses it, since a run
+/// that is resumed cleans up on all that it has.
+pub(crate) fn of_workflow(
+    settings: &Settings,
+    workflow: &WorkflowSpec,
+) -> Result<Vec<Arc<dyn Executor>>, Failure> {
+    let mut executors = executors(settings)?;
+    let is_spare = |name: &str| name == DOCKER && !settings.executors.contains_key(name);
+    executors.retain(|it| !is_spare(it.name()) || uses(settings, workflow, it.name()));
+    Ok(executors)
+}
+
+/// Whether a job of a workflow runs on an executor.
+fn uses(settings: &Settings, workflow: &WorkflowSpec, name: &str) -> bool {
+    let (workflow, _) = settings.apply(workflow.clone());
+    workflow.jobs.iter().any(|job| {
+        let place = job.asks_for_a_place().then(|| settings.place(job).ok());
+        place.flatten().is_some_and(|place| place.executor == name)
+    })
+}
+
 fn make(name: &str, settings: &ExecutorSettings) -> Result<Arc<dyn Executor>, Failure> {
     let failed = |error| Failure::input(format!("executor `{name}`: {}", chain(&error)));
     match settings.kind.as_str() {
@@ -178,16 +199,9 @@ pub(crate) fn say_choice(chosen: &[Chosen]) {
 
 /// Removes what dead runs left on the engines that a workflow uses, before it runs.
 pub(crate) async fn sweep(settings: &Settings, workflow: &WorkflowSpec) -> Result<(), Failure> {
-    let (workflow, _) = settings.apply(workflow.clone());
-    let uses = |name: &str| {
-        workflow.jobs.iter().any(|job| {
-            let place = job.asks_for_a_place().then(|| settings.place(job).ok());
-            place.flatten().is_some_and(|place| place.executor == name)
-        })
-    };
     for executor in executors(settings)? {
         let name = executor.name();
-        if !is_docker(settings, name) || !uses(name) {
+        if !is_docker(settings, name) || !uses(settings, workflow, name) {
             continue;
         }
         // An engine that does not answer says so again when a job needs it.

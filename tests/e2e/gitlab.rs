@@ -69,6 +69,7 @@ fn what_runs_and_what_differs_can_be_asked() {
             "when": "on_success",
             "allow_failure": false,
             "executor": "local",
+            "executor_why": "no engine for containers answers",
         })
     );
     assert_eq!(workflow["skipped"][0]["name"], "tagged");

@@ -46,7 +46,7 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
     let path = std::path::absolute(store.path())?.display().to_string();
     let env = &mut project.workflow.env;
     env.entry("CI_STORE".into()).or_insert(path);
-    let workflow = &project.workflow.name;
+    let workflow = &project.workflow;
     let places = (&kept, &store);
     let setup = Setup::of(&project.workflow)?;
     let of_setup = |job: &String| setup.as_ref().is_none_or(|setup| !setup.jobs.contains(job));
@@ -158,7 +158,7 @@ async fn again(
         dir.as_deref().unwrap_or(Path::new(".")),
     )?;
     executors::sweep(&settings, &stored.workflow).await?;
-    let options = options(global, &args.how, places, settings, &stored.workflow.name).await?;
+    let options = options(global, &args.how, places, settings, &stored.workflow).await?;
     let options = match dir {
         Some(dir) => options.project_dir(dir),
         None => options,
@@ -171,10 +171,10 @@ async fn options(
     how: &HowArgs,
     (kept, store): Places<'_>,
     settings: Settings,
-    workflow: &str,
+    workflow: &WorkflowSpec,
 ) -> Result<RunOptions, Failure> {
     let mut options = RunOptions::new().storage(kept.storage()?);
-    for executor in executors::executors(&settings)? {
+    for executor in executors::of_workflow(&settings, workflow)? {
         options = options.executor(executor);
     }
     options = options.settings(settings);
@@ -198,7 +198,7 @@ async fn options(
     if global.format == Format::Json {
         return Ok(options.sink(JsonLines::new(io::stdout())));
     }
-    let history = store.durations(workflow).await?;
+    let history = store.durations(&workflow.name).await?;
     Ok(options.sink(console(global, how, history)))
 }
 
@@ -290,7 +290,7 @@ impl<'a> Course<'a> {
             name.push(".continued");
             name.into()
         });
-        let options = options(self.global, &how, places, settings, &workflow.name).await?;
+        let options = options(self.global, &how, places, settings, &workflow).await?;
         let options = options.facts(facts).project_dir(dir);
         let options = options.only(setup.jobs.iter().cloned());
         let handle = ci_core::run::start(workflow, options).await?;
