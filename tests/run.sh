@@ -40,6 +40,8 @@ need ssh openssh-client
 need docker-registry docker-registry
 need skopeo skopeo
 [ -x /usr/sbin/sshd ] || need sshd openssh-server
+need python3 python3
+python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || need a-module-of-python3 python3-venv
 [ -x /bin/busybox ] || [ -x /usr/bin/busybox ] || need busybox busybox-static
 
 command -v cargo >/dev/null 2>&1 || {
@@ -109,5 +111,8 @@ say "example programs"
 for program in quickstart custom_step custom_executor approval; do
     cargo run -q -p ci-examples --all-features --example "$program" >/dev/null
 done
+
+say "the Python module"
+./ci-py/tests/run.sh
 
 say "all tests passed"

@@ -1,1 +1,66 @@
 //! Python bindings of ci-core: the extension module behind `import ci_core`.
+//!
+//! Thin: each file maps one module of the engine, and what needs no Rust is Python, in
+//! `python/ci_core/`. The rules that keep it from standing still or falling over:
+//!
+//! - Whatever blocks goes through `runtime::wait`, which lets go of the interpreter.
+//! - Python is called on threads that may block (`runtime::in_python`), never on the engine's own.
+//! - Every class is frozen: nothing can be "already borrowed".
+
+mod approver;
+mod call;
+mod config;
+mod convert;
+mod coverage;
+mod error;
+mod event;
+mod executor;
+mod run;
+mod runtime;
+mod source;
+mod split;
+mod step;
+mod store;
+mod test_report;
+mod workflow;
+
+/// The engine below the package `ci_core`.
+#[pyo3::pymodule]
+mod _native {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::config::{cli, load, set_program};
+    #[pymodule_export]
+    use crate::coverage::{Coverage, read_coverage};
+    #[cfg(feature = "docker")]
+    #[pymodule_export]
+    use crate::executor::docker_executor;
+    #[pymodule_export]
+    use crate::executor::{Io, Native, local_executor};
+    #[pymodule_export]
+    use crate::run::{Run, rerun, resume, start};
+    #[pymodule_export]
+    use crate::runtime::quiesce;
+    #[pymodule_export]
+    use crate::source::Tree;
+    #[pymodule_export]
+    use crate::split::split;
+    #[pymodule_export]
+    use crate::step::Context;
+    #[pymodule_export]
+    use crate::store::Store;
+    #[pymodule_export]
+    use crate::test_report::{
+        TestCase, TestCases, TestReport, iter_tests, one_test, read_tests, test_times,
+    };
+    #[pymodule_export]
+    use crate::workflow::Spec;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("DEBUG_BUILD", cfg!(debug_assertions))?;
+        module.add("DOCKER", cfg!(feature = "docker"))
+    }
+}

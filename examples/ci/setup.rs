@@ -111,7 +111,7 @@ impl Setup {
 
 /// What jobs call `circleci` comes back to this program.
 pub(crate) fn with_program(workflow: &mut WorkflowSpec) {
-    if let Ok(program) = std::env::current_exe() {
+    if let Some(program) = crate::library::program() {
         let program = program.display().to_string();
         workflow.env.insert("CI_CORE_PROGRAM".into(), program);
     }

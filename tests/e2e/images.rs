@@ -62,8 +62,6 @@ impl Place {
     }
 
     fn ci(&self, args: &[&str]) -> Done {
-        let engine = std::env::var("CI_CORE_DOCKER_HOST");
-        let engine = engine.unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned());
         let programs = ci_path()
             .parent()
             .expect("a directory")
@@ -72,7 +70,7 @@ impl Place {
         let path = format!("{programs}:{}", std::env::var("PATH").unwrap_or_default());
         let mut command = self.project.command(args);
         command
-            .env("DOCKER_HOST", engine)
+            .env("DOCKER_HOST", engine())
             .env("PATH", path)
             .env("HOME", self.project.path())
             .env_remove("CI_COMMIT_TAG")
@@ -99,6 +97,34 @@ impl Place {
         }
         self.ci(&args)
     }
+}
+
+impl Drop for Place {
+    /// The engine keeps nothing of what was built.
+    fn drop(&mut self) {
+        for pattern in ["*", "*/*"] {
+            let reference = format!("reference={}/{pattern}", self.registry.host);
+            let docker = |words: &[&str]| {
+                Command::new("docker")
+                    .arg("--host")
+                    .arg(engine())
+                    .args(words)
+                    .output()
+            };
+            let format = "{{.Repository}}:{{.Tag}}";
+            let Ok(listed) = docker(&["images", "--format", format, "--filter", &reference]) else {
+                return;
+            };
+            for name in String::from_utf8_lossy(&listed.stdout).lines() {
+                let _ = docker(&["rmi", "--force", name]);
+            }
+        }
+    }
+}
+
+fn engine() -> String {
+    let engine = std::env::var("CI_CORE_DOCKER_HOST");
+    engine.unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned())
 }
 
 fn names(done: &Done) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! Every commit of a repository on a step runner that crashes, hangs and drops connections, while the
 //! watching program is killed.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -243,7 +243,7 @@ fn every_step_of_every_commit_is_decided_truly_whatever_breaks() {
             .json();
         page["data"].as_array().expect("runs").clone()
     };
-    let long = Duration::from_secs(300);
+    let long = Duration::from_mins(5);
     until_within(long, "every commit has a run that ended", || {
         let runs = runs();
         runs.len() >= COMMITS as usize && runs.iter().all(|run| !run["finished"].is_null())
@@ -253,7 +253,7 @@ fn every_step_of_every_commit_is_decided_truly_whatever_breaks() {
     let crashes = runner.starts.load(Ordering::SeqCst) - 1;
     drop(runner);
     let calm = Runner::start(&CALM);
-    let mut seen = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     for run in runs() {
         let commit = run["revision"].as_str().expect("a commit").to_owned();
         let shown = project
@@ -280,7 +280,7 @@ fn every_step_of_every_commit_is_decided_truly_whatever_breaks() {
             };
             assert_eq!(job["outcome"], expected, "{step} of {commit}: {job}");
         }
-        assert_eq!(seen.insert(commit, ()), None, "a commit ran twice");
+        assert!(seen.insert(commit), "a commit ran twice");
     }
     assert_eq!(seen.len(), COMMITS as usize);
     assert!(

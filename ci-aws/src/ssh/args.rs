@@ -30,6 +30,8 @@ pub(super) struct Target {
     pub(super) port: Option<u16>,
     pub(super) user: Option<String>,
     pub(super) identity: Option<PathBuf>,
+    /// The socket of the agent that has the key.
+    pub(super) agent: Option<PathBuf>,
     pub(super) host_key: HostKey,
     pub(super) config: Option<PathBuf>,
     /// Seconds.
@@ -93,6 +95,10 @@ impl Target {
         if let Some(identity) = &self.identity {
             args.extend(["-i".to_owned(), text(identity)?]);
             args.extend(option("IdentitiesOnly", "yes"));
+        }
+        if let Some(agent) = &self.agent {
+            // A file's name with spaces needs the quotes of ssh_config.
+            args.extend(option("IdentityAgent", &format!("\"{}\"", text(agent)?)));
         }
         self.trust(dir, &mut args)?;
         Ok(args)

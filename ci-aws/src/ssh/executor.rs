@@ -68,6 +68,7 @@ impl SshExecutor {
                 port: None,
                 user: None,
                 identity: None,
+                agent: None,
                 host_key: HostKey::Known,
                 config: None,
                 connect_timeout: 15,
@@ -123,6 +124,13 @@ impl SshExecutor {
     #[must_use]
     pub fn identity(mut self, file: impl Into<PathBuf>) -> Self {
         self.target.identity = Some(file.into());
+        self
+    }
+
+    /// Sets the socket of the agent that has the private key, in place of the user's agent.
+    #[must_use]
+    pub fn agent(mut self, socket: impl Into<PathBuf>) -> Self {
+        self.target.agent = Some(socket.into());
         self
     }
 

@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+pub(crate) mod cloud;
+
 use ci_aws::ssh::{HostKey, SshExecutor};
 
 /// The grace period of the executors in the tests.
@@ -54,12 +56,24 @@ fn run(program: &str, args: &[&str]) {
 impl Sshd {
     pub(crate) fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
         for key in ["host", "other", "user"] {
-            let file = dir.path().join(key);
-            let file = file.to_str().unwrap();
-            run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", file]);
+            keygen(&dir.path().join(key));
         }
+        Self::listen(dir)
+    }
+
+    /// With a private host key, for the public keys of users.
+    pub(crate) fn with_keys(host: &str, users: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("host"), host).unwrap();
+        fs::write(dir.path().join("user.pub"), users).unwrap();
+        let private = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(dir.path().join("host"), private).unwrap();
+        Self::listen(dir)
+    }
+
+    fn listen(dir: tempfile::TempDir) -> Self {
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
         if rustix::process::getuid().is_root() {
             fs::create_dir_all("/run/sshd").unwrap();
         }
@@ -115,6 +129,12 @@ impl Sshd {
     }
 }
 
+/// Makes a key pair.
+pub(crate) fn keygen(file: &Path) {
+    let file = file.to_str().unwrap();
+    run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", file]);
+}
+
 fn serve(dir: &Path, port: u16) -> Option<Child> {
     let at = dir.display();
     let config = format!(
@@ -122,8 +142,10 @@ fn serve(dir: &Path, port: u16) -> Option<Child> {
          AuthorizedKeysFile {at}/user.pub\nAuthenticationMethods publickey\n\
          PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\n\
          PermitRootLogin prohibit-password\nMaxStartups 50:30:100\nMaxSessions 50\n\
-         LogLevel VERBOSE\n"
+         LogLevel VERBOSE\nSetEnv HOME={at}/home\n"
     );
+    // The start-up files of whoever runs the tests may take their time, or wait for each other.
+    fs::create_dir_all(dir.join("home")).unwrap();
     fs::write(dir.join("config"), config).unwrap();
     let log = fs::File::create(dir.join("log")).unwrap();
     let mut server = Command::new(program().unwrap())

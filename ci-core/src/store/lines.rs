@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{LogKey, LogLine};
-use crate::session::{OutputChunk, Stream};
+use crate::session::OutputChunk;
 
 /// Puts the lines of one step together, each stream's across chunks.
 #[derive(Debug)]

@@ -170,7 +170,7 @@ workflows:
             (
                 body(CONFIG, &serde_json::json!({"woh": "a"})),
                 &[],
-                "the pipeline has no parameter `woh` (did you mean `who`?)",
+                "the pipeline has no parameter `woh`",
             ),
             (
                 body(

@@ -145,14 +145,15 @@ fn containers(definition: &Node, options: &mut JobOptions) {
 fn asked(definition: &Node) -> Asked {
     let docker = definition.get("docker").and_then(Node::as_seq);
     let mut marks = docker.into_iter().flatten().map(|node| node.mark.clone());
-    let mut asked = Asked::default();
-    asked.image = marks.next();
-    asked.services = marks.collect();
-    asked.labels = definition.as_map().and_then(|map| {
+    let labels = definition.as_map().and_then(|map| {
         let entry = map.entry("machine").or_else(|| map.entry("macos"))?;
         Some(entry.key.clone())
     });
-    asked
+    Asked {
+        image: marks.next(),
+        services: marks.collect(),
+        labels,
+    }
 }
 
 /// Tells which keys of a job mean something else here.

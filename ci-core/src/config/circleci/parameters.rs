@@ -51,23 +51,23 @@ pub(super) fn declared(definition: &Node, problems: &mut Problems) -> Vec<(Arc<s
         return Vec::new();
     };
     let one = |(name, node): (&Arc<str>, &Node)| {
-        let parameter = parameter(name, node, problems)?;
-        Some((Arc::clone(name), parameter))
+        let parameter = parameter(name, node, problems);
+        (Arc::clone(name), parameter)
     };
-    map.iter().filter_map(one).collect()
+    map.iter().map(one).collect()
 }
 
-fn parameter(name: &str, node: &Node, problems: &mut Problems) -> Option<Parameter> {
+fn parameter(name: &str, node: &Node, problems: &mut Problems) -> Parameter {
     let Some(kind) = node.get("type").and_then(Node::as_str) else {
         let message = format!("the parameter `{name}` has no type");
         problems.push(Problem::error(&node.mark, message).hint("write `type: string`"));
-        return Some(Parameter::of_text(node));
+        return Parameter::of_text(node);
     };
     let Some((_, kind)) = TYPES.iter().find(|(word, _)| *word == kind) else {
         let message = format!("`{kind}` is no type of a parameter");
         let meant = closest(kind, TYPES.iter().map(|(word, _)| *word));
         problems.push(Problem::error(&node.mark, message).did_you_mean(meant));
-        return Some(Parameter::of_text(node));
+        return Parameter::of_text(node);
     };
     let values = node.get("enum").and_then(Node::as_seq).unwrap_or_default();
     let parameter = Parameter {
@@ -85,7 +85,7 @@ fn parameter(name: &str, node: &Node, problems: &mut Problems) -> Option<Paramet
         let message = format!("the default of the parameter `{name}` {why}");
         problems.push(Problem::error(&default.mark, message));
     }
-    Some(parameter)
+    parameter
 }
 
 impl Parameter {

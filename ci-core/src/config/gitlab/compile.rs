@@ -233,10 +233,11 @@ fn asked(pipeline: &Pipeline<'_>, children: &[Child]) -> AskedByJobs {
     for entry in &pipeline.entries {
         let services = entry.job.map.get("services").and_then(Node::as_seq);
         let services = services.into_iter().flatten().map(|node| node.mark.clone());
-        let mut asked = Asked::default();
-        asked.image = mark(entry, "image");
-        asked.services = services.collect();
-        asked.labels = mark(entry, "tags");
+        let asked = Asked {
+            image: mark(entry, "image"),
+            services: services.collect(),
+            labels: mark(entry, "tags"),
+        };
         if asked != Asked::default() {
             out.insert(Arc::clone(&entry.instance.name), asked);
         }

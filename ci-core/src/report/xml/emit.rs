@@ -39,12 +39,16 @@ pub(super) fn emit<S: Sink>(
         let value = from.get(span.value.clone())?;
         let local = local(name);
         let declaration = name == "xmlns" || name.starts_with("xmlns:");
-        (!declaration).then_some(Attribute { name, local, value })
+        (!declaration).then_some(Attribute {
+            full_name: name,
+            name: local,
+            value,
+        })
     });
     let attributes: Vec<_> = attributes.collect();
     sink.start(&Tag {
-        name,
-        local: local(name),
+        full_name: name,
+        name: local(name),
         attributes: &attributes,
         empty,
         at,
@@ -63,8 +67,8 @@ pub(super) fn emit_usual<'a, S: Sink>(
         resolve_values(tag, decoded, at, sink);
     }
     sink.start(&Tag {
-        name: tag.name,
-        local: tag.local,
+        full_name: tag.name,
+        name: tag.local,
         attributes: tag.attributes(),
         empty: tag.empty,
         at,

@@ -5,9 +5,8 @@ use super::Mark;
 /// A start tag.
 #[derive(Debug, Clone, Copy)]
 pub struct Tag<'a> {
+    pub(super) full_name: &'a str,
     pub(super) name: &'a str,
-    /// The name without its prefix.
-    pub(super) local: &'a str,
     /// Without declarations of namespaces.
     pub(super) attributes: &'a [Attribute<'a>],
     pub(super) empty: bool,
@@ -17,12 +16,12 @@ pub struct Tag<'a> {
 impl<'a> Tag<'a> {
     /// The name without its prefix.
     pub fn name(&self) -> &'a str {
-        self.local
+        self.name
     }
 
     /// The name with its prefix.
     pub fn full_name(&self) -> &'a str {
-        self.name
+        self.full_name
     }
 
     /// Whether the tag closes itself (`<a/>`).
@@ -44,7 +43,7 @@ impl<'a> Tag<'a> {
     pub fn get(&self, name: &str) -> Option<&'a str> {
         let mut prefixed = None;
         for attribute in self.attributes() {
-            if attribute.name == name {
+            if attribute.full_name == name {
                 return Some(attribute.value);
             }
             if prefixed.is_none() && attribute.name() == name {
@@ -58,28 +57,27 @@ impl<'a> Tag<'a> {
 /// One attribute of a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attribute<'a> {
+    pub(super) full_name: &'a str,
     pub(super) name: &'a str,
-    /// The name without its prefix.
-    pub(super) local: &'a str,
     pub(super) value: &'a str,
 }
 
 impl<'a> Attribute<'a> {
     /// What stands where there is no attribute.
     pub(super) const NONE: Self = Self {
+        full_name: "",
         name: "",
-        local: "",
         value: "",
     };
 
     /// The name without its prefix.
     pub fn name(&self) -> &'a str {
-        self.local
+        self.name
     }
 
     /// The name with its prefix.
     pub fn full_name(&self) -> &'a str {
-        self.name
+        self.full_name
     }
 
     /// The value with references resolved. An attribute without a value has an empty one.

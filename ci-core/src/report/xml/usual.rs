@@ -160,8 +160,8 @@ impl<'a> Usual<'a> {
             return None;
         }
         *self.attributes.get_mut(self.count)? = Attribute {
-            name,
-            local: local(name, start, colon)?,
+            full_name: name,
+            name: local(name, start, colon)?,
             value: text.get(value..after)?,
         };
         self.count += 1;
@@ -171,7 +171,7 @@ impl<'a> Usual<'a> {
     fn has(&self, name: &str) -> bool {
         self.attributes()
             .iter()
-            .any(|attribute| attribute.name == name)
+            .any(|attribute| attribute.full_name == name)
     }
 }
 

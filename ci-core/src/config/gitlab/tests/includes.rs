@@ -252,12 +252,12 @@ fn inputs_have_their_types() {
     for (inputs, expected) in [
         (
             "{n: many}",
-            "1:34: `n` input: provided value is not a number",
+            "1:37: `n` input: provided value is not a number",
         ),
-        ("{s: 1}", "1:34: `s` input: provided value is not a string"),
+        ("{s: 1}", "1:37: `s` input: provided value is not a string"),
         (
             "{l: [x, z]}",
-            "1:34: `l` input: `z` cannot be used because it is not in the list of allowed options",
+            "1:37: `l` input: `z` cannot be used because it is not in the list of allowed options",
         ),
     ] {
         let own = with(inputs);
@@ -296,7 +296,7 @@ fn a_remote_file_is_compared_with_its_hash() {
         .rsplit_once('`')
         .map_or(("", ""), |(rest, _)| rest.rsplit_once('`').unwrap());
     assert!(
-        told.contains(":1:55: include:integrity: the file has another hash than `sha256-AAAA`"),
+        told.contains(":1:49: include:integrity: the file has another hash than `sha256-AAAA`"),
         "{told}"
     );
     assert_eq!(names(&read(hash).unwrap()), ["job"]);

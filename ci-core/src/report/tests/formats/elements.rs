@@ -9,7 +9,7 @@ use super::TextFormat;
 const LARGEST: usize = 8 << 20;
 
 /// A reader of a format that is a JSON object with arrays of objects.
-pub(super) trait ElementFormat: std::fmt::Debug {
+pub(super) trait ElementFormat: std::fmt::Debug + Send {
     /// Whether the array under this key of the outermost object is wanted.
     fn wants(&self, key: &str) -> bool;
     /// Takes an element of such an array.

@@ -27,7 +27,7 @@ impl Line<'_> {
 }
 
 /// A reader of a format that is lines.
-pub(super) trait LineFormat: std::fmt::Debug {
+pub(super) trait LineFormat: std::fmt::Debug + Send {
     fn line(&mut self, line: Line<'_>, output: &mut Output<'_>);
     /// The text has ended; says whether that was in the middle of something.
     fn finish(&mut self, output: &mut Output<'_>) -> bool;

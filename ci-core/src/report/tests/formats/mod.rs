@@ -29,7 +29,7 @@ pub(super) use tap::is_tap;
 use tree::Tree;
 
 /// A reader of a format that is XML. A tag that closes itself is an end as well.
-pub(super) trait XmlFormat: std::fmt::Debug {
+pub(super) trait XmlFormat: std::fmt::Debug + Send {
     fn start(&mut self, tag: &Tag<'_>, output: &mut Output<'_>);
     fn text(&mut self, text: &str);
     fn end(&mut self, name: &str, at: Mark<'_>, output: &mut Output<'_>);
@@ -52,7 +52,7 @@ pub(super) fn xml(format: Format, limit: usize) -> Box<dyn XmlFormat> {
 }
 
 /// A reader of a format that is no XML.
-pub(super) trait TextFormat: std::fmt::Debug {
+pub(super) trait TextFormat: std::fmt::Debug + Send {
     fn text(&mut self, text: &str, output: &mut Output<'_>);
     /// The text has ended; says whether that was in the middle of something.
     fn finish(&mut self, output: &mut Output<'_>) -> bool;

@@ -1,4 +1,5 @@
-//! The `ci` command line: runs workflows on this machine and looks at what happened.
+//! The `ci` command line: runs workflows on this machine and looks at what happened. A library, so that
+//! `python -m ci_core` is the same program.
 
 mod args;
 mod commands;
@@ -6,6 +7,7 @@ mod executors;
 mod failure;
 mod image_args;
 mod kept;
+mod library;
 mod open;
 mod origin;
 mod output;
@@ -13,22 +15,27 @@ mod registries;
 mod setup;
 mod watch;
 
-use std::process::ExitCode;
+use std::ffi::OsString;
 
 use clap::Parser;
 
 use args::{Args, Command, Format, ReportCommand, ShimCommand};
+pub use library::{Project, UsageError, executors_of, load, set_program};
 
-fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+/// Does what was typed: the name of the program and its words. Gives the exit code.
+///
+/// Makes its own threads, so it has to be called outside of any asynchronous task. While it runs a
+/// workflow, Ctrl-C stops that.
+pub fn main(words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
+    let args = match Args::try_parse_from(words) {
         Ok(args) => args,
         Err(error) => {
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() {
+            return if error.use_stderr() {
                 failure::INPUT
             } else {
                 0
-            });
+            };
         }
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -40,17 +47,17 @@ fn main() -> ExitCode {
             output::error(&failure::Failure::engine(format!(
                 "no threads to be had: {error}"
             )));
-            return ExitCode::from(failure::ENGINE);
+            return failure::ENGINE;
         }
     };
     let result = runtime.block_on(dispatch(args));
     // A sink or a reader that hangs must not keep the process.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match result {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => code,
         Err(failure) => {
             output::error(&failure);
-            ExitCode::from(failure.code())
+            failure.code()
         }
     }
 }

@@ -1,0 +1,304 @@
+"""The engine below the package `ci_core`, written in Rust. What programs use is in the package."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal, Protocol, Union, final
+import os
+
+from ._outcome import Kind
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes | str: ...
+
+_Source = Union[str, os.PathLike[str], bytes, _Readable]
+_StreamName = Literal["stdout", "stderr", "engine"]
+_Pair = tuple[int, int]
+
+__all__ = [
+    "DEBUG_BUILD",
+    "DOCKER",
+    "__version__",
+    "Context",
+    "Coverage",
+    "Io",
+    "NativeExecutor",
+    "Run",
+    "Spec",
+    "Store",
+    "TestCase",
+    "TestCases",
+    "TestReport",
+    "Tree",
+    "cli",
+    "docker_executor",
+    "iter_tests",
+    "load",
+    "local_executor",
+    "one_test",
+    "quiesce",
+    "read_coverage",
+    "read_tests",
+    "rerun",
+    "resume",
+    "set_program",
+    "split",
+    "start",
+    "test_times",
+]
+
+__version__: str
+DEBUG_BUILD: bool
+DOCKER: bool
+
+@final
+class Spec:
+    """A workflow as data."""
+
+    @staticmethod
+    def from_json(text: str) -> Spec: ...
+    @staticmethod
+    def from_yaml(text: str) -> Spec: ...
+    @staticmethod
+    def from_file(path: str | os.PathLike[str]) -> Spec: ...
+    def to_json(self) -> str: ...
+    def to_yaml(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def jobs(self) -> list[str]: ...
+    def validate(self) -> None: ...
+    def plan(self, facts: str) -> list[tuple[str, list[str]]]: ...
+    def draw(self, language: str, facts: str) -> str: ...
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class Run:
+    """A run that goes on."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def jobs(self) -> list[str]: ...
+    @property
+    def done(self) -> bool: ...
+    def cancel(self, job: str | None, teardown: bool) -> bool: ...
+    def decide(self, job: str, approved: bool, by: str) -> bool: ...
+    def when_done(self, callback: Callable[[], object]) -> None: ...
+    def wait(self, timeout: float | None) -> bool: ...
+    def report(self) -> dict[str, Any]: ...
+
+def start(spec: Spec, options: SimpleNamespace, to_end: bool) -> Run: ...
+def resume(run: str, options: SimpleNamespace) -> Run: ...
+def rerun(run: str, options: SimpleNamespace) -> Run: ...
+@final
+class Context:
+    """What a step may see and do while it runs."""
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def job(self) -> str: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def index(self) -> int: ...
+    @property
+    def given(self) -> Any: ...
+    @property
+    def facts(self) -> dict[str, Any]: ...
+    @property
+    def env(self) -> dict[str, str]: ...
+    @property
+    def canceled(self) -> bool: ...
+    def set_env(self, name: str, value: str) -> None: ...
+    def warn(self, message: str) -> None: ...
+    def write(self, stream: _StreamName, data: bytes) -> None: ...
+    def exec(
+        self, words: str | list[str], env: dict[str, str], dir: str | None
+    ) -> tuple[Literal["code", "signal", "out_of_memory", "stopped"], int | None]: ...
+    def dirs(self) -> tuple[str, str, Path | None]: ...
+    def approval(self, prompt: str | None, deadline: float | None) -> bool | None: ...
+
+@final
+class NativeExecutor:
+    """An executor of the engine."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def limit(self) -> int | None: ...
+
+def local_executor(name: str, options: str) -> NativeExecutor: ...
+def docker_executor(options: dict[str, Any]) -> NativeExecutor: ...
+@final
+class Io:
+    """Where the output of a command goes, and what stops it."""
+
+    def write(self, stream: _StreamName, data: bytes) -> None: ...
+    @property
+    def canceled(self) -> bool: ...
+    def wait_canceled(self, timeout: float) -> bool: ...
+
+@final
+class Tree:
+    """A tar archive as an open file."""
+
+    def read(self, size: int = -1) -> bytes: ...
+
+@final
+class Store:
+    """Keeps runs."""
+
+    @staticmethod
+    def open(path: str | None) -> Store: ...
+    @staticmethod
+    def memory() -> Store: ...
+    @property
+    def path(self) -> Path | None: ...
+    def runs(
+        self,
+        workflow: str | None,
+        branch: str | None,
+        outcome: Kind | None,
+        offset: int,
+        limit: int | None,
+    ) -> tuple[int, list[dict[str, Any]]]: ...
+    def load(
+        self, run: str
+    ) -> tuple[dict[str, Any], Spec, dict[str, Any], list[dict[str, Any]]]: ...
+    def log(
+        self, run: str, job: str | None, attempt: int | None, step: int | None
+    ) -> list[tuple[str, int, int, _StreamName, int, bytes]]: ...
+    def cancel(self, run: str, job: str | None, by: str) -> None: ...
+    def decide(self, run: str, job: str, approved: bool, by: str) -> None: ...
+    def prune(self, max_age: float | None, max_runs: int | None) -> list[str]: ...
+
+def load(words: list[str]) -> dict[str, Any]: ...
+def cli(words: list[str]) -> int: ...
+def quiesce(limit: float) -> bool: ...
+def set_program(program: str | os.PathLike[str]) -> None: ...
+@final
+class TestCase:
+    """One test of a report, immutable."""
+
+    @property
+    def suite(self) -> str:
+        """The suite around it."""
+    @property
+    def class_name(self) -> str:
+        """Its class, module or group."""
+    @property
+    def name(self) -> str:
+        """Its name."""
+    @property
+    def file(self) -> str | None:
+        """The file that it stands in."""
+    @property
+    def line(self) -> int | None:
+        """The line that it stands at."""
+    @property
+    def time(self) -> float | None:
+        """How many seconds it took."""
+    @property
+    def outcome(self) -> Literal["passed", "skipped", "failed", "error"]:
+        """How it ended: the worst of its results."""
+    @property
+    def flaky(self) -> bool:
+        """Whether it passed after it had failed."""
+    @property
+    def attempt(self) -> int:
+        """Which run of the case it is, from 1."""
+    @property
+    def message(self) -> str | None:
+        """The message of the result that made the outcome."""
+    @property
+    def kind(self) -> str | None:
+        """The type of exception or assertion of that result."""
+    @property
+    def body(self) -> str | None:
+        """The text of that result, usually a stack trace."""
+    @property
+    def stdout(self) -> str:
+        """What it wrote to standard output."""
+    @property
+    def stderr(self) -> str:
+        """What it wrote to standard error."""
+    @property
+    def properties(self) -> list[tuple[str, str]]:
+        """Its properties; a name may stand several times."""
+    @property
+    def attachments(self) -> list[str]:
+        """Paths of files that belong to it."""
+    def to_dict(self) -> dict[str, Any]:
+        """Everything that the report says of it."""
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class TestReport:
+    """A test report, immutable."""
+
+    @property
+    def format(self) -> str | None:
+        """The format it was in, unless it was none."""
+    @property
+    def counts(self) -> dict[str, Any]:
+        """All cases counted: `tests`, `passed`, `failed`, `errors`, `skipped`, `flaky`, `time`."""
+    @property
+    def truncated(self) -> bool:
+        """Whether it ends in the middle."""
+    @property
+    def success(self) -> bool:
+        """Whether nothing failed, and the report is one and is complete."""
+    @property
+    def diagnostics(self) -> list[dict[str, Any]]:
+        """What is wrong with it."""
+    def cases(self) -> list[TestCase]:
+        """All cases."""
+    def failed(self) -> list[TestCase]:
+        """The cases that failed or broke."""
+    def to_junit(self) -> bytes:
+        """The report as JUnit XML."""
+    def to_dict(self) -> dict[str, Any]:
+        """Everything that it says."""
+    def __len__(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class TestCases(Iterator[TestCase]):
+    """The tests of a report, one after the other, as they are read."""
+
+    def __next__(self) -> TestCase: ...
+    @property
+    def counts(self) -> dict[str, Any]:
+        """What was counted so far."""
+    @property
+    def diagnostics(self) -> list[dict[str, Any]]:
+        """What is wrong with the report, as far as it was read."""
+    @property
+    def format(self) -> str | None:
+        """The format, known at the end."""
+
+def read_tests(source: _Source) -> TestReport: ...
+def iter_tests(source: _Source) -> TestCases: ...
+def one_test(junit: bytes) -> TestCase: ...
+def test_times(files: list[str]) -> dict[str, float]: ...
+@final
+class Coverage:
+    """Coverage of any number of files."""
+
+    def __new__(cls) -> Coverage: ...
+    def totals(self) -> tuple[_Pair, _Pair, _Pair]: ...
+    @property
+    def files(self) -> list[str]: ...
+    def file(self, path: str) -> dict[str, Any]: ...
+    def merge(self, other: Coverage) -> Coverage: ...
+    def check(self, limits: dict[str, float | None], diff: str | None) -> tuple[bool, str]: ...
+    def write(self, format: str) -> bytes: ...
+    def __len__(self) -> int: ...
+
+def read_coverage(source: _Source) -> tuple[Coverage, str, list[dict[str, Any]]]: ...
+def split(
+    names: list[str], shards: int, by: str, timings: dict[str, float]
+) -> tuple[list[list[str]], dict[str, Any]]: ...
