@@ -174,6 +174,7 @@ fn arguments(dir: &Path, event: &Event, workflow: Option<&str>) -> WorkflowArgs 
         workflow: workflow.map(str::to_owned),
         parameters: Vec::new(),
         orbs: Vec::new(),
+        include_map: Vec::new(),
         stub_missing: true,
         event: match event.kind {
             EventKind::Schedule { .. } => EventChoice::Schedule,
@@ -185,7 +186,10 @@ fn arguments(dir: &Path, event: &Event, workflow: Option<&str>) -> WorkflowArgs 
         revision: event.revision.clone(),
         base: None,
         variables: Vec::new(),
+        variable_files: Vec::new(),
         settings: None,
+        executor: None,
+        images: Vec::new(),
     }
 }
 
