@@ -22,6 +22,7 @@ use ci_core::session::{
 };
 use tokio_util::sync::CancellationToken;
 
+#[expect(dead_code, reason = "each test uses a part of it")]
 mod support;
 use support::Sshd;
 

@@ -75,6 +75,7 @@ impl Store {
         py: Python<'py>,
         workflow: Option<String>,
         branch: Option<String>,
+        revision: Option<String>,
         outcome: Option<&str>,
         offset: u64,
         limit: Option<u64>,
@@ -91,6 +92,7 @@ impl Store {
         let query = RunQuery {
             workflow,
             branch,
+            revision,
             outcome,
             offset,
             limit,

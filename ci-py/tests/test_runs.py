@@ -160,6 +160,7 @@ def test_what_failed_is_run_again_and_the_rest_is_not(tmp_path: Path) -> None:
 
     page = Store(path).runs(branch="main")
     assert page.total == 2
+    assert Store(path).runs(revision="0" * 40).total == 0
     assert [run.rerun_of for run in page] == [first.run, None]
     stored = Store(path).load(first.run)
     assert stored.summary.outcome == "failed"

@@ -161,6 +161,7 @@ class Store:
         self,
         workflow: str | None,
         branch: str | None,
+        revision: str | None,
         outcome: Kind | None,
         offset: int,
         limit: int | None,

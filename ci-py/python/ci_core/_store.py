@@ -148,12 +148,13 @@ class Store:
         *,
         workflow: str | None = None,
         branch: str | None = None,
+        revision: str | None = None,
         outcome: Kind | None = None,
         offset: int = 0,
         limit: int | None = None,
     ) -> RunPage:
-        """Lists runs, newest first."""
-        total, runs = self._native.runs(workflow, branch, outcome, offset, limit)
+        """Lists runs, newest first; `revision` is the full hash of a commit."""
+        total, runs = self._native.runs(workflow, branch, revision, outcome, offset, limit)
         return RunPage(total, tuple(map(RunSummary._of, runs)))
 
     def load(self, run_id: str) -> StoredRun:

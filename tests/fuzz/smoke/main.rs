@@ -6,6 +6,11 @@
 
 mod mutate;
 #[path = "../targets/mod.rs"]
+#[expect(
+    unreachable_pub,
+    dead_code,
+    reason = "the same files are the library of cargo-fuzz's package"
+)]
 mod targets;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
