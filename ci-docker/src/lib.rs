@@ -2,6 +2,7 @@
 //!
 //! [`DockerExecutor`] runs each job in a container of its own and each command as an exec in it. The
 //! container lives as long as the engine's connection to it: what kills the engine ends the job.
+//! [`SwarmExecutor`] does the same on whatever node a swarm chooses.
 //!
 //! [`image`] builds images and bakes files of many, [`registry`] copies, merges and tags what is in
 //! registries.
@@ -27,6 +28,7 @@ mod run;
 mod script;
 mod service;
 mod session;
+mod swarm;
 mod sweep;
 
 pub use error::{DockerError, DockerErrorKind};
@@ -34,3 +36,4 @@ pub use executor::{DockerExecutor, EngineVersion};
 pub use options::{
     ContainerOptions, DockerAccess, DockerOptions, Gpus, PullPolicy, Ulimit, Unmet, Workspace,
 };
+pub use swarm::{SwarmExecutor, SwarmJobOptions, SwarmOptions};

@@ -26,8 +26,12 @@ use serde::{Deserialize, Deserializer};
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct DockerOptions {
-    /// The engine, as `unix://<path>` or `tcp://<host>:<port>`; by default that of `DOCKER_HOST`.
+    /// The engine, as `unix://<path>`, `tcp://<host>:<port>` or `ssh://<user>@<host>`; by default that
+    /// of `DOCKER_HOST`.
     pub host: Option<String>,
+    /// The directory of `ca.pem`, `cert.pem` and `key.pem`, which makes `tcp` connections TLS ones; by
+    /// default what `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH` say.
+    pub certificates: Option<PathBuf>,
     /// How many sessions it can have at once.
     pub limit: Option<NonZeroUsize>,
     /// The image of jobs that name none.

@@ -113,6 +113,10 @@ impl DockerSession {
     /// Removes everything that was made for the job.
     async fn remove(&self) -> Result<(), DockerError> {
         let mut removed = Ok(());
+        if self.container.is_lost() {
+            // Nothing can be asked of a machine that is gone.
+            return self.container.remove().await;
+        }
         for container in self.others.made.lock().await.values() {
             removed = removed.and(container.remove().await);
         }
