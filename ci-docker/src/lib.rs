@@ -22,6 +22,7 @@ mod labels;
 mod make;
 mod options;
 mod plan;
+mod proxy;
 mod pull;
 pub mod registry;
 mod run;

@@ -1,5 +1,6 @@
 //! Makes what a job needs on an engine: its images, its container and all around it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -16,7 +17,9 @@ use crate::copy::{self, Owner};
 use crate::engine::{ContainerSpec, Engine, ImageFacts};
 use crate::error::{DockerError, DockerErrorKind};
 use crate::executor::DockerExecutor;
-use crate::plan::{Ground, Plan, SPARE_HOME, image, plan};
+use crate::options::DockerAccess;
+use crate::plan::{Ground, Plan, SPARE_HOME, image, plan, socket_path};
+use crate::proxy::Proxy;
 use crate::pull::PullOptions;
 use crate::service::{Around, prober};
 use crate::session::{DockerSession, Others};
@@ -53,11 +56,16 @@ impl DockerExecutor {
             () = request.cancel.cancelled() => return Err(DockerError::canceled()),
         };
         let (own_image, service_images) = provided;
+        let host = self.host_name();
+        let labels = labels::of_job(request.run, &request.job.name, self.expiry());
+        let proxy = self.proxy(&engine, &host, &labels)?;
+        let socket = proxy.as_ref().map(Proxy::socket);
         let ground = Ground {
             options: &self.options,
             work_dir: self.work_dir_name(),
-            host: &self.host_name(),
-            labels: labels::of_job(request.run, &request.job.name, self.expiry()),
+            host: &host,
+            labels,
+            proxy: socket.as_deref(),
             facts: self.facts(&engine).await?,
             name: format!("ci-core-{}", uuid::Uuid::now_v7().simple()),
         };
@@ -65,7 +73,27 @@ impl DockerExecutor {
         // In a task of its own: it cleans up after itself also if nobody waits for it any more.
         let wishes = Wishes::of(self, request, &plan);
         let making = tokio::spawn(build(engine, plan.clone(), wishes, None));
-        self.finish(request, plan, own_image, making, &[]).await
+        let finishing = self.finish(request, plan, own_image, making, &[]);
+        let mut session = finishing.await?;
+        session.proxy = proxy;
+        Ok(session)
+    }
+
+    /// The job's own socket of the engine, if jobs get one.
+    fn proxy(
+        &self,
+        engine: &Engine,
+        host: &str,
+        labels: &HashMap<String, String>,
+    ) -> Result<Option<Proxy>, DockerError> {
+        if self.options.docker != DockerAccess::Filtered {
+            return Ok(None);
+        }
+        let opened = Proxy::open(engine.clone(), socket_path(host)?, labels.clone());
+        opened.map(Some).map_err(|error| {
+            let text = "could not open a socket for the job";
+            DockerError::new(DockerErrorKind::Other, text).with_source(error)
+        })
     }
 
     /// Waits for what is made, copies the project there, and gives the session. Its commands do not get
@@ -242,6 +270,7 @@ impl DockerExecutor {
             next: AtomicU64::new(0),
             closed: CancellationToken::new(),
             others: Others::new(self.clone(), plan.job),
+            proxy: None,
         }
     }
 }

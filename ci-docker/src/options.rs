@@ -157,6 +157,11 @@ pub enum DockerAccess {
     /// The engine's socket, which gives all power over its machine. What the job makes with the labels
     /// in `CI_CORE_DOCKER_LABELS` is removed with the job.
     Socket,
+    /// A socket that leads to the engine and lets the job touch only what it made itself: that gets its
+    /// labels, and is removed with the job. Images stay, as the cache of later builds. What gives power
+    /// over the machine is refused: privileged containers, its directories, devices and namespaces.
+    /// Builds may pull, push and run commands; with `BuildKit` they may use the machine's network.
+    Filtered,
 }
 
 /// What happens to a job that asks for what the machine does not have.

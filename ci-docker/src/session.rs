@@ -20,6 +20,7 @@ use crate::error::{DockerError, DockerErrorKind};
 use crate::executor::DockerExecutor;
 use crate::options::DockerAccess;
 use crate::plan::Bound;
+use crate::proxy::Proxy;
 use crate::run::Run;
 use crate::service::Around;
 use crate::{command, script, sweep};
@@ -43,6 +44,8 @@ pub(crate) struct DockerSession {
     /// Canceled when the session is torn down.
     pub(crate) closed: CancellationToken,
     pub(crate) others: Others,
+    /// What leads to the engine, for a job that builds images itself.
+    pub(crate) proxy: Option<Proxy>,
 }
 
 /// The containers of steps that name images of their own, made when the first of them runs.
@@ -131,7 +134,7 @@ impl DockerSession {
         }
         removed = removed.and(self.container.remove().await);
         removed = removed.and(self.around.remove().await);
-        if self.others.executor.options.docker == DockerAccess::Socket {
+        if self.others.executor.options.docker != DockerAccess::None {
             let of = |name: &str| self.variables.get(name).map_or("", String::as_str);
             let (run, job) = (of("CI_CORE_RUN"), of("CI_CORE_JOB"));
             let engine = self.container.engine();

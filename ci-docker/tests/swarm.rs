@@ -38,7 +38,9 @@ const WEB: &str = "ci-core-web";
 fn executor(host: &str, more: serde_json::Value) -> SwarmExecutor {
     let mut options: BTreeMap<String, serde_json::Value> = serde_json::from_value(more).unwrap();
     options.insert("host".to_owned(), json!(host));
-    options.entry("image".to_owned()).or_insert(json!(engine::IMAGE));
+    options
+        .entry("image".to_owned())
+        .or_insert(json!(engine::IMAGE));
     options.insert("pull".to_owned(), json!("never"));
     let options = SwarmOptions::from_settings(&options).unwrap();
     SwarmExecutor::with_options(options).grace(support::GRACE)
@@ -102,10 +104,11 @@ async fn a_job_is_a_service_with_its_limits_its_secrets_and_its_services() {
     let mut job = JobSpec::new("swarm")
         .service(web)
         .step(StepSpec::run("true").image(WEB));
-    job.options.requires.cpu_milli = Some(500);
-    job.options.requires.memory_mib = Some(96);
+    let options = Arc::make_mut(&mut job.options);
+    options.requires.cpu_milli = Some(500);
+    options.requires.memory_mib = Some(96);
     let extra = json!({"secret_variables": ["TOKEN"], "constraints": ["node.role==manager"]});
-    job.options.extra.insert("swarm".to_owned(), extra);
+    options.extra.insert("swarm".to_owned(), extra);
     let env = BTreeMap::from([
         ("TOKEN".to_owned(), "only mine".to_owned()),
         ("OPEN".to_owned(), "seen".to_owned()),
@@ -116,16 +119,25 @@ async fn a_job_is_a_service_with_its_limits_its_secrets_and_its_services() {
     request.project_dir = Some(project.path().to_owned());
     let session = executor.prepare(request).await.unwrap();
 
-    let secrets = said(&*session, "cat /run/secrets/TOKEN /run/secrets/shared; echo; echo $OPEN${TOKEN-no}; cat file");
-    let page = said(&*session, "wget -q -O - http://web:8080/passwd");
-    let fast = said(&*session, "df -k /fast | tail -n 1");
-    let mut beside = Command::sh("echo more >>file; wget -q -O - http://localhost:8080/passwd | wc -l");
+    let script =
+        "cat /run/secrets/TOKEN /run/secrets/shared; echo; echo $OPEN${TOKEN-no}; cat file";
+    let secrets = said(&*session, script).await;
+    let page = said(&*session, "wget -q -O - http://web:8080/passwd").await;
+    let fast = said(&*session, "df -k /fast | tail -n 1").await;
+    let mut beside =
+        Command::sh("echo more >>file; wget -q -O - http://localhost:8080/passwd | wc -l");
     beside.image = Some(WEB.to_owned());
     let log = Log::default();
     let ended = session.exec(&beside, log.io()).await.unwrap();
-    let both = said(&*session, "cat file");
+    let both = said(&*session, "cat file").await;
     let inspected = engine.docker(&["service", "ls", "-q"]);
-    let inspected = engine.docker(&["service", "inspect", "--format", "{{json .Spec}}", &inspected]);
+    let inspected = engine.docker(&[
+        "service",
+        "inspect",
+        "--format",
+        "{{json .Spec}}",
+        &inspected,
+    ]);
     session.teardown().await.unwrap();
     nothing_is_left(&engine).await;
 
@@ -143,7 +155,10 @@ async fn a_job_is_a_service_with_its_limits_its_secrets_and_its_services() {
     assert_eq!(task["Resources"]["Reservations"]["MemoryBytes"], 96 << 20);
     let constraints = json!(["node.labels.disk==ssd", "node.role==manager"]);
     assert_eq!(task["Placement"]["Constraints"], constraints);
-    assert!(!inspected.contains("only mine"), "a secret is no part of a service");
+    assert!(
+        !inspected.contains("only mine"),
+        "a secret is no part of a service"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,7 +175,10 @@ async fn a_job_that_cannot_start_says_why_and_leaves_nothing() {
         executor.prepare(request).await.map(|_| ()).unwrap_err()
     };
     let error = prepare(&job, json!({})).await;
-    assert!(error.to_string().contains("no manager of a swarm"), "{error}");
+    assert!(
+        error.to_string().contains("no manager of a swarm"),
+        "{error}"
+    );
 
     engine.init_swarm("127.0.0.1");
     let impossible = json!({"queue_timeout": 2, "constraints": ["node.labels.disk==tape"]});
@@ -174,21 +192,28 @@ async fn a_job_that_cannot_start_says_why_and_leaves_nothing() {
     assert!(error.to_string().contains("No such image"), "{error}");
 
     let mut foreign = job.clone();
-    foreign.options.requires.platform = Some("linux/s390x".to_owned());
+    Arc::make_mut(&mut foreign.options).requires.platform = Some("linux/s390x".to_owned());
     let error = prepare(&foreign, json!({"unmet": "skip"})).await;
     assert_eq!(error.kind(), ExecutorErrorKind::Skipped, "{error}");
 
     let error = prepare(&job, json!({"container": {"gpus": "all"}})).await;
-    assert!(error.to_string().contains("no swarm knows `gpus`"), "{error}");
+    assert!(
+        error.to_string().contains("no swarm knows `gpus`"),
+        "{error}"
+    );
 
     let mut hidden = job.clone();
     let extra = json!({"secret_variables": ["NOT_SET"]});
-    hidden.options.extra.insert("swarm".to_owned(), extra);
+    let options = Arc::make_mut(&mut hidden.options);
+    options.extra.insert("swarm".to_owned(), extra);
     let error = prepare(&hidden, json!({})).await;
     assert!(error.to_string().contains("`NOT_SET`"), "{error}");
 
     // Canceled while it waits for a node.
-    let executor = executor(&place.host, json!({"constraints": ["node.labels.disk==tape"]}));
+    let executor = executor(
+        &place.host,
+        json!({"constraints": ["node.labels.disk==tape"]}),
+    );
     let cancel = CancellationToken::new();
     let mut request = PrepareRequest::new(RunId::new(), &job, &env);
     request.cancel = cancel.clone();
@@ -257,10 +282,15 @@ async fn no_output_is_lost_and_an_end_from_outside_is_no_exit_code() {
 #[ignore = "an engine for the next test to kill"]
 async fn engine_on_a_swarm_that_gets_killed() {
     let host = std::env::var("CI_DOCKER_TEST_SWARM").unwrap();
-    let run: RunId = std::env::var("CI_DOCKER_TEST_RUN").unwrap().parse().unwrap();
+    let run: RunId = std::env::var("CI_DOCKER_TEST_RUN")
+        .unwrap()
+        .parse()
+        .unwrap();
     let mut job = JobSpec::new("killed");
     let extra = json!({"secret_variables": ["TOKEN"]});
-    job.options.extra.insert("swarm".to_owned(), extra);
+    Arc::make_mut(&mut job.options)
+        .extra
+        .insert("swarm".to_owned(), extra);
     let env = BTreeMap::from([("TOKEN".to_owned(), "mine".to_owned())]);
     let request = PrepareRequest::new(run, &job, &env);
     let session = executor(&host, json!({})).prepare(request).await.unwrap();
@@ -303,6 +333,9 @@ async fn a_killed_engine_ends_its_container_and_the_sweep_removes_the_service() 
     let report = executor.reap(&ReapScope::Abandoned).await.unwrap();
     assert_eq!(report.left, Vec::<String>::new());
     let removed = report.removed.join(" ");
-    assert!(removed.contains("service `") && removed.contains("secret `"), "{removed}");
+    assert!(
+        removed.contains("service `") && removed.contains("secret `"),
+        "{removed}"
+    );
     nothing_is_left(&engine).await;
 }

@@ -42,7 +42,9 @@ impl Pair {
         let [a, b] = &pair.0;
         ip(&format!("netns add {a}"));
         ip(&format!("netns add {b}"));
-        ip(&format!("link add veth0 netns {a} type veth peer name veth0 netns {b}"));
+        ip(&format!(
+            "link add veth0 netns {a} type veth peer name veth0 netns {b}"
+        ));
         for (name, address) in [(a, "10.251.7.1"), (b, "10.251.7.2")] {
             ip(&format!("-n {name} address add {address}/24 dev veth0"));
             ip(&format!("-n {name} link set veth0 up"));
@@ -88,7 +90,15 @@ async fn a_job_of_a_lost_node_runs_again_on_another() {
     let executor = Arc::new(SwarmExecutor::with_options(options).grace(support::GRACE));
     let retry = Retry::times(1).on(RetryOn::Class(FailureClass::Interrupted));
     // Only the manager has what the job looks for.
-    manager.docker(&["run", "--rm", "-v", "mark:/mark", &place.image, "touch", "/mark/here"]);
+    manager.docker(&[
+        "run",
+        "--rm",
+        "-v",
+        "mark:/mark",
+        &place.image,
+        "touch",
+        "/mark/here",
+    ]);
     let job = JobSpec::new("moves")
         .executor("swarm")
         .retry(retry)
@@ -122,7 +132,10 @@ async fn a_job_of_a_lost_node_runs_again_on_another() {
         if on_worker.is_empty() && services.is_empty() {
             break;
         }
-        assert!(began.elapsed() < PATIENCE, "{on_worker} {services} {report:?}");
+        assert!(
+            began.elapsed() < PATIENCE,
+            "{on_worker} {services} {report:?}"
+        );
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }

@@ -207,11 +207,13 @@ fn options_of_containers_are_in_the_schema_and_checked() {
     let project = Project::of_vendor(".gitlab-ci.yml", GITLAB);
     let schema = project.ci(&["schema", "settings"]).ok().json();
     let executor = &schema["$defs"]["ExecutorSettings"];
-    assert_eq!(
-        executor["then"]["properties"]["options"]["$ref"],
-        "#/$defs/DockerOptions"
-    );
-    assert!(schema["$defs"]["DockerOptions"]["properties"]["pull"].is_object());
+    for (choice, kind, name) in [(0, "docker", "DockerOptions"), (1, "swarm", "SwarmOptions")] {
+        let choice = &executor["allOf"][choice];
+        assert_eq!(choice["if"]["properties"]["type"]["const"], kind);
+        let place = &choice["then"]["properties"]["options"]["$ref"];
+        assert_eq!(place, &format!("#/$defs/{name}"));
+        assert!(schema["$defs"][name]["properties"]["pull"].is_object());
+    }
     let wrong = "version: 1\nexecutors: {farm: {type: docker, options: {pul: never}}}\n";
     project.write(".ci/settings.yml", wrong);
     let told = project.ci(&["run"]).exits(2).stderr;

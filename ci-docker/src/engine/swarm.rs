@@ -78,7 +78,11 @@ impl Engine {
             let spec = node.spec.unwrap_or_default();
             Some(Node {
                 id: node.id?,
-                name: node.description.unwrap_or_default().hostname.unwrap_or_default(),
+                name: node
+                    .description
+                    .unwrap_or_default()
+                    .hostname
+                    .unwrap_or_default(),
                 address: status.addr.unwrap_or_default(),
                 is_up: status.state == Some(NodeState::READY),
                 is_active: spec.availability == Some(NodeSpecAvailabilityEnum::ACTIVE),
@@ -93,7 +97,10 @@ impl Engine {
         spec: TaskSpec,
         login: Option<Login>,
     ) -> Result<String, DockerError> {
-        let what = format!("could not make a service of the image `{}`", spec.container.image);
+        let what = format!(
+            "could not make a service of the image `{}`",
+            spec.container.image
+        );
         let credentials = login.map(|login| DockerCredentials {
             username: login.user,
             password: login.password,
@@ -209,7 +216,10 @@ impl Engine {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
                 Err(error) => {
-                    return Err(explain(format!("could not remove the secret `{id}`"), error));
+                    return Err(explain(
+                        format!("could not remove the secret `{id}`"),
+                        error,
+                    ));
                 }
             }
         }
@@ -271,7 +281,10 @@ mod tests {
         };
         let runs = of("running", "running");
         assert_eq!((runs.stage, runs.is_wanted), (Stage::Running, true));
-        assert_eq!((runs.container.as_deref(), runs.why.as_str()), (Some("c"), "m"));
+        assert_eq!(
+            (runs.container.as_deref(), runs.why.as_str()),
+            (Some("c"), "m")
+        );
         let lost = of("running", "shutdown");
         assert_eq!((lost.stage, lost.is_wanted), (Stage::Running, false));
         assert_eq!(of("rejected", "shutdown").stage, Stage::Ended);

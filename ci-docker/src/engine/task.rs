@@ -43,10 +43,13 @@ pub(crate) struct SecretFile {
 /// on every engine, and a node that is lost shows.
 pub(super) fn service(spec: TaskSpec) -> ServiceSpec {
     let container = &spec.container;
-    let networks = container.network.iter().map(|network| NetworkAttachmentConfig {
-        target: Some(network.clone()),
-        ..NetworkAttachmentConfig::default()
-    });
+    let networks = container
+        .network
+        .iter()
+        .map(|network| NetworkAttachmentConfig {
+            target: Some(network.clone()),
+            ..NetworkAttachmentConfig::default()
+        });
     let networks: Vec<_> = networks.collect();
     ServiceSpec {
         name: Some(container.name.clone()),
@@ -82,17 +85,20 @@ pub(super) fn service(spec: TaskSpec) -> ServiceSpec {
 fn container_spec(spec: &TaskSpec) -> TaskSpecContainerSpec {
     let container = &spec.container;
     let options = &container.options;
-    let secrets = spec.secrets.iter().map(|secret| TaskSpecContainerSpecSecrets {
-        secret_id: Some(secret.id.clone()),
-        secret_name: Some(secret.name.clone()),
-        file: Some(TaskSpecContainerSpecFile {
-            name: Some(secret.file.clone()),
-            uid: Some("0".to_owned()),
-            gid: Some("0".to_owned()),
-            // Commands run as whoever the image or the options say.
-            mode: Some(0o444),
-        }),
-    });
+    let secrets = spec
+        .secrets
+        .iter()
+        .map(|secret| TaskSpecContainerSpecSecrets {
+            secret_id: Some(secret.id.clone()),
+            secret_name: Some(secret.name.clone()),
+            file: Some(TaskSpecContainerSpecFile {
+                name: Some(secret.file.clone()),
+                uid: Some("0".to_owned()),
+                gid: Some("0".to_owned()),
+                // Commands run as whoever the image or the options say.
+                mode: Some(0o444),
+            }),
+        });
     let secrets: Vec<_> = secrets.collect();
     // Docker's own words for it are those of /etc/hosts.
     let hosts = options.extra_hosts.iter().chain(&spec.hosts);
@@ -129,7 +135,9 @@ fn container_spec(spec: &TaskSpec) -> TaskSpecContainerSpec {
 
 /// What a job gets it also reserves: two jobs never share what each of them may use.
 fn resources(container: &ContainerSpec) -> TaskSpecResources {
-    let nano_cpus = container.cpu_milli.map(|milli| i64::from(milli) * 1_000_000);
+    let nano_cpus = container
+        .cpu_milli
+        .map(|milli| i64::from(milli) * 1_000_000);
     let memory_bytes = container.memory_mib.map(|mib| i64::from(mib) << 20);
     TaskSpecResources {
         limits: Some(Limit {
@@ -277,23 +285,37 @@ mod tests {
         assert_eq!(limits.memory_bytes, reserved.memory_bytes);
         let container = task.container_spec.unwrap();
         assert_eq!(container.hosts.unwrap(), ["127.0.0.1 db"]);
-        assert_eq!(container.secrets.unwrap()[0].secret_id.as_deref(), Some("s"));
+        assert_eq!(
+            container.secrets.unwrap()[0].secret_id.as_deref(),
+            Some("s")
+        );
     }
 
     #[test]
     fn a_volume_of_the_job_has_its_labels_and_a_cache_has_not() {
         let mounts = mounts(&spec().container);
-        let of = |index: usize| mounts[index].volume_options.clone().and_then(|it| it.labels);
+        let of = |index: usize| {
+            mounts[index]
+                .volume_options
+                .clone()
+                .and_then(|it| it.labels)
+        };
         assert_eq!(mounts[0].typ, Some(MountType::TMPFS));
         assert!(of(1).unwrap().contains_key("ci-core.run"));
         assert!(!of(2).unwrap().contains_key("ci-core.run"));
         assert_eq!(of(3), None);
-        assert_eq!((mounts[3].typ, mounts[3].read_only), (Some(MountType::BIND), Some(true)));
+        assert_eq!(
+            (mounts[3].typ, mounts[3].read_only),
+            (Some(MountType::BIND), Some(true))
+        );
     }
 
     #[test]
     fn sizes_of_directories_in_memory_are_read() {
-        assert_eq!(memory_options("rw,exec,mode=755,size=2m"), (Some(2 << 20), 0o755));
+        assert_eq!(
+            memory_options("rw,exec,mode=755,size=2m"),
+            (Some(2 << 20), 0o755)
+        );
         assert_eq!(memory_options(""), (None, 0o1777));
         assert_eq!(memory_options("size=12"), (Some(12), 0o1777));
     }

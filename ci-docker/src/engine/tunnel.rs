@@ -118,7 +118,9 @@ pub(crate) fn private_dir() -> io::Result<PathBuf> {
     let name = format!("ci-core-{}", uuid::Uuid::now_v7().simple());
     let base = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     let base = base.filter(|dir| dir.is_dir() && dir.as_os_str().len() < 40);
-    let dir = base.unwrap_or_else(|| Path::new("/tmp").to_owned()).join(name);
+    let dir = base
+        .unwrap_or_else(|| Path::new("/tmp").to_owned())
+        .join(name);
     std::fs::DirBuilder::new().mode(0o700).create(&dir)?;
     Ok(dir)
 }

@@ -7,9 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ci_core::executor::{
-    Executor, ExecutorError, PrepareRequest, ReapReport, ReapScope,
-};
+use ci_core::executor::{Executor, ExecutorError, PrepareRequest, ReapReport, ReapScope};
 use ci_core::session::Session;
 
 use super::options::SwarmOptions;
@@ -99,6 +97,14 @@ impl SwarmExecutor {
     pub fn expires(mut self, after: Duration) -> Self {
         self.expires = after;
         self
+    }
+
+    /// Whether its engine answers and is a manager of a swarm.
+    pub async fn is_there(&self) -> bool {
+        let Ok(engine) = self.own().engine() else {
+            return false;
+        };
+        matches!(engine.manager_id().await, Ok(Some(_)))
     }
 
     /// The executor of the manager's own engine, which is asked for nothing but what concerns the

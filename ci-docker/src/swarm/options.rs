@@ -144,7 +144,11 @@ impl SwarmOptions {
 
     /// The engine of a node. None if it is not known. `own` is that of the node `own_id`.
     pub(crate) fn host_of(&self, node: &Node, own_id: &str, own: &str) -> Option<String> {
-        if let Some(host) = self.nodes.get(&node.name).or_else(|| self.nodes.get(&node.id)) {
+        if let Some(host) = self
+            .nodes
+            .get(&node.name)
+            .or_else(|| self.nodes.get(&node.id))
+        {
             return Some(host.clone());
         }
         if node.id == own_id {
@@ -224,7 +228,10 @@ mod tests {
     fn options_that_there_are_not_are_refused() {
         assert!(read(json!({"workspace": "bind"})).is_err());
         let options = read(json!({"container": {"gpus": 1, "privileged": true}})).unwrap();
-        assert_eq!(unknown_to_swarms(&options.container), ["gpus", "privileged"]);
+        assert_eq!(
+            unknown_to_swarms(&options.container),
+            ["gpus", "privileged"]
+        );
         let schema = SwarmOptions::json_schema();
         assert!(schema["properties"]["queue_timeout"].is_object());
     }

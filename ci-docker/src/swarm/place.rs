@@ -64,6 +64,7 @@ impl SwarmExecutor {
             work_dir: own.work_dir_name(),
             host: &own.host_name(),
             labels: labels::of_job(request.run, &request.job.name, own.expiry()),
+            proxy: None,
             facts: &facts,
             name: format!("ci-core-{}", uuid::Uuid::now_v7().simple()),
         };
@@ -118,8 +119,14 @@ impl SwarmExecutor {
         let wishes = Wishes::of(&node, request, &made_plan);
         let engine = container.engine().clone();
         let making = tokio::spawn(build(engine, made_plan.clone(), wishes, Some(container)));
-        node.finish(request, made_plan, own_image, making, &wanted.secret_variables)
-            .await
+        node.finish(
+            request,
+            made_plan,
+            own_image,
+            making,
+            &wanted.secret_variables,
+        )
+        .await
     }
 
     /// What service to make.
@@ -220,7 +227,9 @@ impl Placing {
         for (variable, value) in std::mem::take(&mut self.secrets) {
             let name = format!("{}-{}", self.spec.container.name, task.secrets.len());
             let labels = self.spec.container.labels.clone();
-            let made = self.manager.create_secret(name.clone(), labels, value.as_bytes());
+            let made = self
+                .manager
+                .create_secret(name.clone(), labels, value.as_bytes());
             let id = made.await?;
             task.secrets.push(id.clone());
             self.spec.secrets.push(SecretFile {
@@ -229,12 +238,15 @@ impl Placing {
                 file: variable,
             });
         }
-        let made = self.manager.create_service(self.spec.clone(), self.login.take());
+        let made = self
+            .manager
+            .create_service(self.spec.clone(), self.login.take());
         task.service = made.await?;
         let (node_id, container) = self.turn(&task.service).await?;
         let found = self.nodes.iter().find(|it| it.node.id == node_id).cloned();
         let found = found.ok_or_else(|| {
-            let text = format!("the engine of the node `{node_id}`, which has the job, is not known");
+            let text =
+                format!("the engine of the node `{node_id}`, which has the job, is not known");
             DockerError::new(DockerErrorKind::Unreachable, text)
         })?;
         self.output

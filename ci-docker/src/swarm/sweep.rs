@@ -28,12 +28,20 @@ pub(super) async fn sweep(
     };
     for found in manager.labelled_services(&label).await? {
         if ours(&found) {
-            note("service", &found.name, manager.remove_service(&found.id).await);
+            note(
+                "service",
+                &found.name,
+                manager.remove_service(&found.id).await,
+            );
         }
     }
     for found in manager.labelled_secrets(&label).await? {
         if ours(&found) {
-            note("secret", &found.name, manager.remove_secret(&found.id).await);
+            note(
+                "secret",
+                &found.name,
+                manager.remove_secret(&found.id).await,
+            );
         }
     }
     for reached in nodes.iter().filter(|reached| reached.node.is_up) {

@@ -60,7 +60,9 @@ impl OwnEngine {
             .arg("--version")
             .stdout(Stdio::null())
             .status();
-        let fine = [may, is_there].into_iter().all(|it| it.is_ok_and(|it| it.success()));
+        let fine = [may, is_there]
+            .into_iter()
+            .all(|it| it.is_ok_and(|it| it.success()));
         if !fine {
             let text = "engines of the tests' own need `dockerd`, `unshare` and the rights of root";
             assert!(variable("CI").is_none(), "{text}");
@@ -70,7 +72,10 @@ impl OwnEngine {
         let mut engine = Self {
             child: None,
             // The names of sockets are short.
-            dir: tempfile::Builder::new().prefix("ci").tempdir_in("/tmp").unwrap(),
+            dir: tempfile::Builder::new()
+                .prefix("ci")
+                .tempdir_in("/tmp")
+                .unwrap(),
             words: words.iter().map(|&word| word.to_owned()).collect(),
             net,
         };
@@ -182,7 +187,10 @@ impl OwnEngine {
         let deadline = Instant::now() + START;
         while !self.answers() {
             let log = std::fs::read_to_string(dir.join("log")).unwrap_or_default();
-            assert!(Instant::now() < deadline, "the engine does not start: {log}");
+            assert!(
+                Instant::now() < deadline,
+                "the engine does not start: {log}"
+            );
             std::thread::sleep(Duration::from_millis(100));
         }
     }

@@ -187,25 +187,40 @@ fn document(job: &JobSpec, executor: &str, why: Option<&str>) -> serde_json::Val
 /// The schema of the settings file, with the options of the executors of this program.
 fn settings_schema() -> serde_json::Value {
     let mut schema = Settings::json_schema();
-    let mut docker = ci_docker::DockerOptions::json_schema();
-    let inner = docker
-        .as_object_mut()
-        .and_then(|docker| docker.remove("$defs"));
     let Some(all) = schema
         .get_mut("$defs")
         .and_then(serde_json::Value::as_object_mut)
     else {
         return schema;
     };
-    if let Some(serde_json::Value::Object(inner)) = inner {
-        all.extend(inner);
+    let mut choices = Vec::new();
+    for (kind, name, mut options) in [
+        (
+            "docker",
+            "DockerOptions",
+            ci_docker::DockerOptions::json_schema(),
+        ),
+        (
+            "swarm",
+            "SwarmOptions",
+            ci_docker::SwarmOptions::json_schema(),
+        ),
+    ] {
+        let inner = options
+            .as_object_mut()
+            .and_then(|options| options.remove("$defs"));
+        if let Some(serde_json::Value::Object(inner)) = inner {
+            all.extend(inner);
+        }
+        all.insert(name.to_owned(), options);
+        let place = format!("#/$defs/{name}");
+        choices.push(json!({
+            "if": { "properties": { "type": { "const": kind } } },
+            "then": { "properties": { "options": { "$ref": place } } },
+        }));
     }
-    all.insert("DockerOptions".to_owned(), docker);
     if let Some(serde_json::Value::Object(executor)) = all.get_mut("ExecutorSettings") {
-        let is_docker = json!({ "properties": { "type": { "const": "docker" } } });
-        let options = json!({ "properties": { "options": { "$ref": "#/$defs/DockerOptions" } } });
-        executor.insert("if".to_owned(), is_docker);
-        executor.insert("then".to_owned(), options);
+        executor.insert("allOf".to_owned(), json!(choices));
     }
     schema
 }
