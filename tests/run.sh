@@ -45,6 +45,7 @@ need docker-registry docker-registry
 need docker docker.io
 need dockerd docker.io
 need unshare util-linux
+need nsenter util-linux
 need openssl openssl
 need skopeo skopeo
 [ -x /usr/sbin/sshd ] || need sshd openssh-server

@@ -176,6 +176,11 @@ impl Container {
         &self.over
     }
 
+    /// Whether a swarm runs it.
+    pub(crate) fn is_task(&self) -> bool {
+        self.task.is_some()
+    }
+
     /// Whether its machine is gone, and everything on it.
     pub(crate) fn is_lost(&self) -> bool {
         self.loss.is_of_node()

@@ -11,6 +11,7 @@
 //! busybox are enough.
 
 mod command;
+pub mod compose;
 mod container;
 mod copy;
 mod credentials;

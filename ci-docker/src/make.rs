@@ -23,7 +23,7 @@ use crate::proxy::Proxy;
 use crate::pull::PullOptions;
 use crate::service::{Around, prober};
 use crate::session::{DockerSession, Others};
-use crate::{command, labels, script};
+use crate::{command, compose, labels, script};
 
 /// How long a service may take to become ready if nothing is said.
 const SERVICE: Duration = Duration::from_mins(2);
@@ -47,6 +47,18 @@ impl DockerExecutor {
         &self,
         request: &PrepareRequest<'_>,
     ) -> Result<DockerSession, DockerError> {
+        let Some((job, left_out)) = compose::with_services(request)? else {
+            return self.make_all(request).await;
+        };
+        for left in left_out {
+            request.output.say(format!("not taken: {left}")).await;
+        }
+        let mut request = request.clone();
+        request.job = &job;
+        self.make_all(&request).await
+    }
+
+    async fn make_all(&self, request: &PrepareRequest<'_>) -> Result<DockerSession, DockerError> {
         if request.cancel.is_cancelled() {
             return Err(DockerError::canceled());
         }

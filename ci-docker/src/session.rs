@@ -86,8 +86,11 @@ impl Others {
         // An engine refuses names beside a network that has them.
         spec.options.dns.clear();
         spec.options.extra_hosts.clear();
-        spec.volumes_from = Some(session.container.id().to_owned());
-        spec.binds.clear();
+        // An engine cannot hand on directories in memory as a swarm makes them; all else has a name.
+        if !session.container.is_task() {
+            spec.volumes_from = Some(session.container.id().to_owned());
+            spec.binds.clear();
+        }
         let home = &session.info.home;
         let work_dir = &session.info.work_dir;
         let made_now = self.executor.beside(spec, work_dir, home, &io.output);

@@ -100,13 +100,15 @@ fn certificates(dir: &Path) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_behind_tls_takes_who_has_a_certificate_and_nobody_else() {
     let dir = tempfile::tempdir().unwrap();
-    certificates(dir.path());
-    let port = port();
-    let at = |name: &str| dir.path().join(name).display().to_string();
-    let listen = format!("tcp://127.0.0.1:{port}");
+    let (own, other) = (dir.path().join("own"), dir.path().join("other"));
+    for dir in [&own, &other] {
+        std::fs::create_dir(dir).unwrap();
+        certificates(dir);
+    }
+    let at = |name: &str| own.join(name).display().to_string();
     let words = [
         "--host",
-        &listen,
+        TLS,
         "--tlsverify",
         "--tlscacert",
         &at("ca.pem"),
@@ -115,33 +117,47 @@ async fn an_engine_behind_tls_takes_who_has_a_certificate_and_nobody_else() {
         "--tlskey",
         &at("server-key.pem"),
     ];
-    let Some(engine) = OwnEngine::with(Net::Host, &words) else {
+    let Some(engine) = OwnEngine::with(Net::Own, &words) else {
         return;
     };
-    let place = engine.place().await;
+    engine.place().await;
+    // Loopback is that of the engine's own network: the rest of the test goes there.
+    let done = engine
+        .inside(&std::env::current_exe().unwrap())
+        .args(["--exact", "behind_tls", "--ignored", "--nocapture"])
+        .env("CI_DOCKER_TEST_TLS", dir.path())
+        .env("CI_DOCKER_TEST_SOCKET", engine.host())
+        .status();
+    assert!(done.unwrap().success());
+}
+
+/// Where the engine of the test above listens, in its own network.
+const TLS: &str = "tcp://127.0.0.1:2376";
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "the inner half of the test above"]
+async fn behind_tls() {
+    let dir = std::path::PathBuf::from(std::env::var_os("CI_DOCKER_TEST_TLS").unwrap());
+    let socket = std::env::var("CI_DOCKER_TEST_SOCKET").unwrap();
+    let place = support::Place {
+        client: bollard::Docker::connect_with_host(&socket).unwrap(),
+        host: socket,
+        image: engine::IMAGE.to_owned(),
+    };
     let options = json!({
-        "host": listen, "image": place.image, "pull": "never", "certificates": dir.path(),
-        "container": {"network": "none"},
+        "host": TLS, "image": place.image, "pull": "never", "certificates": dir.join("own"),
     });
     works(&executor(options.clone()), &place).await;
-
-    // Somebody else's certificates.
-    let other = tempfile::tempdir().unwrap();
-    certificates(other.path());
     let mut wrong = options.clone();
-    wrong["certificates"] = json!(other.path());
+    wrong["certificates"] = json!(dir.join("other"));
     let error = executor(wrong).engine_version().await.unwrap_err();
     assert_eq!(error.kind(), DockerErrorKind::Unreachable, "{error}");
     let mut missing = options;
-    missing["certificates"] = json!(dir.path().join("nowhere"));
+    missing["certificates"] = json!(dir.join("nowhere"));
     let error = executor(missing).engine_version().await.unwrap_err();
     assert_eq!(error.kind(), DockerErrorKind::Unreachable, "{error}");
-    assert!(
-        std::error::Error::source(&error)
-            .unwrap()
-            .to_string()
-            .contains("key.pem")
-    );
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains("key.pem"), "{source}");
 }
 
 /// A server of logins that ends with the test.

@@ -144,6 +144,9 @@ pub(crate) enum Command {
     Prune(PruneArgs),
     /// End and remove what dead runs left behind: processes, containers, networks, volumes
     Reap(ReapArgs),
+    /// Write a job in the form of another tool
+    #[command(subcommand)]
+    Export(crate::commands::export::Export),
     /// Print a JSON schema
     Schema(SchemaArgs),
     /// Print the completions of a shell

@@ -17,10 +17,14 @@ use crate::executor::DockerExecutor;
 use crate::make::{Wishes, build};
 use crate::plan::{Ground, Plan, image, plan};
 use crate::session::DockerSession;
-use crate::{credentials, labels, script};
+use crate::{compose, credentials, labels, script};
 
 /// How often the swarm is asked whether it is a job's turn.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// How often nothing of a task has to be seen until it is gone, and how long to look for that.
+const EMPTY: u32 = 3;
+const GONE: Duration = Duration::from_secs(15);
 
 /// How many seconds a container waits for somebody to take hold of it.
 const LEASE: u32 = 120;
@@ -51,6 +55,18 @@ impl SwarmExecutor {
         &self,
         request: &PrepareRequest<'_>,
     ) -> Result<DockerSession, DockerError> {
+        let Some((job, left_out)) = compose::with_services(request)? else {
+            return self.make_all(request).await;
+        };
+        for left in left_out {
+            request.output.say(format!("not taken: {left}")).await;
+        }
+        let mut request = request.clone();
+        request.job = &job;
+        self.make_all(&request).await
+    }
+
+    async fn make_all(&self, request: &PrepareRequest<'_>) -> Result<DockerSession, DockerError> {
         if request.cancel.is_cancelled() {
             return Err(DockerError::canceled());
         }
@@ -305,10 +321,26 @@ impl Placing {
         Err(DockerError::new(DockerErrorKind::Capacity, text))
     }
 
-    /// Removes what was made so far.
+    /// Removes what was made so far. Whatever a node was about to start is waited for.
     async fn give_up(&self, task: &Task, node: Option<Reached>) {
         let _ = task.remove().await;
         let name = &self.spec.container.name;
+        let label = format!("com.docker.swarm.service.name={name}");
+        let engines = self.nodes.iter().filter(|reached| reached.node.is_up);
+        let engines: Vec<Engine> = engines
+            .filter_map(|reached| reached.executor.engine().ok())
+            .collect();
+        let (asked_at, mut empty) = (Instant::now(), 0);
+        while empty < EMPTY && asked_at.elapsed() < GONE {
+            empty += 1;
+            for engine in &engines {
+                for found in engine.labelled(label.clone()).await.unwrap_or_default() {
+                    empty = 0;
+                    let _ = engine.remove(&found.id).await;
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
         let has_volume = |it: &String| it.split(':').next() == Some(name);
         let volume = self.spec.container.binds.iter().any(has_volume);
         let engine = node.and_then(|node| node.executor.engine().ok());

@@ -37,8 +37,6 @@ pub enum Net {
     Own,
     /// In a namespace that has this name for `ip netns`.
     Named(String),
-    /// On this machine.
-    Host,
 }
 
 impl OwnEngine {
@@ -157,7 +155,6 @@ impl OwnEngine {
                 let words = ["ip", "netns", "exec", name, "sh", "-c"];
                 words.map(str::to_owned).to_vec()
             }
-            Net::Host => ["sh", "-c"].map(str::to_owned).to_vec(),
         };
         // The name of the loopback's program differs; busybox has one everywhere.
         words.push("busybox ip link set lo up 2>/dev/null; exec dockerd \"$@\"".to_owned());
@@ -170,10 +167,6 @@ impl OwnEngine {
             ("--pidfile", "pid"),
         ] {
             words.extend([option.to_owned(), at(name)]);
-        }
-        if matches!(self.net, Net::Host) {
-            // The network of this machine belongs to another engine.
-            words.extend(["--bridge=none", "--iptables=false"].map(str::to_owned));
         }
         words.extend(self.words.iter().cloned());
         let child = Command::new(&words[0])
@@ -207,6 +200,16 @@ impl OwnEngine {
     /// Makes a swarm of it.
     pub fn init_swarm(&self, address: &str) {
         self.docker(&["swarm", "init", "--advertise-addr", address]);
+    }
+
+    /// A program in its network.
+    pub fn inside(&self, program: &Path) -> Command {
+        let mut command = Command::new("nsenter");
+        let pid = self.child.as_ref().unwrap().id();
+        command
+            .arg(format!("--net=/proc/{pid}/ns/net"))
+            .arg(program);
+        command
     }
 
     /// Its directory.

@@ -229,7 +229,7 @@ pub(crate) async fn import(client: &Docker, image: &str, archive: tar::Builder<V
     import_changed(client, image, archive, &[]).await;
 }
 
-async fn import_changed(
+pub(crate) async fn import_changed(
     client: &Docker,
     image: &str,
     archive: tar::Builder<Vec<u8>>,
