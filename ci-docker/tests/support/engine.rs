@@ -48,8 +48,17 @@ impl OwnEngine {
         Self::with(Net::Own, &[])
     }
 
+    /// An engine with a disk of so many MiB.
+    pub fn with_disk(size: u32) -> Option<Self> {
+        Self::make(Net::Own, &[], Some(size))
+    }
+
     /// An engine with more options.
     pub fn with(net: Net, words: &[&str]) -> Option<Self> {
+        Self::make(net, words, None)
+    }
+
+    fn make(net: Net, words: &[&str], disk: Option<u32>) -> Option<Self> {
         let may = Command::new("unshare")
             .args(["--net", "true"])
             .stderr(Stdio::null())
@@ -77,6 +86,15 @@ impl OwnEngine {
             words: words.iter().map(|&word| word.to_owned()).collect(),
             net,
         };
+        if let Some(size) = disk {
+            let data = engine.dir.path().join("data");
+            std::fs::create_dir(&data).unwrap();
+            let mounted = Command::new("mount")
+                .args(["-t", "tmpfs", "-o", &format!("size={size}m"), "disk"])
+                .arg(data)
+                .status();
+            assert!(mounted.unwrap().success());
+        }
         engine.start_again();
         Some(engine)
     }
