@@ -89,7 +89,7 @@ async fn a_full_disk_is_told_and_what_filled_it_goes_with_the_job() {
     };
     let place = engine.place().await;
     let (executor, run) = (place.executor(), RunId::new());
-    let session = self::session(&executor, run).await;
+    let session = session(&executor, run).await;
     let log = Log::default();
     let fill = Command::sh("dd if=/dev/zero of=/full bs=1M");
     let ended = session.exec(&fill, log.io()).await.unwrap();

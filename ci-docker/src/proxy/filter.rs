@@ -288,19 +288,19 @@ pub(super) fn references(body: &[u8]) -> (Vec<String>, Vec<String>) {
     (volumes, networks)
 }
 
-/// The value of a `filters` query with the label added: both forms that the API has had.
-pub(super) fn narrowed(filters: Option<&str>, label: &str) -> Value {
+/// The value of a `filters` query with labels added: both forms that the API has had.
+pub(super) fn narrowed(filters: Option<&str>, labels: &[String]) -> Value {
     let parsed = filters.and_then(|text| serde_json::from_str::<Value>(text).ok());
     let mut all = match parsed {
         Some(Value::Object(all)) => all,
         _ => Map::new(),
     };
     match all.entry("label").or_insert_with(|| json!([])) {
-        Value::Array(list) => list.push(json!(label)),
+        Value::Array(list) => list.extend(labels.iter().map(|label| json!(label))),
         Value::Object(set) => {
-            set.insert(label.to_owned(), json!(true));
+            set.extend(labels.iter().map(|label| (label.clone(), json!(true))));
         }
-        other => *other = json!([label]),
+        other => *other = json!(labels),
     }
     Value::Object(all)
 }
@@ -404,10 +404,11 @@ mod tests {
 
     #[test]
     fn lists_are_narrowed_in_both_forms() {
-        let old = narrowed(Some(r#"{"label":{"a":true}}"#), "b");
+        let labels = ["b".to_owned()];
+        let old = narrowed(Some(r#"{"label":{"a":true}}"#), &labels);
         assert_eq!(old, json!({"label": {"a": true, "b": true}}));
-        let new = narrowed(Some(r#"{"status":["x"]}"#), "b");
+        let new = narrowed(Some(r#"{"status":["x"]}"#), &labels);
         assert_eq!(new, json!({"status": ["x"], "label": ["b"]}));
-        assert_eq!(narrowed(None, "b"), json!({"label": ["b"]}));
+        assert_eq!(narrowed(None, &labels), json!({"label": ["b"]}));
     }
 }

@@ -19,6 +19,9 @@ use crate::labels;
 /// How long the head of an answer may be.
 const HEAD: usize = 64 * 1024;
 
+/// The labels by which a job knows what is its own.
+const OWN: [&str; 3] = [labels::RUN, labels::JOB, labels::OF_JOB];
+
 /// The socket of one job, open as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Proxy {
@@ -40,9 +43,11 @@ impl Proxy {
     pub(crate) fn open(
         engine: Engine,
         upstream: &Path,
-        labels: HashMap<String, String>,
+        mut labels: HashMap<String, String>,
     ) -> io::Result<Self> {
         use std::os::unix::fs::PermissionsExt;
+        // The container of the job itself is not the job's to touch.
+        labels.insert(labels::OF_JOB.to_owned(), "true".to_owned());
         let dir = private_dir()?;
         let made = UnixListener::bind(dir.join("docker")).and_then(|listener| {
             let mode = std::fs::Permissions::from_mode(0o666);
@@ -133,10 +138,8 @@ impl Gate {
             Verdict::Own(kind, name) => self.own(kind, &name).await?,
             Verdict::Narrow => {
                 let filters = head.query("filters");
-                let label = format!("{}={}", labels::RUN, self.label(labels::RUN));
-                let narrow = narrowed(filters.as_deref(), &label);
-                let label = format!("{}={}", labels::JOB, self.label(labels::JOB));
-                let narrow = narrowed(Some(&narrow.to_string()), &label);
+                let own = OWN.map(|name| format!("{name}={}", self.label(name)));
+                let narrow = narrowed(filters.as_deref(), &own);
                 head.set_query("filters", &narrow.to_string());
             }
             Verdict::LabelBuild => {
@@ -197,8 +200,7 @@ impl Gate {
     }
 
     fn is_own(&self, found: &HashMap<String, String>) -> bool {
-        [labels::RUN, labels::JOB]
-            .into_iter()
+        OWN.into_iter()
             .all(|name| found.get(name) == self.labels.get(name))
     }
 

@@ -140,6 +140,15 @@ impl OwnEngine {
             child.kill().unwrap();
             child.wait().unwrap();
         }
+        // Its helper dies with it. Where nobody takes note of that, the next engine would wait for it.
+        let note = self.dir.path().join("exec/containerd/containerd.pid");
+        let pid = std::fs::read_to_string(&note).unwrap_or_default();
+        let deadline = Instant::now() + START;
+        while lives(pid.trim()) {
+            assert!(Instant::now() < deadline, "the engine's helper lives on");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = std::fs::remove_file(note);
     }
 
     /// Ends it as its machine would when it is shut down.
@@ -272,6 +281,13 @@ fn processes_of(dir: &str) -> Vec<u32> {
             String::from_utf8_lossy(&line).contains(dir)
         })
         .collect()
+}
+
+/// Whether a process runs, which one that nobody has waited for does not.
+fn lives(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let rest = stat.rsplit(')').next().unwrap_or_default();
+    !pid.is_empty() && !rest.is_empty() && !rest.trim_start().starts_with(['Z', 'X'])
 }
 
 fn signal(pid: u32, name: &str) {
