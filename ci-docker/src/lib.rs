@@ -15,6 +15,7 @@ pub mod compose;
 mod container;
 mod copy;
 mod credentials;
+mod dind;
 mod engine;
 mod error;
 mod executor;

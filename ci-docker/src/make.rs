@@ -23,7 +23,7 @@ use crate::proxy::Proxy;
 use crate::pull::PullOptions;
 use crate::service::{Around, prober};
 use crate::session::{DockerSession, Others};
-use crate::{command, compose, labels, script};
+use crate::{command, compose, dind, labels, script};
 
 /// How long a service may take to become ready if nothing is said.
 const SERVICE: Duration = Duration::from_mins(2);
@@ -47,14 +47,26 @@ impl DockerExecutor {
         &self,
         request: &PrepareRequest<'_>,
     ) -> Result<DockerSession, DockerError> {
-        let Some((job, left_out)) = compose::with_services(request)? else {
-            return self.make_all(request).await;
-        };
-        for left in left_out {
-            request.output.say(format!("not taken: {left}")).await;
+        let (mut job, mut told) = (None, Vec::new());
+        if let Some((composed, left_out)) = compose::with_services(request)? {
+            told.extend(left_out.iter().map(|left| format!("not taken: {left}")));
+            job = Some(composed);
+        }
+        let mut env = None;
+        if self.options.docker != DockerAccess::None {
+            let own = job.as_ref().unwrap_or(request.job);
+            if let Some((changed, engines)) = dind::without_engines(own) {
+                let text = |image| format!("no service {image}: the job gets the engine itself");
+                told.extend(engines.iter().map(text));
+                (job, env) = (Some(changed), Some(dind::without_variables(request.env)));
+            }
+        }
+        for told in told {
+            request.output.say(told).await;
         }
         let mut request = request.clone();
-        request.job = &job;
+        request.job = job.as_ref().unwrap_or(request.job);
+        request.env = env.as_ref().unwrap_or(request.env);
         self.make_all(&request).await
     }
 

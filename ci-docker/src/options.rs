@@ -53,7 +53,8 @@ pub struct DockerOptions {
     pub service_timeout: Option<u64>,
     /// Whether services run with all rights, as `docker:dind` needs it. Off by default.
     pub services_privileged: bool,
-    /// What jobs that build images get of the engine; `none` by default.
+    /// What jobs that build images get of the engine; `none` by default. A job that gets it gets no
+    /// service that is an engine (`docker:dind`).
     pub docker: DockerAccess,
     /// What happens to a job that asks for a GPU, a device or a platform that there is not; `fail` by
     /// default.

@@ -255,4 +255,5 @@ async fn over_ssh() {
     let nobody = DockerExecutor::with_options(DockerOptions::from_settings(&options).unwrap());
     let error = nobody.engine_version().await.unwrap_err();
     assert_eq!(error.kind(), DockerErrorKind::Unreachable, "{error}");
+    assert!(error.to_string().contains("Connection refused"), "{error}");
 }

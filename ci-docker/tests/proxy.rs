@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use ci_core::executor::{Executor, PrepareRequest};
 use ci_core::id::RunId;
-use ci_core::job::JobSpec;
+use ci_core::job::{JobSpec, ServiceSpec};
 use ci_core::session::{Command, ExitStatus, Session};
 use ci_docker::{DockerExecutor, DockerOptions};
 use serde_json::json;
@@ -63,7 +63,10 @@ async fn session(place: &Place, run: RunId) -> Box<dyn Session> {
         .host(&place.host)
         .image(CLIENT)
         .grace(support::GRACE);
-    let (job, env) = (JobSpec::new("builds"), BTreeMap::new());
+    // As GitLab's jobs ask for an engine: they get this one.
+    let job = JobSpec::new("builds").service(ServiceSpec::new("docker:dind", "docker"));
+    let host = ("DOCKER_HOST".to_owned(), "tcp://docker:2375".to_owned());
+    let env = BTreeMap::from([host]);
     let request = PrepareRequest::new(run, &job, &env);
     executor.prepare(request).await.unwrap()
 }

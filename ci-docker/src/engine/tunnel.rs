@@ -6,10 +6,15 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::process::Command;
 use tokio::task::JoinHandle;
+
+/// How long the last words of a login that failed may take.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// A socket that leads to another machine as long as this lives.
 #[derive(Debug)]
@@ -81,34 +86,55 @@ impl Drop for Tunnel {
     }
 }
 
-/// Carries one connection. What `ssh` says of a failure goes to the standard error, as with the docker
-/// client; the connection just ends.
+/// Carries one connection. Where there is no way to the engine, the client gets an answer that says why.
 async fn carry(stream: UnixStream, words: Vec<String>) {
+    let (mut from, mut to) = stream.into_split();
     let child = Command::new("ssh")
         .args(&words)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        // Not this program's own: the login outlives it for a moment and would hold it open.
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn();
-    let Ok(mut child) = child else {
-        return;
+    let mut child = match child {
+        Ok(child) => child,
+        Err(error) => return answer(&mut to, &format!("`ssh` cannot be started: {error}")).await,
     };
     let (Some(mut input), Some(mut output)) = (child.stdin.take(), child.stdout.take()) else {
         return;
     };
-    let (mut from, mut to) = stream.into_split();
     let there = async move {
         let _ = tokio::io::copy(&mut from, &mut input).await;
         drop(input);
+        // The engine's side decides when it is over.
+        std::future::pending::<()>().await;
     };
-    let back = async {
-        let _ = tokio::io::copy(&mut output, &mut to).await;
+    let back = tokio::io::copy(&mut output, &mut to);
+    let came = tokio::select! {
+        came = back => came,
+        () = there => return,
     };
-    // The engine's side decides when it is over.
-    tokio::select! {
-        () = back => {}
-        () = async { there.await; std::future::pending::<()>().await } => {}
+    if let (Ok(0), Some(mut errors)) = (came, child.stderr.take()) {
+        let mut said = Vec::new();
+        // It never ends where the login goes on.
+        let reading = async { while let Ok(1..) = errors.read_buf(&mut said).await {} };
+        let _ = tokio::time::timeout(LAST_WORDS, reading).await;
+        let said = String::from_utf8_lossy(&said);
+        answer(&mut to, &format!("`ssh` says: {}", said.trim())).await;
     }
+}
+
+/// Answers a request in the form of the engine's errors.
+async fn answer(to: &mut (impl AsyncWrite + Unpin), message: &str) {
+    let body = serde_json::json!({ "message": message }).to_string();
+    let length = body.len();
+    let text = format!(
+        "HTTP/1.1 502 Bad Gateway\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
+    // A client that is gone does not want it.
+    let _ = to.write_all(text.as_bytes()).await;
+    let _ = to.shutdown().await;
 }
 
 /// A new directory that nobody else may enter, with a short name: those of sockets are limited

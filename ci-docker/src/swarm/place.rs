@@ -293,6 +293,10 @@ impl Placing {
                     }
                 }
                 Stage::Ended => return Err(rejected(&task, &self.spec.container.image)),
+                Stage::Preparing if !task.is_wanted => {
+                    let text = format!("the node was lost before the job began: {}", task.why);
+                    return Err(DockerError::new(DockerErrorKind::Capacity, text));
+                }
                 // Pulling the image is no waiting for a turn, and has no limit but the job's own.
                 Stage::Preparing => continue,
                 Stage::Waiting => {
