@@ -91,9 +91,9 @@ async fn a_job_builds_and_runs_what_is_its_own_and_leaves_only_the_cache() {
             "printf 'FROM {image}\\nRUN echo built >/file\\n' >Dockerfile; DOCKER_BUILDKIT=0 docker build -q -t ci-core-proxy-made ."
         ),
         "docker run --rm ci-core-proxy-made cat /file | grep built".to_owned(),
-        format!("docker network create mine && docker volume create mine-{run}"),
+        format!("docker network create mine-{run} && docker volume create mine-{run}"),
         format!(
-            "docker run -d --name web-{run} --network mine -v mine-{run}:/data {image} sleep 1000000"
+            "docker run -d --name web-{run} --network mine-{run} -v mine-{run}:/data {image} sleep 1000000"
         ),
         format!("docker exec web-{run} sh -c 'echo in >/data/x; cat /data/x' | grep in"),
         format!("test \"$(docker ps -q | wc -l)\" = 1; docker logs web-{run}"),

@@ -178,9 +178,10 @@ impl OwnEngine {
             .unwrap();
         let mut words: Vec<String> = match &self.net {
             Net::Own => ["unshare", "--net", "sh", "-c"].map(str::to_owned).to_vec(),
+            // Not `ip netns exec`: it hides the control groups.
             Net::Named(name) => {
-                let words = ["ip", "netns", "exec", name, "sh", "-c"];
-                words.map(str::to_owned).to_vec()
+                let net = format!("--net=/run/netns/{name}");
+                ["nsenter", &net, "sh", "-c"].map(str::to_owned).to_vec()
             }
         };
         // The name of the loopback's program differs; busybox has one everywhere.
