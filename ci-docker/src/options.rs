@@ -161,7 +161,8 @@ pub enum DockerAccess {
     /// A socket that leads to the engine and lets the job touch only what it made itself: that gets its
     /// labels, and is removed with the job. Images stay, as the cache of later builds. What gives power
     /// over the machine is refused: privileged containers, its directories, devices and namespaces.
-    /// Builds may pull, push and run commands; with `BuildKit` they may use the machine's network.
+    /// Builds may pull, push and run commands; with `BuildKit` they may use the machine's network. A job
+    /// can give an image the name of another one, which then is what later jobs find under it.
     Filtered,
 }
 

@@ -20,12 +20,12 @@ exec cat /.ci-core/tether >/dev/null
 
 /// Holds a container with [`LEASE`] until its own standard input is closed, which happens when the
 /// engine's process ends in any way.
-pub(crate) const TETHER: &str = r#"
+pub(crate) const TETHER: &str = r"
 while [ ! -p /.ci-core/tether ]; do sleep 0.05 2>/dev/null || sleep 1; done
 : >/.ci-core/held
 echo held
 exec cat >/.ci-core/tether
-"#;
+";
 
 /// Makes the places where a job works. Runs as root with the user and group of the commands as
 /// `uid:gid` (empty for root), a number, and the directories: those that are new become theirs, and the

@@ -451,12 +451,12 @@ pub(super) fn explain(what: impl Into<String>, error: Error) -> DockerError {
     }
     let kind = match (&error, status(&error)) {
         (_, Some(404)) => DockerErrorKind::NotFound,
-        // What leads to the engine says that there is no way.
-        (_, Some(502)) => DockerErrorKind::Unreachable,
         (_, Some(409)) => DockerErrorKind::Conflict,
         (_, Some(400)) => DockerErrorKind::Refused,
         (Error::RequestTimeoutError, _) => DockerErrorKind::TimedOut,
-        (
+        // What leads to the engine says by 502 that there is no way.
+        (_, Some(502))
+        | (
             Error::IOError { .. }
             | Error::HyperResponseError { .. }
             | Error::HyperLegacyError { .. }

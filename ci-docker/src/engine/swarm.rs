@@ -94,7 +94,7 @@ impl Engine {
     /// Makes a service of one task that is never repeated, and gives its id.
     pub(crate) async fn create_service(
         &self,
-        spec: TaskSpec,
+        spec: &TaskSpec,
         login: Option<Login>,
     ) -> Result<String, DockerError> {
         let what = format!(

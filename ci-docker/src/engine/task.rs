@@ -41,7 +41,7 @@ pub(crate) struct SecretFile {
 
 /// The service. It has one replica that is never repeated: so its end is told, it goes without a trace
 /// on every engine, and a node that is lost shows.
-pub(super) fn service(spec: TaskSpec) -> ServiceSpec {
+pub(super) fn service(spec: &TaskSpec) -> ServiceSpec {
     let container = &spec.container;
     let networks = container
         .network
@@ -59,7 +59,7 @@ pub(super) fn service(spec: TaskSpec) -> ServiceSpec {
             ..ServiceSpecMode::default()
         }),
         task_template: Some(Template {
-            container_spec: Some(container_spec(&spec)),
+            container_spec: Some(container_spec(spec)),
             resources: Some(resources(container)),
             restart_policy: Some(TaskSpecRestartPolicy {
                 condition: Some(TaskSpecRestartPolicyConditionEnum::NONE),
@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_job_is_one_task_that_is_never_repeated() {
-        let made = service(spec());
+        let made = service(&spec());
         assert_eq!(made.mode.unwrap().replicated.unwrap().replicas, Some(1));
         let task = made.task_template.unwrap();
         let none = TaskSpecRestartPolicyConditionEnum::NONE;

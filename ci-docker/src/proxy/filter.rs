@@ -50,26 +50,27 @@ pub(super) fn judge(method: &str, path: &str) -> Verdict {
     let own = |kind, name: &str| Own(kind, name.to_owned());
     let write = method == "POST" || method == "DELETE" || method == "PUT";
     match (method, parts.as_slice()) {
-        ("GET" | "HEAD", ["_ping" | "version" | "info"]) | ("POST", ["auth"]) => Pass,
-        ("GET", ["containers", "json"]) | ("GET", ["networks" | "volumes" | "events"]) => Narrow,
+        ("POST", ["images" | "build", "prune"]) => Refuse("the cache is everybody's"),
+        ("GET" | "HEAD", ["_ping" | "version" | "info"])
+        | ("POST", ["auth" | "session" | "grpc"] | ["build", "cancel"])
+        | ("GET", ["distribution", ..])
+        // What removes images has other methods; `prune` is named above.
+        | ("GET" | "POST", ["images", ..]) => Pass,
+        ("GET", ["containers", "json"] | ["networks" | "volumes" | "events"]) => Narrow,
         ("POST", ["containers", "create"]) => Label(Kind::Container),
         ("POST", ["networks", "create"]) => Label(Kind::Network),
         ("POST", ["volumes", "create"]) => Label(Kind::Volume),
-        (_, ["containers", "prune"]) | (_, ["networks", "prune"]) | (_, ["volumes", "prune"]) => {
+        (_, ["containers" | "networks" | "volumes", "prune"]) => {
             Refuse("what others made would be removed")
         }
         ("POST", ["containers", _, "update"]) => Refuse("limits are not the job's to change"),
-        (_, ["containers", name]) | (_, ["containers", name, _]) => own(Kind::Container, name),
-        (_, ["networks", name]) => own(Kind::Network, name),
-        ("POST", ["networks", name, "connect" | "disconnect"]) => own(Kind::Network, name),
+        (_, ["containers", name] | ["containers", name, _]) => own(Kind::Container, name),
+        (_, ["networks", name]) | ("POST", ["networks", name, "connect" | "disconnect"]) => {
+            own(Kind::Network, name)
+        }
         ("GET" | "DELETE", ["volumes", name]) => own(Kind::Volume, name),
         (_, ["exec", name, _]) => own(Kind::Exec, name),
         ("POST", ["build"]) => LabelBuild,
-        ("POST", ["build", "cancel"]) | ("POST", ["session" | "grpc"]) => Pass,
-        ("POST", ["images", "prune"]) | ("POST", ["build", "prune"]) => {
-            Refuse("the cache is everybody's")
-        }
-        ("GET" | "POST", ["images", ..]) | ("GET", ["distribution", ..]) => Pass,
         (_, ["images", ..]) => Refuse("images are everybody's, and stay for other jobs"),
         _ if write => Refuse("jobs may not do this to the engine"),
         _ => Refuse("jobs may not see this of the engine"),

@@ -1,6 +1,7 @@
 //! The heads of requests, as far as a filter has to know them (RFC 9112): read once, written anew, so
 //! that the engine reads them as the filter did.
 
+use std::fmt::Write as _;
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -60,9 +61,15 @@ fn parse(text: &str) -> io::Result<Head> {
     let mut lines = text.split("\r\n");
     let first = lines.next().unwrap_or_default();
     let mut words = first.split(' ');
-    let (method, target) = match (words.next(), words.next(), words.next(), words.next()) {
-        (Some(method), Some(target), Some("HTTP/1.1" | "HTTP/1.0"), None) => (method, target),
-        _ => return Err(bad("no request line")),
+    let words = [words.next(), words.next(), words.next(), words.next()];
+    let [
+        Some(method),
+        Some(target),
+        Some("HTTP/1.1" | "HTTP/1.0"),
+        None,
+    ] = words
+    else {
+        return Err(bad("no request line"));
     };
     let mut headers = Vec::new();
     for line in lines {
@@ -148,11 +155,11 @@ impl Head {
             let is_ours = name.eq_ignore_ascii_case("connection")
                 || (length.is_some() && name.eq_ignore_ascii_case("content-length"));
             if !is_ours {
-                text.push_str(&format!("{name}: {value}\r\n"));
+                let _ = write!(text, "{name}: {value}\r\n");
             }
         }
         if let Some(length) = length {
-            text.push_str(&format!("Content-Length: {length}\r\n"));
+            let _ = write!(text, "Content-Length: {length}\r\n");
         }
         // One request a connection: what comes after it is never taken for another one.
         let connection = if self.is_upgrade() {
@@ -160,7 +167,7 @@ impl Head {
         } else {
             "close"
         };
-        text.push_str(&format!("Connection: {connection}\r\n\r\n"));
+        let _ = write!(text, "Connection: {connection}\r\n\r\n");
         text.into_bytes()
     }
 }

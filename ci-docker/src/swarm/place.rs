@@ -199,12 +199,12 @@ fn secret_values(
     wanted: &SwarmJobOptions,
 ) -> Result<Vec<(String, String)>, DockerError> {
     let names = wanted.secret_variables.iter();
-    let found = names.map(|name| match request.env.get(name) {
-        Some(value) => Ok((name.clone(), value.clone())),
-        None => {
+    let found = names.map(|name| {
+        let value = request.env.get(name).ok_or_else(|| {
             let text = format!("the variable `{name}`, which is to be a secret, is not set");
-            Err(DockerError::new(DockerErrorKind::Refused, text))
-        }
+            DockerError::new(DockerErrorKind::Refused, text)
+        })?;
+        Ok((name.clone(), value.clone()))
     });
     found.collect()
 }
@@ -254,9 +254,7 @@ impl Placing {
                 file: variable,
             });
         }
-        let made = self
-            .manager
-            .create_service(self.spec.clone(), self.login.take());
+        let made = self.manager.create_service(&self.spec, self.login.take());
         task.service = made.await?;
         let (node_id, container) = self.turn(&task.service).await?;
         let found = self.nodes.iter().find(|it| it.node.id == node_id).cloned();
