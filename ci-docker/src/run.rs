@@ -177,7 +177,7 @@ impl Run<'_> {
     /// What a swarm says of the end of a container leaves that of the command unknown.
     fn taken_away(&self, end: End) -> SessionError {
         let (kind, why) = match end {
-            End::Node(why) => (SessionErrorKind::Interrupted, why),
+            End::Node(why) | End::Taken(why) => (SessionErrorKind::Interrupted, why),
             End::Task(why) => (SessionErrorKind::Lost, why),
         };
         let text = format!(

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -18,6 +19,10 @@ use crate::labels;
 
 /// How long the head of an answer may be.
 const HEAD: usize = 64 * 1024;
+
+/// How much of a request that was refused is still read, and for how long.
+const LEFT: u64 = 8 << 20;
+const LINGER: Duration = Duration::from_secs(2);
 
 /// The labels by which a job knows what is its own.
 const OWN: [&str; 3] = [labels::RUN, labels::JOB, labels::OF_JOB];
@@ -121,7 +126,11 @@ impl Gate {
             Err(Refusal::Broken(error)) => http::answer("400 Bad Request", &error.to_string()),
         };
         client.write_all(&answer).await?;
-        client.shutdown().await
+        client.shutdown().await?;
+        // A client that still writes its request would not read the answer.
+        let rest = tokio::io::copy(&mut client.take(LEFT), &mut tokio::io::sink());
+        let _ = tokio::time::timeout(LINGER, rest).await;
+        Ok(())
     }
 
     /// What the engine gets of a request before its body is carried on.

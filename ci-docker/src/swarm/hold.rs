@@ -55,6 +55,8 @@ impl Task {
 pub(crate) enum End {
     /// The node is gone, with everything on it.
     Node(String),
+    /// The swarm wants nothing more on the node, such as one that is drained.
+    Taken(String),
     /// The container ended, or somebody removed the service.
     Task(String),
 }
@@ -100,7 +102,10 @@ async fn ends(manager: &Engine, service: &str, node: &str) -> End {
             Err(_) => continue,
         };
         seen = if node_is_up { 0 } else { seen + 1 };
-        if let Some(end) = judge(task.as_ref(), node, seen >= SEEN) {
+        // What the swarm has given up on a node that is down needs no second look.
+        let is_given_up = task.as_ref().is_some_and(|task| !task.is_wanted);
+        let is_down = seen >= SEEN || (seen > 0 && is_given_up);
+        if let Some(end) = judge(task.as_ref(), node, is_down) {
             return end;
         }
     }
@@ -117,7 +122,7 @@ fn judge(task: Option<&TaskFacts>, node: &str, node_is_down: bool) -> Option<End
     let why = &task.why;
     match (task.stage, task.is_wanted) {
         (Stage::Ended, _) => Some(End::Task(format!("its task ended: {why}"))),
-        (_, false) => Some(End::Task(format!("the swarm gave its task up: {why}"))),
+        (_, false) => Some(End::Taken("the swarm took it from its node".to_owned())),
         _ => None,
     }
 }
@@ -136,7 +141,10 @@ mod tests {
         assert_eq!(judge(Some(&task), "n", false), None);
         assert!(matches!(judge(Some(&task), "n", true), Some(End::Node(_))));
         task.is_wanted = false;
-        assert!(matches!(judge(Some(&task), "n", false), Some(End::Task(_))));
+        assert!(matches!(
+            judge(Some(&task), "n", false),
+            Some(End::Taken(_))
+        ));
         task.stage = Stage::Ended;
         assert!(matches!(judge(Some(&task), "n", false), Some(End::Task(_))));
         assert!(matches!(judge(None, "n", false), Some(End::Task(_))));
