@@ -128,8 +128,9 @@ impl Gate {
         client.write_all(&answer).await?;
         client.shutdown().await?;
         // A client that still writes its request would not read the answer.
-        let rest = tokio::io::copy(&mut client.take(LEFT), &mut tokio::io::sink());
-        let _ = tokio::time::timeout(LINGER, rest).await;
+        let (mut rest, mut nowhere) = (client.take(LEFT), tokio::io::sink());
+        let reading = tokio::io::copy(&mut rest, &mut nowhere);
+        let _ = tokio::time::timeout(LINGER, reading).await;
         Ok(())
     }
 
