@@ -54,10 +54,7 @@ fn compose_file(args: &ComposeArgs) -> Result<u8, Failure> {
     let made = compose::export(job, options.image.as_deref(), &workflow.env);
     let made = made.map_err(|error| {
         let failure = Failure::input(chain(&error));
-        error
-            .hints()
-            .iter()
-            .fold(failure, |failure, hint| failure.hint(hint))
+        error.hints().iter().fold(failure, Failure::hint)
     })?;
     for left in &made.left_out {
         output::say(format!("not in it: {left}"));
