@@ -248,7 +248,7 @@ impl<'a> Course<'a> {
         setup: Option<Setup>,
     ) -> Result<u8, Failure> {
         let id = handle.id();
-        let mut code = self.wait(places, handle).await?;
+        let mut code = self.wait(handle).await?;
         if let Some(setup) = setup
             && code != failure::INTERRUPTED
         {
@@ -293,11 +293,11 @@ impl<'a> Course<'a> {
         let options = options.facts(facts).project_dir(dir);
         let options = options.only(setup.jobs.iter().cloned());
         let handle = ci_core::run::start(workflow, options).await?;
-        self.wait(places, handle).await.map(Some)
+        self.wait(handle).await.map(Some)
     }
 
     /// Waits for a run and gives the exit code that tells its end.
-    async fn wait(&self, places: Places<'_>, handle: RunHandle) -> Result<u8, Failure> {
+    async fn wait(&self, handle: RunHandle) -> Result<u8, Failure> {
         let id = handle.id();
         if self.global.format == Format::Text {
             output::say(format!("run {id}"));
