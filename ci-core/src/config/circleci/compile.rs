@@ -174,6 +174,7 @@ fn whole(
         let only = compiler.workflow(&names, "workflow", &workflow, &mut jobs)?;
         workflows.insert("workflow", only);
     }
+    compiler.unused(&names);
     dropped.append(&mut compiler.dropped);
     workflows.insert("version", Node::new(Value::Int(2), &file.mark));
     let mut out = Map::new();

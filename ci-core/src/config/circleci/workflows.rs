@@ -79,11 +79,12 @@ impl Compiler<'_> {
             return None;
         };
         let mut entries = self.entries(names, list);
+        number(&mut entries);
+        self.refuse_twins(&entries);
         let made: Vec<Option<Node>> = entries
             .iter()
             .map(|entry| self.entry_job(names, entry))
             .collect();
-        number(&mut entries, &made);
         let mut known: HashMap<Arc<str>, Vec<Arc<str>>> = HashMap::new();
         for entry in &entries {
             known
@@ -197,6 +198,20 @@ impl Compiler<'_> {
         entries
     }
 
+    /// Names must tell the jobs of a workflow apart.
+    fn refuse_twins(&mut self, entries: &[Entry<'_>]) {
+        let mut seen = HashMap::new();
+        for entry in entries {
+            if let Some(first) = seen.insert(&*entry.name, entry.mark) {
+                let (name, line) = (&entry.name, first.line);
+                let message = format!("two jobs of the workflow are called `{name}`");
+                let hint = format!("the other stands in line {line}; give one of them a `name`");
+                self.problems
+                    .push(Problem::error(entry.mark, message).hint(hint));
+            }
+        }
+    }
+
     /// The entries of a job group. What the group waits for, those of its jobs wait for that wait for
     /// no other of the group.
     fn group_entries<'n>(
@@ -297,6 +312,7 @@ impl Compiler<'_> {
             self.unknown(names, Kind::Job, entry.reference, entry.mark);
             return None;
         };
+        self.used.insert(entry.reference.into());
         let matrix = entry.matrix.as_ref();
         let mut given = Map::new();
         let mut around = Around::default();
@@ -382,31 +398,17 @@ impl Compiler<'_> {
     }
 }
 
-/// Gives numbers to entries that the file does not name and that run one job with other arguments.
-fn number(entries: &mut [Entry<'_>], made: &[Option<Node>]) {
+/// Gives numbers to the entries of a job that the workflow runs several times without naming them.
+fn number(entries: &mut [Entry<'_>]) {
     let mut unnamed: HashMap<&str, Vec<usize>> = HashMap::new();
     for (index, entry) in entries.iter().enumerate() {
-        if !entry.is_named && made[index].is_some() {
+        if !entry.is_named {
             unnamed.entry(entry.reference).or_default().push(index);
         }
     }
-    let same = |a: usize, b: usize| match (&made[a], &made[b]) {
-        (Some(a), Some(b)) => a.same(b),
-        _ => false,
-    };
-    for (reference, indices) in unnamed {
-        let mut kinds: Vec<usize> = Vec::new();
-        for index in &indices {
-            if !kinds.iter().any(|kind| same(*kind, *index)) {
-                kinds.push(*index);
-            }
-        }
-        if kinds.len() < 2 {
-            continue;
-        }
-        for index in indices {
-            let kind = kinds.iter().position(|kind| same(*kind, index));
-            let name: Arc<str> = format!("{reference}-{}", kind.unwrap_or_default() + 1).into();
+    for (reference, indices) in unnamed.into_iter().filter(|(_, them)| them.len() > 1) {
+        for (number, index) in (1..).zip(indices) {
+            let name: Arc<str> = format!("{reference}-{number}").into();
             entries[index].base = Arc::clone(&name);
             entries[index].name = name;
         }
