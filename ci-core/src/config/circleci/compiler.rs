@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::compile::Dropped;
 use super::namespace::Namespace;
-use super::parameters::{Parameter, Type};
+use super::parameters::{Parameter, Type, is_template};
 use super::scope::{Arg, Args, Scope};
 use super::template;
 use crate::config::problem::{Problem, Problems};
@@ -146,7 +146,7 @@ impl<'a> Compiler<'a> {
                 }
                 Err(why) => {
                     // What is wrong with a default is told where it is declared.
-                    if is_given {
+                    if is_given || is_template(node) {
                         let message = format!("the argument `{name}` of {} {why}", call.what);
                         self.error(&node.mark, message);
                     }

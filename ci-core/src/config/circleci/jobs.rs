@@ -107,7 +107,10 @@ impl Compiler<'_> {
             }
             (None, _) if !definition.contains("executor") => {
                 let message = format!("the job `{name}` does not say what it runs in");
-                let mark = definition.entries().next().map(|(_, entry)| entry.key.clone());
+                let mark = definition
+                    .entries()
+                    .next()
+                    .map(|(_, entry)| entry.key.clone());
                 let mark = mark.unwrap_or_else(|| Mark::new("", 0, 0));
                 let problem = Problem::error(&mark, message);
                 self.problems

@@ -60,11 +60,7 @@ pub(super) fn declared(definition: &Node, problems: &mut Problems) -> Vec<(Arc<s
 }
 
 /// Refuses the parameters of a pipeline or an executor that only jobs and commands can have.
-pub(super) fn only_values(
-    of: &str,
-    declared: &[(Arc<str>, Parameter)],
-    problems: &mut Problems,
-) {
+pub(super) fn only_values(of: &str, declared: &[(Arc<str>, Parameter)], problems: &mut Problems) {
     for (name, parameter) in declared {
         let word = match parameter.kind {
             Type::Executor => "executor",
@@ -101,7 +97,9 @@ fn parameter(name: &str, node: &Node, problems: &mut Problems) -> Parameter {
         let message = format!("the parameter `{name}` lists no values");
         problems.push(Problem::error(&node.mark, message).hint("write `enum: [a, b]`"));
     }
+    // A value of the pipeline is not known before it is filled in.
     if let Some(default) = &parameter.default
+        && !is_template(default)
         && let Err(why) = parameter.check(default)
     {
         let message = format!("the default of the parameter `{name}` {why}");
@@ -190,6 +188,11 @@ impl Parameter {
             },
         }
     }
+}
+
+/// Whether a value is yet to be filled in.
+pub(super) fn is_template(node: &Node) -> bool {
+    node.as_str().is_some_and(|text| text.contains("<<"))
 }
 
 fn is_variable(text: &str) -> bool {

@@ -120,7 +120,9 @@ impl Pipeline {
             let value = match (self.parameters.get(&**name), &parameter.default) {
                 (Some(text), _) => parameter.check(&Node::text(text.as_str(), mark)),
                 // What is wrong with it has been told; nothing that follows from it is.
-                (None, Some(default)) => Ok(parameter.check(default).unwrap_or_else(|_| default.clone())),
+                (None, Some(default)) => {
+                    Ok(parameter.check(default).unwrap_or_else(|_| default.clone()))
+                }
                 (None, None) => {
                     let message = format!("the pipeline's parameter `{name}` has no default");
                     let problem = Problem::error(&parameter.mark, message);
