@@ -337,20 +337,36 @@ fn a_matrix_makes_a_job_of_each_combination() {
 }
 
 #[test]
-fn a_job_that_is_invoked_several_times_has_numbers() {
+fn jobs_that_run_in_several_ways_have_numbers() {
     let text = r"
 version: 2.1
 jobs: {a: {parameters: {x: {type: string, default: d}}, docker: [{image: a}], steps: [run: << parameters.x >>]}, b: {docker: [{image: a}], steps: [checkout]}}
 workflows:
   w: {jobs: [hold: {type: approval}, a: {x: '1', requires: [hold]}, a: {x: '2'}, a, b: {requires: [a-1, a-3]}]}
-  v: {jobs: [b, a: {name: named}]}
+  v: {jobs: [b, a: {x: '2'}, a: {name: named}, b: {name: last, requires: [a, b]}]}
 ";
     check(
         text,
         "workflows",
-        "{w: {jobs: [hold: {type: approval}, a-1: {requires: [hold]}, a-2, a-3, b: {requires: [a-1, a-3]}]}, v: {jobs: [b, named]}, version: 2}",
+        "{w: {jobs: [hold: {type: approval}, a-1: {requires: [hold]}, a-2, a-3, b: {requires: [a-1, a-3]}]}, v: {jobs: [b, a-2, named, last: {requires: [a-2, b]}]}, version: 2}",
     );
     check(text, "jobs/a-3/steps", "[run: {command: d}]");
+}
+
+#[test]
+fn what_runs_twice_alike_is_one_job() {
+    let text = r"
+version: 2.1
+jobs: {a: {docker: [{image: a}], steps: [checkout]}, b: {docker: [{image: a}], steps: [run: b]}}
+workflows: {w: {jobs: [a, b: {requires: [a]}, a]}, v: {jobs: [a]}}
+";
+    check(
+        text,
+        "workflows",
+        "{w: {jobs: [a, b: {requires: [a]}, a]}, v: {jobs: [a]}, version: 2}",
+    );
+    let lowered = compiled(text).lower(Some("w"), &options()).unwrap();
+    assert_eq!(lowered.workflow.jobs.len(), 2);
 }
 
 #[test]
@@ -395,7 +411,7 @@ workflows: {w: {jobs: [a]}}
     let told: Vec<String> = compiled.warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
         told,
-        ["config.yml:5:37: warning: there is no step or command `nothing-like-that`"]
+        ["config.yml:5:41: warning: there is no step or command `nothing-like-that`"]
     );
 }
 
@@ -423,17 +439,17 @@ fn what_cannot_be_is_refused_where_it_stands() {
             "the step needs `paths`",
         ),
         (job("{docker: [{image: a}], steps: [run]}"), "the step needs `command`"),
-        (flow("[a: {name: x}, b: {name: x}]"), "c:7:20: two jobs of the workflow are called `x`"),
-        (flow("[a, b: {requires: [c]}]"), "c:7:24: `requires` names `c`"),
+        (flow("[a: {name: x}, b: {name: x}]"), "c:7:26: two jobs of the workflow are called `x`"),
+        (flow("[a, b: {requires: [c]}]"), "c:7:30: `requires` names `c`"),
         (
             flow("[a: {requires: [b]}, b: {requires: [a]}]"),
             "c:7:12: jobs wait for each other: a -> b -> a",
         ),
         (
             flow("[a: {filters: {branches: {onyl: x}}}]"),
-            "c:7:36: a filter has no `onyl`",
+            "c:7:37: a filter has no `onyl`",
         ),
-        (flow("[a: {x: 1}]"), "c:7:15: the job `a` has no parameter `x`"),
+        (flow("[a: {x: 1}]"), "c:7:16: the job `a` has no parameter `x`"),
         (
             "version: 2.1\nparameters: {s: {type: steps, default: []}}\njobs: {build: {machine: true, steps: [checkout]}}".to_owned(),
             "c:2:17: a pipeline has no parameters of the type `steps`: `s`",
@@ -448,7 +464,7 @@ fn what_cannot_be_is_refused_where_it_stands() {
         ),
         (
             "version: 2\njobs: {a: {machine: true, steps: [checkout]}}\nworkflows: {version: 2, w: {jobs: [a: {requires: [aa]}]}}".to_owned(),
-            "c:3:37: `requires` names `aa`, which is no job of the workflow",
+            "c:3:36: `requires` names `aa`, which is no job of the workflow",
         ),
     ] {
         let told = wrong(&text);

@@ -158,12 +158,13 @@ fn the_workflows_of_the_phoenix_pipeline_are_told_apart() {
     let gate = gate.as_array().into_iter().flatten();
     let mut gate = gate.filter(|job| job["name"] == "deploy_gate");
     assert_eq!(gate.next().map(|job| &job["when"]), Some(&json!("manual")));
-    insta::assert_snapshot!("phoenix_explained", explained(&project, "docker"));
+    let explained = explained(&project, &["--tag", "v1.2.0", "--executor", "docker"]);
+    insta::assert_snapshot!("phoenix_explained", explained);
 }
 
 /// What `ci explain` says of the example.
-fn explained(project: &Project, executor: &str) -> String {
-    project.ci(&["explain", "--executor", executor]).ok().stdout
+fn explained(project: &Project, words: &[&str]) -> String {
+    project.ci(&[&["explain"], words].concat()).ok().stdout
 }
 
 /// The tools of the Python project, installed once for its requirements.
@@ -264,5 +265,6 @@ fn the_deep_learning_pipeline_runs_its_three_stages() {
             .iter()
             .any(|it| it == "gpu-compatibility" || it == "docker-build")
     );
-    insta::assert_snapshot!("deep_learning_explained", explained(&project, "local"));
+    let explained = explained(&project, &["--branch", "main"]);
+    insta::assert_snapshot!("deep_learning_explained", explained);
 }

@@ -313,10 +313,8 @@ fn of_workflow<'a>(
             },
             _ => continue,
         };
-        // The compiler gives each invocation a name of its own; a file of version 2 may repeat one.
+        // A job that is invoked twice with the same arguments is one job.
         if !invoked.insert(name) {
-            let message = format!("two jobs of the workflow are called `{name}`");
-            compiler.error(&item.mark, message);
             continue;
         }
         let filters = given.and_then(|given| given.get("filters"));
@@ -338,28 +336,33 @@ fn of_workflow<'a>(
 
 /// Leaves out the jobs all of whose required jobs are left out.
 fn drop_orphans(entries: &mut [Entry<'_>]) {
-    let mut out: HashSet<(Arc<str>, Arc<str>)> = entries
-        .iter()
-        .filter(|entry| entry.skipped.is_some())
-        .map(|entry| (Arc::clone(entry.workflow), Arc::clone(entry.name)))
-        .collect();
-    loop {
-        let mut changed = false;
-        for entry in entries.iter_mut().filter(|entry| entry.skipped.is_none()) {
-            let required: Vec<Arc<str>> = required(entry).map(|(name, _)| name).collect();
-            let is_out =
-                |name: &Arc<str>| out.contains(&(Arc::clone(entry.workflow), Arc::clone(name)));
-            if !required.is_empty() && required.iter().all(is_out) {
-                entry.skipped = Some(format!(
-                    "dependency: none of the jobs it requires runs (`{}`)",
-                    required.join("`, `")
-                ));
-                out.insert((Arc::clone(entry.workflow), Arc::clone(entry.name)));
-                changed = true;
-            }
+    type Key = (Arc<str>, Arc<str>);
+    let key = |entry: &Entry<'_>, name: &Arc<str>| (Arc::clone(entry.workflow), Arc::clone(name));
+    // How many of its required jobs may still run, and who waits for a job.
+    let mut left: Vec<usize> = Vec::with_capacity(entries.len());
+    let mut waiting: HashMap<Key, Vec<usize>> = HashMap::new();
+    let mut out: Vec<Key> = Vec::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let required: HashSet<Arc<str>> = required(entry).map(|(name, _)| name).collect();
+        left.push(required.len());
+        for name in &required {
+            waiting.entry(key(entry, name)).or_default().push(index);
         }
-        if !changed {
-            return;
+        if entry.skipped.is_some() {
+            out.push(key(entry, entry.name));
+        }
+    }
+    while let Some(gone) = out.pop() {
+        for index in waiting.remove(&gone).unwrap_or_default() {
+            left[index] -= 1;
+            let entry = &mut entries[index];
+            if left[index] == 0 && entry.skipped.is_none() {
+                let required: Vec<Arc<str>> = required(entry).map(|(name, _)| name).collect();
+                let names = required.join("`, `");
+                let why = format!("dependency: none of the jobs it requires runs (`{names}`)");
+                entry.skipped = Some(why);
+                out.push((Arc::clone(entry.workflow), Arc::clone(entry.name)));
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Workflows: which run, their jobs under their final names, and what waits for what.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::compile::Dropped;
@@ -35,15 +35,23 @@ const KEPT: [&str; 5] = ["requires", "context", "filters", "type", "serial-group
 /// Keys of a job group's entry.
 const OF_GROUPS: [&str; 4] = ["requires", "context", "filters", "serial-group"];
 
+/// A workflow that runs, with its jobs compiled.
+pub(super) struct Prepared<'a> {
+    node: &'a Node,
+    pub(super) entries: Vec<Entry<'a>>,
+    /// What the entries run; nothing for those without steps.
+    pub(super) jobs: Vec<Option<Node>>,
+}
+
 /// One job of a workflow under its final name.
-struct Entry<'a> {
+pub(super) struct Entry<'a> {
     /// The name that `requires` may use for it and its like.
-    base: Arc<str>,
+    pub(super) base: Arc<str>,
     /// Whether the file or a matrix names it.
-    is_named: bool,
+    pub(super) is_named: bool,
     /// The definition's name.
-    reference: &'a str,
-    name: Arc<str>,
+    pub(super) reference: &'a str,
+    pub(super) name: Arc<str>,
     mark: &'a Mark,
     given: Map,
     matrix: Option<Map>,
@@ -52,14 +60,13 @@ struct Entry<'a> {
 }
 
 impl Compiler<'_> {
-    /// Compiles a workflow: its jobs go to `jobs`, its own form is given. `None` if it does not run.
-    pub(super) fn workflow(
+    /// Compiles the jobs of a workflow. `None` if it does not run.
+    pub(super) fn prepare<'n>(
         &mut self,
-        names: &Arc<Namespace>,
+        names: &'n Arc<Namespace>,
         name: &str,
-        node: &Node,
-        jobs: &mut Map,
-    ) -> Option<Node> {
+        node: &'n Node,
+    ) -> Option<Prepared<'n>> {
         for (key, wanted) in [("when", true), ("unless", false)] {
             if let Some(condition) = node.get(key) {
                 let filled = self.fill(condition, None, None);
@@ -78,22 +85,34 @@ impl Compiler<'_> {
             self.error(&node.mark, message);
             return None;
         };
-        let mut entries = self.entries(names, list);
-        number(&mut entries);
+        let entries = self.entries(names, list);
+        let jobs = entries.iter().map(|entry| self.entry_job(names, entry));
+        let jobs = jobs.collect();
+        Some(Prepared {
+            node,
+            entries,
+            jobs,
+        })
+    }
+
+    /// The form of a workflow whose jobs have their names; they go to `jobs`.
+    pub(super) fn workflow(&mut self, prepared: Prepared<'_>, jobs: &mut Map) -> Option<Node> {
+        let Prepared {
+            node,
+            entries,
+            jobs: made,
+        } = prepared;
         self.refuse_twins(&entries);
-        let made: Vec<Option<Node>> = entries
-            .iter()
-            .map(|entry| self.entry_job(names, entry))
-            .collect();
         let mut known: HashMap<Arc<str>, Vec<Arc<str>>> = HashMap::new();
+        let mut told = HashSet::new();
         for entry in &entries {
-            known
-                .entry(Arc::clone(&entry.base))
-                .or_default()
-                .push(Arc::clone(&entry.name));
-            if let Some(group) = entry.group {
-                let all = known.entry(group.into()).or_default();
-                all.push(Arc::clone(&entry.name));
+            let group = entry.group.map(Arc::from);
+            for base in [Some(Arc::clone(&entry.base)), group].into_iter().flatten() {
+                let all = known.entry(Arc::clone(&base)).or_default();
+                // What runs twice alike is one job.
+                if told.insert((base, Arc::clone(&entry.name))) {
+                    all.push(Arc::clone(&entry.name));
+                }
             }
         }
         for entry in &entries {
@@ -202,7 +221,11 @@ impl Compiler<'_> {
     fn refuse_twins(&mut self, entries: &[Entry<'_>]) {
         let mut seen = HashMap::new();
         for entry in entries {
-            if let Some(first) = seen.insert(&*entry.name, entry.mark) {
+            let Some((named, first)) = seen.insert(&*entry.name, (entry.is_named, entry.mark))
+            else {
+                continue;
+            };
+            if named || entry.is_named {
                 let (name, line) = (&entry.name, first.line);
                 let message = format!("two jobs of the workflow are called `{name}`");
                 let hint = format!("the other stands in line {line}; give one of them a `name`");
@@ -395,23 +418,6 @@ impl Compiler<'_> {
             }));
         }
         Node::seq(out, &node.mark)
-    }
-}
-
-/// Gives numbers to the entries of a job that the workflow runs several times without naming them.
-fn number(entries: &mut [Entry<'_>]) {
-    let mut unnamed: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (index, entry) in entries.iter().enumerate() {
-        if !entry.is_named {
-            unnamed.entry(entry.reference).or_default().push(index);
-        }
-    }
-    for (reference, indices) in unnamed.into_iter().filter(|(_, them)| them.len() > 1) {
-        for (number, index) in (1..).zip(indices) {
-            let name: Arc<str> = format!("{reference}-{number}").into();
-            entries[index].base = Arc::clone(&name);
-            entries[index].name = name;
-        }
     }
 }
 
