@@ -90,6 +90,11 @@ fn files_of_version_2_stay_as_they_are() {
     let text = "version: 2\nx: &x {docker: [{image: a}]}\njobs: {build: {<<: *x, steps: [checkout, run: 'echo \\<< a']}}\n";
     check(text, "jobs/build/docker/0/image", "a");
     check(text, "jobs/build/steps/1/run", "'echo \\<< a'");
+    // The one job that runs without workflows is `build`.
+    let lowered = lowered(text);
+    let names: Vec<&str> = lowered.workflow.jobs.iter().map(|job| &*job.name).collect();
+    assert_eq!(names, ["build"]);
+    assert!(compiled(text).config.get("workflows").is_none());
 }
 
 #[test]

@@ -48,9 +48,17 @@ pub struct Compiled {
     pub dropped: Vec<Dropped>,
     /// What is odd about the file.
     pub warnings: Vec<Problem>,
+    /// The workflows of a file of version 2 that declares none; its form stays as it is.
+    implied: Option<Map>,
 }
 
 impl Compiled {
+    /// The workflows that run, and perhaps a `version` among them.
+    pub(super) fn declared(&self) -> Option<&Map> {
+        let written = self.config.get("workflows").and_then(Node::as_map);
+        written.or(self.implied.as_ref())
+    }
+
     /// Whether it is a setup: its one workflow makes the configuration that the pipeline goes on with,
     /// a [`Continuation`](super::Continuation).
     #[must_use]
@@ -114,6 +122,7 @@ pub fn compile(text: &str, file: &str, options: &CompileOptions) -> Result<Compi
     let warnings = problems.finish()?;
     match config {
         Some(config) => Ok(Compiled {
+            implied: implied(&config),
             config,
             dropped,
             warnings,
@@ -153,8 +162,7 @@ fn whole(
     let missing = orbs.missing;
     let pipeline = options.pipeline.values(file, problems);
     let mut compiler = Compiler::new(problems, pipeline, missing);
-    let only = Node::seq(vec![Node::text("build", &file.mark)], &file.mark);
-    let only = Node::map(Map::from_iter([("jobs".into(), only)]), &file.mark);
+    let only = only_build(&file.mark);
     let (jobs, mut workflows) = workflows(&mut compiler, map, &names, &only)?;
     compiler.unused(&names);
     dropped.append(&mut compiler.dropped);
@@ -169,6 +177,21 @@ fn whole(
     out.insert("jobs", Node::map(jobs, &file.mark));
     out.insert("workflows", Node::map(workflows, &file.mark));
     Some(Node::map(out, &file.mark))
+}
+
+/// The workflow of a file that has jobs and no workflows: its job `build`.
+fn implied(config: &Node) -> Option<Map> {
+    if config.get("workflows").is_some() {
+        return None;
+    }
+    let workflow = only_build(&config.mark);
+    Some(Map::from_iter([("workflow".into(), workflow)]))
+}
+
+/// A workflow of the job `build`.
+fn only_build(mark: &Mark) -> Node {
+    let list = Node::seq(vec![Node::text("build", mark)], mark);
+    Node::map(Map::from_iter([("jobs".into(), list)]), mark)
 }
 
 /// The jobs and the workflows of a file; `only` is the workflow of one that declares none.

@@ -50,7 +50,7 @@ impl Compiled {
     /// The names of the workflows that run.
     #[must_use]
     pub fn workflows(&self) -> Vec<Arc<str>> {
-        let workflows = self.config.get("workflows").and_then(Node::as_map);
+        let workflows = self.declared();
         let names = workflows.into_iter().flat_map(Map::iter);
         names
             .filter(|(name, _)| &***name != "version")
@@ -137,7 +137,7 @@ fn lower(
         let problem = Problem::error(&config.mark, message).did_you_mean(meant);
         this.compiler.problems.push(problem);
     }
-    let workflows = config.get("workflows").and_then(Node::as_map);
+    let workflows = compiled.declared();
     for (workflow, node) in workflows.into_iter().flat_map(Map::iter) {
         if &**workflow == "version" || only.is_some_and(|only| **workflow != *only) {
             continue;
