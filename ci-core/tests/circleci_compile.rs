@@ -94,6 +94,11 @@ fn files_of_version_2_stay_as_they_are() {
     let lowered = lowered(text);
     let names: Vec<&str> = lowered.workflow.jobs.iter().map(|job| &*job.name).collect();
     assert_eq!(names, ["build"]);
+    assert_eq!(
+        lowered.workflow.jobs[0].steps.len(),
+        3,
+        "the environment, the checkout, the command"
+    );
     assert!(compiled(text).config.get("workflows").is_none());
 }
 

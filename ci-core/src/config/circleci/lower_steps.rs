@@ -68,9 +68,23 @@ pub(super) fn steps(definition: &Node, lowering: &mut Lowering<'_>) -> Arc<[Step
     let mut out = vec![StepSpec::run(prepare).name("Prepare the environment")];
     for (index, step) in list.iter().enumerate() {
         let none = Map::new();
+        let short;
         let (name, given, mark) = match &step.value {
             Value::Str(name) => (&**name, &none, &step.mark),
             Value::Map(map) => match map.entries().next() {
+                // Files of version 2 may still say `run: command`.
+                Some((name, entry)) if matches!(&**name, "run" | "deploy") => {
+                    short = entry
+                        .node
+                        .scalar()
+                        .filter(|_| !entry.node.is_null())
+                        .map(|text| {
+                            let command = Node::text(text, &entry.node.mark);
+                            Map::from_iter([("command".into(), command)])
+                        });
+                    let given = short.as_ref().or(entry.node.as_map());
+                    (&**name, given.unwrap_or(&none), &entry.key)
+                }
                 Some((name, entry)) => (&**name, entry.node.as_map().unwrap_or(&none), &entry.key),
                 None => continue,
             },
