@@ -3,6 +3,7 @@
 #![cfg(feature = "circleci")]
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a helper of a test that fails has failed"
 )]
 
