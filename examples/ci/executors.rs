@@ -122,7 +122,13 @@ impl Wanted {
         settings: &Settings,
         workflow: WorkflowSpec,
     ) -> Result<(WorkflowSpec, Vec<Chosen>), Failure> {
+        let image = |job: &JobSpec| job.options.requires.image.clone();
+        let before: Vec<Option<String>> = workflow.jobs.iter().map(image).collect();
         let workflow = self.with_images(workflow);
+        let typed = workflow.jobs.iter().map(image).zip(before);
+        let typed: Vec<_> = typed
+            .map(|(now, was)| now.filter(|now| was.as_ref() != Some(now)))
+            .collect();
         let Ok(choice) = self.executor.as_deref().unwrap_or("auto").parse();
         let mut answers = None;
         match &choice {
@@ -143,7 +149,13 @@ impl Wanted {
             }
             _ => {}
         }
-        Ok(settings.choose(workflow, &choice, answers.as_deref()))
+        let (workflow, mut chosen) = settings.choose(workflow, &choice, answers.as_deref());
+        for (it, typed) in chosen.iter_mut().zip(typed) {
+            if it.dropped_image.is_none() {
+                it.other_image = it.other_image.take().or(typed);
+            }
+        }
+        Ok((workflow, chosen))
     }
 
     /// The workflow with other images.

@@ -12,8 +12,10 @@ mod open;
 mod origin;
 mod output;
 mod registries;
+mod report_args;
 mod setup;
 mod watch;
+mod workflow_args;
 
 use std::ffi::OsString;
 

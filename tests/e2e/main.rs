@@ -19,6 +19,7 @@ mod quickstart;
 mod registry;
 mod reported;
 mod reports;
+mod seeds;
 mod settings;
 mod setup;
 mod shared;

@@ -20,6 +20,8 @@ pub struct CommitInfo {
     pub message: String,
     /// Who wrote it, as `Name <address>`.
     pub author: String,
+    /// When it was written, as in ISO 8601.
+    pub written: String,
 }
 
 /// What the commit behind a revision says of itself.
@@ -32,6 +34,9 @@ pub fn commit_info(repository: &Path, revision: &str) -> Result<CommitInfo, VcsE
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok(CommitInfo {
         id: commit.id().to_string(),
+        written: jiff::Timestamp::from_second(author.when().seconds())
+            .map(|time| time.to_string())
+            .unwrap_or_default(),
         message: text(commit.message_bytes()),
         author: format!(
             "{} <{}>",

@@ -1,11 +1,11 @@
 //! `ci graph`, `ci list` and `ci schema`: what a workflow is, without running it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ci_core::graph::render;
 use ci_core::job::{AllowFailure, JobSpec, Start};
-use ci_core::settings::Settings;
+use ci_core::settings::{Chosen, Settings};
 use ci_core::workflow::WorkflowSpec;
 use serde_json::json;
 
@@ -38,6 +38,7 @@ pub(crate) fn list(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> 
     for note in &notes {
         output::say(note.to_string());
     }
+    let chosen: HashMap<&str, &Chosen> = project.chosen.iter().map(|it| (&*it.job, it)).collect();
     let (mut listed, mut problems) = (Vec::new(), Vec::new());
     for id in plan.dag.jobs().filter(|id| !plan.skipped.contains_key(id)) {
         let job = plan.job(id);
@@ -49,11 +50,9 @@ pub(crate) fn list(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> 
             }
         };
         // A job with a matrix or shards is chosen for before it is spelled out.
-        let chosen = project.chosen.iter().filter(|it| {
-            let name = job.name.strip_prefix(&*it.job);
-            name.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', ':']))
-        });
-        let why = chosen.max_by_key(|it| it.job.len());
+        let mut ends = job.name.rmatch_indices([' ', ':']).map(|(at, _)| at);
+        let whole = chosen.get(&*job.name);
+        let why = whole.or_else(|| ends.find_map(|end| chosen.get(&job.name[..end])));
         let why = why.filter(|it| it.executor == executor);
         listed.push((job, executor, why.map(|it| &*it.why)));
     }

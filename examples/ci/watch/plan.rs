@@ -183,6 +183,7 @@ fn arguments(dir: &Path, event: &Event, workflow: Option<&str>) -> WorkflowArgs 
         },
         branch: event.kind.branch().map(str::to_owned),
         tag,
+        target: None,
         revision: event.revision.clone(),
         base: None,
         variables: Vec::new(),
