@@ -127,6 +127,12 @@ pub(crate) enum Command {
     /// Build, merge, copy and look up images
     #[command(subcommand)]
     Image(crate::image_args::ImageCommand),
+    /// Look at what an executor on EC2 needs
+    #[command(subcommand)]
+    Ec2(crate::aws::args::Ec2Command),
+    /// Keep one machine of EC2 over several commands, as a job of GitLab does
+    #[command(subcommand)]
+    E2c(crate::aws::args::E2cCommand),
     /// Let the tag `latest` follow a release, if it should
     Latest(crate::image_args::LatestArgs),
     /// Share out tests over machines: reads names, prints those of one shard
@@ -142,7 +148,8 @@ pub(crate) enum Command {
     Shim(ShimCommand),
     /// Remove old runs
     Prune(PruneArgs),
-    /// End and remove what dead runs left behind: processes, containers, networks, volumes
+    /// End and remove what dead runs left behind: processes, containers, networks, volumes,
+    /// machines of EC2
     Reap(ReapArgs),
     /// Print a JSON schema
     Schema(SchemaArgs),
@@ -206,8 +213,8 @@ pub(crate) struct WorkflowArgs {
     /// The settings file [default: `.ci/settings.yml` of the project]
     #[arg(long, value_name = "FILE")]
     pub(crate) settings: Option<PathBuf>,
-    /// Where jobs run for which nothing else decides it: `auto`, `local`, `docker` or an executor of the
-    /// settings. A vendor's jobs with an image run in it with `auto` where a Docker Engine answers, and
+    /// Where jobs run for which nothing else decides it: `auto`, `local`, `docker`, or an executor of the
+    /// settings, where `ec2` is also the first of that type. A vendor's jobs with an image run in it with `auto` where a Docker Engine answers, and
     /// in the shell of this machine where not [default for a vendor's file: auto]
     #[arg(long, value_name = "NAME")]
     pub(crate) executor: Option<String>,
@@ -537,6 +544,10 @@ pub(crate) struct ReapArgs {
     /// Only what is on Docker Engines
     #[arg(long)]
     pub(crate) docker: bool,
+    /// Only machines of EC2, also where no executor of the settings uses them. The exit code is 3 if
+    /// one that costs money is left
+    #[arg(long)]
+    pub(crate) aws: bool,
     /// The settings file [default: `.ci/settings.yml` of this directory]
     #[arg(long, value_name = "FILE")]
     pub(crate) settings: Option<PathBuf>,
