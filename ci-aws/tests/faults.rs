@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod support;
-use support::Sshd;
+use support::machines::sshd::Sshd;
 
 /// What this test program is asked to do when it is its own child.
 const CONTROLLER: &str = "CI_AWS_TEST_CONTROLLER";
@@ -93,7 +93,7 @@ fn kind(error: &ExecutorError) -> SshErrorKind {
 
 #[tokio::test]
 async fn a_wrong_host_key_is_refused() {
-    if support::missing() {
+    if support::machines::sshd::missing() {
         return;
     }
     let sshd = Sshd::start();
@@ -115,7 +115,7 @@ async fn a_wrong_host_key_is_refused() {
 
 #[tokio::test]
 async fn accept_new_takes_the_first_key_and_no_other() {
-    if support::missing() {
+    if support::machines::sshd::missing() {
         return;
     }
     let sshd = Sshd::start();
@@ -139,7 +139,7 @@ async fn accept_new_takes_the_first_key_and_no_other() {
 
 #[tokio::test]
 async fn a_closed_port_and_a_wrong_user_key_are_told_apart() {
-    if support::missing() {
+    if support::machines::sshd::missing() {
         return;
     }
     let sshd = Sshd::start();
@@ -162,7 +162,7 @@ fn connections(sshd: &Sshd) -> Vec<u32> {
 
 #[tokio::test]
 async fn a_link_that_breaks_in_a_step_is_no_exit_code() {
-    if support::missing() {
+    if support::machines::sshd::missing() {
         return;
     }
     let sshd = Sshd::start();
@@ -219,7 +219,7 @@ async fn controller() {
 
 #[tokio::test]
 async fn a_killed_controller_ends_the_remote_tree() {
-    if support::missing() {
+    if support::machines::sshd::missing() {
         return;
     }
     let sshd = Sshd::start();
@@ -245,7 +245,7 @@ async fn a_killed_controller_ends_the_remote_tree() {
 
 #[tokio::test]
 async fn a_controller_that_is_silent_loses_its_lease() {
-    if support::missing() {
+    if support::machines::sshd::missing() {
         return;
     }
     let sshd = Sshd::start();
@@ -284,7 +284,7 @@ async fn a_controller_that_is_silent_loses_its_lease() {
 
 #[tokio::test]
 async fn the_environment_is_on_no_command_line() {
-    if support::missing() {
+    if support::machines::sshd::missing() {
         return;
     }
     let sshd = Sshd::start();
@@ -316,7 +316,7 @@ async fn the_environment_is_on_no_command_line() {
 
 #[tokio::test]
 async fn what_a_dead_guard_left_is_reaped_and_what_lives_is_not() {
-    if support::missing() {
+    if support::machines::sshd::missing() {
         return;
     }
     let sshd = Sshd::start();
