@@ -12,7 +12,7 @@ const IMAGE: &str = "ci-core-e2e";
 ///
 /// # Panics
 /// If `CI` is set and there is none.
-fn engine() -> Option<&'static str> {
+pub(crate) fn engine() -> Option<&'static str> {
     static ENGINE: OnceLock<Option<String>> = OnceLock::new();
     ENGINE
         .get_or_init(|| {

@@ -12,8 +12,6 @@ pub(crate) enum Ec2Command {
     Check(Ec2Args),
     /// Print the IAM policy that an executor needs, as JSON
     Policy(Ec2Args),
-    /// Print the JSON schema of the options of an executor of the type `ec2`
-    Schema,
 }
 
 /// An executor of the settings.

@@ -17,7 +17,6 @@ use crate::{open, output};
 /// Does what was typed.
 pub(crate) async fn ec2(global: &Global, command: Ec2Command) -> Result<u8, Failure> {
     match command {
-        Ec2Command::Schema => output::line(format!("{:#}", Ec2Options::json_schema()))?,
         Ec2Command::Policy(args) => {
             let (_, options) = named(&args)?;
             output::line(policy(&options.1))?;

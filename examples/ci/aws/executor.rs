@@ -43,6 +43,12 @@ pub(super) fn read(
     ))
 }
 
+/// The JSON schema of the options.
+#[expect(clippy::unnecessary_wraps, reason = "without EC2 there is none")]
+pub(crate) fn schema() -> Option<serde_json::Value> {
+    Some(Ec2Options::json_schema())
+}
+
 /// An executor that can only clean up, with what the environment says of AWS.
 pub(crate) fn reaper_of_nothing() -> Result<Arc<dyn Executor>, Failure> {
     let options = Ec2Options::new(Strategy::Existing(String::new()));

@@ -14,12 +14,12 @@ mod executor;
 mod missing;
 
 #[cfg(not(all(feature = "aws", unix)))]
-pub(crate) use missing::{close, e2c, ec2, executor, interruptible, reaper_of_nothing};
+pub(crate) use missing::{close, e2c, ec2, executor, interruptible, reaper_of_nothing, schema};
 #[cfg(all(feature = "aws", unix))]
 pub(crate) use {
     e2c::e2c,
     ec2::ec2,
-    executor::{close, executor, interruptible, reaper_of_nothing},
+    executor::{close, executor, interruptible, reaper_of_nothing, schema},
 };
 
 /// The type of executors in the settings, and the usual name of one.

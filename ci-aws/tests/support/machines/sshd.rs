@@ -45,7 +45,20 @@ impl Sshd {
         for key in ["host", "other", "user"] {
             keygen(&dir.path().join(key));
         }
-        Self::listen(dir, "")
+        Self::listen(dir, "", false)
+    }
+
+    /// With a disk of one megabyte below `root`. Nothing where nobody may mount one, which is said.
+    pub(crate) fn with_small_disk() -> Option<Self> {
+        if !rustix::process::getuid().is_root() {
+            eprintln!("NOT TESTED: only root can give a machine a small disk");
+            return None;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        for key in ["host", "user"] {
+            keygen(&dir.path().join(key));
+        }
+        Some(Self::listen(dir, "", true))
     }
 
     /// With a private host key, for the public keys of users; sessions get the variables, `NAME=VALUE`.
@@ -55,10 +68,10 @@ impl Sshd {
         fs::write(dir.path().join("user.pub"), users).unwrap();
         let private = fs::Permissions::from_mode(0o600);
         fs::set_permissions(dir.path().join("host"), private).unwrap();
-        Self::listen(dir, variables)
+        Self::listen(dir, variables, false)
     }
 
-    fn listen(dir: tempfile::TempDir, variables: &str) -> Self {
+    fn listen(dir: tempfile::TempDir, variables: &str, is_small: bool) -> Self {
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
         if rustix::process::getuid().is_root() {
             fs::create_dir_all("/run/sshd").unwrap();
@@ -70,7 +83,7 @@ impl Sshd {
                 .local_addr()
                 .unwrap()
                 .port();
-            if let Some(server) = serve(dir.path(), port, variables) {
+            if let Some(server) = serve(dir.path(), port, variables, is_small) {
                 return Self { dir, server, port };
             }
         }
@@ -110,7 +123,7 @@ pub(crate) fn keygen(file: &Path) {
     run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", file]);
 }
 
-fn serve(dir: &Path, port: u16, variables: &str) -> Option<Child> {
+fn serve(dir: &Path, port: u16, variables: &str, is_small: bool) -> Option<Child> {
     let at = dir.display();
     let config = format!(
         "Port {port}\nListenAddress 127.0.0.1\nHostKey {at}/host\nPidFile {at}/pid\n\
@@ -123,7 +136,15 @@ fn serve(dir: &Path, port: u16, variables: &str) -> Option<Child> {
     fs::create_dir_all(dir.join("home")).unwrap();
     fs::write(dir.join("config"), config).unwrap();
     let log = fs::File::create(dir.join("log")).unwrap();
-    let mut server = Command::new(program().unwrap())
+    let mut command = Command::new(program().unwrap());
+    if is_small {
+        let script = "mount -t tmpfs -o size=1m,mode=700 none \"$0\" && exec \"$@\"";
+        fs::create_dir_all(dir.join("root")).unwrap();
+        command = Command::new("unshare");
+        command.args(["-m", "sh", "-c", script]);
+        command.arg(dir.join("root")).arg(program().unwrap());
+    }
+    let mut server = command
         .args(["-D", "-e", "-f"])
         .arg(dir.join("config"))
         .stdin(Stdio::null())

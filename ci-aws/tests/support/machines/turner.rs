@@ -13,6 +13,9 @@ use super::sshd::{Sshd, keygen};
 /// An address that no machine has yet refuses connections at once.
 const NOBODY: &str = "Host *\n  HostName 127.0.0.1\n  Port 1\n";
 
+/// The servers by instance, and the addresses that lead to them.
+type Servers = Arc<Mutex<BTreeMap<String, (String, Sshd)>>>;
+
 /// What a stand-in says of an instance.
 #[derive(Debug, Clone)]
 pub(crate) struct Machine {
@@ -33,7 +36,7 @@ pub(crate) trait Machines: Send + Sync {
 pub(crate) struct Turner {
     over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
-    servers: Arc<Mutex<BTreeMap<String, Sshd>>>,
+    servers: Servers,
     /// While this is set, no machine gets its server.
     pub(crate) late: Arc<AtomicBool>,
 }
@@ -42,7 +45,7 @@ struct Work {
     machines: Arc<dyn Machines>,
     dir: PathBuf,
     variables: String,
-    servers: Arc<Mutex<BTreeMap<String, Sshd>>>,
+    servers: Servers,
     late: Arc<AtomicBool>,
 }
 
@@ -80,37 +83,53 @@ impl Turner {
     /// Kills the server of an instance and everything that runs below it.
     pub(crate) fn power_off(&self, id: &str) {
         let server = self.servers.lock().unwrap().remove(id);
-        kill_below(server.as_ref().unwrap().pid());
+        kill_below(server.unwrap().1.pid());
     }
 }
 
 impl Work {
     fn turn(&self) {
         for machine in self.machines.machines() {
-            let has = self.servers.lock().unwrap().contains_key(&machine.id);
-            if has && !machine.is_running {
-                let server = self.servers.lock().unwrap().remove(&machine.id);
-                kill_below(server.as_ref().unwrap().pid());
-            }
-            if has || !machine.is_running || self.late.load(Ordering::Relaxed) {
+            // All the time, so that whoever powers a machine off finds it.
+            let mut servers = self.servers.lock().unwrap();
+            let known = servers.remove(&machine.id);
+            if !machine.is_running {
+                if let Some((_, server)) = known {
+                    kill_below(server.pid());
+                }
                 continue;
             }
-            let host = self.machines.host_key(&machine.id);
-            let host = host.unwrap_or_else(|| fs::read_to_string(self.dir.join("host")).unwrap());
-            let users = fs::read_to_string(self.dir.join("user.pub")).unwrap();
-            let server = Sshd::with_keys(&host, &users, &self.variables);
-            let others = fs::read_to_string(self.dir.join("ssh_config")).unwrap();
-            // The first that fits counts.
-            let config = format!(
-                "Host {}\n  HostName 127.0.0.1\n  Port {}\n{others}",
-                machine.address.unwrap(),
-                server.port
-            );
-            // In one piece: a client may read it at any time.
-            fs::write(self.dir.join("ssh_config.new"), config).unwrap();
-            fs::rename(self.dir.join("ssh_config.new"), self.dir.join("ssh_config")).unwrap();
-            self.servers.lock().unwrap().insert(machine.id, server);
+            let address = machine.address.clone().unwrap();
+            let server = match known {
+                // moto gives an instance that runs another address when it is started once more.
+                Some((at, server)) if at == address => (at, server),
+                Some((_, server)) => self.reachable(address, server),
+                None if self.late.load(Ordering::Relaxed) => continue,
+                None => self.reachable(address, self.server(&machine)),
+            };
+            servers.insert(machine.id, server);
         }
+    }
+
+    fn server(&self, machine: &Machine) -> Sshd {
+        let host = self.machines.host_key(&machine.id);
+        let host = host.unwrap_or_else(|| fs::read_to_string(self.dir.join("host")).unwrap());
+        let users = fs::read_to_string(self.dir.join("user.pub")).unwrap();
+        Sshd::with_keys(&host, &users, &self.variables)
+    }
+
+    /// Lets an address lead to a server.
+    fn reachable(&self, address: String, server: Sshd) -> (String, Sshd) {
+        let others = fs::read_to_string(self.dir.join("ssh_config")).unwrap();
+        // The first that fits counts.
+        let config = format!(
+            "Host {address}\n  HostName 127.0.0.1\n  Port {}\n{others}",
+            server.port
+        );
+        // In one piece: a client may read it at any time.
+        fs::write(self.dir.join("ssh_config.new"), config).unwrap();
+        fs::rename(self.dir.join("ssh_config.new"), self.dir.join("ssh_config")).unwrap();
+        (address, server)
     }
 }
 
