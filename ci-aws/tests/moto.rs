@@ -251,7 +251,7 @@ async fn four_shells_have_one_machine() {
             E2c::new(api, variables, cloud.path("project"), output, cancel)
         };
         let state = shell().await.setup().await.unwrap();
-        assert_eq!(cloud.moto.live(), [state.instance.clone()]);
+        assert_eq!(cloud.moto.live(), std::slice::from_ref(&state.instance));
         let request = BuildRequest::new("linux/arm64", "all", "bake.hcl");
         let status = shell().await.build(&request).await.unwrap();
         assert_eq!(status, ExitStatus::Code(0));

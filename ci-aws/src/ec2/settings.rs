@@ -154,11 +154,12 @@ impl Settings {
     /// Where EC2 is, and as whom to speak to it.
     #[cfg(feature = "sdk")]
     pub(super) fn access(self) -> super::sdk::Access {
-        let mut access = super::sdk::Access::default();
-        access.profile = self.profile;
-        access.region = self.region;
-        access.endpoint = self.endpoint;
-        access
+        super::sdk::Access {
+            profile: self.profile,
+            region: self.region,
+            endpoint: self.endpoint,
+            keys: None,
+        }
     }
 
     pub(super) fn options(self) -> Result<Ec2Options, String> {

@@ -90,9 +90,9 @@ pub(crate) fn options(dir: &std::path::Path, strategy: Strategy) -> Ec2Options {
     options.reach.grace = GRACE;
     options.state = dir.join("state");
     options.poll = Duration::from_millis(50);
-    options.boot_deadline = Duration::from_secs(60);
-    options.launch_deadline = Duration::from_secs(60);
-    options.teardown_deadline = Duration::from_secs(60);
+    options.boot_deadline = Duration::from_mins(1);
+    options.launch_deadline = Duration::from_mins(1);
+    options.teardown_deadline = Duration::from_mins(1);
     options
 }
 

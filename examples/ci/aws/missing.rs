@@ -39,26 +39,14 @@ pub(crate) fn interruptible(_settings: &Settings, workflow: WorkflowSpec) -> Wor
     workflow
 }
 
-#[expect(
-    clippy::unused_async,
-    reason = "where EC2 is built in there is something to wait for"
-)]
 pub(crate) async fn close() -> Result<(), Failure> {
     Ok(())
 }
 
-#[expect(
-    clippy::unused_async,
-    reason = "where EC2 is built in there is something to wait for"
-)]
 pub(crate) async fn ec2(_global: &Global, _command: Ec2Command) -> Result<u8, Failure> {
     Err(missing("there is no `ci ec2`"))
 }
 
-#[expect(
-    clippy::unused_async,
-    reason = "where EC2 is built in there is something to wait for"
-)]
 pub(crate) async fn e2c(_global: &Global, _command: E2cCommand) -> Result<u8, Failure> {
     Err(missing("there is no `ci e2c`"))
 }

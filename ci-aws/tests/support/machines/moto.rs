@@ -1,5 +1,6 @@
 //! moto, a stand-in for EC2 in Python, on a loopback port.
 
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -99,7 +100,7 @@ impl Moto {
                     b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
                         body.push(char::from(byte));
                     }
-                    _ => body.push_str(&format!("%{byte:02X}")),
+                    _ => write!(body, "%{byte:02X}").unwrap(),
                 }
             }
         }
