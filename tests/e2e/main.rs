@@ -13,15 +13,15 @@ mod docker;
 mod ec2;
 mod faults;
 mod gitlab;
+mod gitlab_ci_local;
 mod images;
 #[path = "../../ci-aws/tests/support/machines/mod.rs"]
 #[expect(dead_code, reason = "it is shared with the tests of `ci-aws`")]
 mod machines;
 mod latest;
-mod gitlab_ci_local;
 mod quickstart;
-mod reported;
 mod registry;
+mod reported;
 mod reports;
 mod settings;
 mod setup;
