@@ -40,7 +40,6 @@ need ssh openssh-client
 need docker-registry docker-registry
 need skopeo skopeo
 [ -x /usr/sbin/sshd ] || need sshd openssh-server
-need python3 python3
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || need a-module-of-python3 python3-venv
 [ -x /bin/busybox ] || [ -x /usr/bin/busybox ] || need busybox busybox-static
 
@@ -84,6 +83,20 @@ if [ -z "${CI_CORE_DOCKER_HOST:-}" ]; then
         }
     fi
 fi
+
+# What speaks for EC2 in the tests, and the tools that the example of a pipeline on EC2 calls.
+tools=$PWD/target/aws-tools
+pins="moto[server,ec2]==5.2.5 awscli==1.46.3 pytest==9.2.0"
+if [ "$(cat "$tools/pins" 2>/dev/null)" != "$pins" ]; then
+    say "installing $pins"
+    rm -rf "$tools"
+    python3 -m venv "$tools"
+    # Each is a word of its own.
+    # shellcheck disable=SC2086
+    "$tools/bin/pip" install -q --disable-pip-version-check $pins
+    echo "$pins" >"$tools/pins"
+fi
+export CI_CORE_AWS_TOOLS=$tools/bin
 
 say "building"
 # One set of features for everything, so that nothing is built twice.

@@ -132,6 +132,12 @@ pub(crate) enum Command {
     /// Build, merge, copy and look up images
     #[command(subcommand)]
     Image(crate::image_args::ImageCommand),
+    /// Look at what an executor on EC2 needs
+    #[command(subcommand)]
+    Ec2(crate::aws::args::Ec2Command),
+    /// Keep one machine of EC2 over several commands, as a job of GitLab does
+    #[command(subcommand)]
+    E2c(crate::aws::args::E2cCommand),
     /// Let the tag `latest` follow a release, if it should
     Latest(crate::image_args::LatestArgs),
     /// Share out tests over machines: reads names, prints those of one shard
@@ -147,7 +153,8 @@ pub(crate) enum Command {
     Shim(ShimCommand),
     /// Remove old runs
     Prune(PruneArgs),
-    /// End and remove what dead runs left behind: processes, containers, networks, volumes
+    /// End and remove what dead runs left behind: processes, containers, networks, volumes,
+    /// machines of EC2
     Reap(ReapArgs),
     /// Print a JSON schema
     Schema(SchemaArgs),
@@ -385,6 +392,10 @@ pub(crate) struct ReapArgs {
     /// Only what is on Docker Engines
     #[arg(long)]
     pub(crate) docker: bool,
+    /// Only machines of EC2, also where no executor of the settings uses them. The exit code is 3 if
+    /// one that costs money is left
+    #[arg(long)]
+    pub(crate) aws: bool,
     /// The settings file [default: `.ci/settings.yml` of this directory]
     #[arg(long, value_name = "FILE")]
     pub(crate) settings: Option<PathBuf>,

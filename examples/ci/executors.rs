@@ -12,12 +12,17 @@ use ci_core::workflow::WorkflowSpec;
 use ci_docker::{DockerExecutor, DockerOptions};
 use serde::{Deserialize, Serialize};
 
-use crate::args::WorkflowArgs;
+use crate::args::{ReapArgs, WorkflowArgs};
+use crate::aws::{self, EC2};
 use crate::failure::{Failure, chain};
 use crate::output;
 
 /// The kinds of executors of this program.
-const KINDS: &str = "`local` and `docker`";
+const KINDS: &str = "`local`, `docker` and `ec2`";
+
+/// How the settings say that there is an executor of the type `ec2`.
+pub(crate) const AN_EC2: &str =
+    "name one in `.ci/settings.yml`: `executors: {ec2: {type: ec2, options: {template: NAME}}}`";
 
 /// The executor of containers that is always there, and its type.
 const DOCKER: &str = "docker";
@@ -78,6 +83,7 @@ fn make(name: &str, settings: &ExecutorSettings) -> Result<Arc<dyn Executor>, Fa
             Ok(Arc::new(LocalExecutor::with_options(options).name(name)))
         }
         DOCKER => Ok(Arc::new(docker(name, settings)?)),
+        EC2 => aws::executor(name, settings),
         other => Err(Failure::input(format!(
             "executor `{name}` of the settings is of the type `{other}`, which this program does not have"
         ))
@@ -129,15 +135,21 @@ impl Wanted {
         let typed: Vec<_> = typed
             .map(|(now, was)| now.filter(|now| was.as_ref() != Some(now)))
             .collect();
-        let Ok(choice) = self.executor.as_deref().unwrap_or("auto").parse();
+        let wanted = self.executor.as_deref().unwrap_or("auto");
+        let Ok(choice) = named(settings, wanted).parse();
         let mut answers = None;
         match &choice {
             ExecutorChoice::Named(name) if !is_known(settings, name) => {
                 let known: Vec<&str> = settings.executors.keys().map(String::as_str).collect();
                 let known = ["local", DOCKER].into_iter().chain(known);
                 let known: Vec<String> = known.map(|name| format!("`{name}`")).collect();
-                return Err(Failure::input(format!("there is no executor `{name}`"))
-                    .hint(format!("there are {}", known.join(", "))));
+                let failure = Failure::input(format!("there is no executor `{name}`"))
+                    .hint(format!("there are {}", known.join(", ")));
+                return Err(if name == EC2 {
+                    failure.hint(AN_EC2)
+                } else {
+                    failure
+                });
             }
             ExecutorChoice::Auto if workflow.jobs.iter().any(JobSpec::asks_for_a_place) => {
                 let name = settings.container_executor().unwrap_or(DOCKER);
@@ -174,6 +186,16 @@ impl Wanted {
         settings.images = images.collect();
         settings.apply(workflow).0
     }
+}
+
+/// The executor that was meant: its type will do for the first of EC2.
+fn named<'a>(settings: &'a Settings, wanted: &'a str) -> &'a str {
+    if wanted != EC2 || settings.executors.contains_key(EC2) {
+        return wanted;
+    }
+    let mut executors = settings.executors.iter();
+    let found = executors.find(|(_, executor)| executor.kind == EC2);
+    found.map_or(wanted, |(name, _)| name)
 }
 
 fn is_known(settings: &Settings, name: &str) -> bool {
@@ -229,9 +251,22 @@ pub(crate) async fn sweep(settings: &Settings, workflow: &WorkflowSpec) -> Resul
 /// The executors that have something to reap.
 pub(crate) fn reaping(
     settings: &Settings,
-    only_docker: bool,
+    args: &ReapArgs,
 ) -> Result<Vec<Arc<dyn Executor>>, Failure> {
+    let is_ec2 = |name: &str| {
+        settings
+            .executors
+            .get(name)
+            .is_some_and(|it| it.kind == EC2)
+    };
     let mut executors = executors(settings)?;
-    executors.retain(|executor| !only_docker || is_docker(settings, executor.name()));
+    executors.retain(|executor| {
+        let name = executor.name();
+        let is_all = !args.docker && !args.aws;
+        is_all || (args.docker && is_docker(settings, name)) || (args.aws && is_ec2(name))
+    });
+    if args.aws && !settings.executors.keys().any(|name| is_ec2(name)) {
+        executors.push(aws::reaper_of_nothing()?);
+    }
     Ok(executors)
 }

@@ -2,6 +2,7 @@
 //! `python -m ci_core` is the same program.
 
 mod args;
+mod aws;
 mod commands;
 mod executors;
 mod failure;
@@ -52,7 +53,9 @@ pub fn main(words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 
             return failure::ENGINE;
         }
     };
-    let result = runtime.block_on(dispatch(args));
+    let mut result = runtime.block_on(dispatch(args));
+    let closed = runtime.block_on(aws::close());
+    result = result.and_then(|code| closed.map(|()| code));
     // A sink or a reader that hangs must not keep the process.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match result {
@@ -98,6 +101,8 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         Command::Split(args) => commands::split::split(&global, &args).await,
         Command::Bake(args) => commands::bake::run(&global, args).await,
         Command::Image(command) => commands::image::run(&global, command).await,
+        Command::Ec2(command) => aws::ec2(&global, command).await,
+        Command::E2c(command) => aws::e2c(&global, command).await,
         Command::Latest(args) => commands::latest::run(&global, args).await,
         Command::Glob { patterns } => commands::split::glob(&patterns),
         Command::Shim(ShimCommand::Circleci { words }) => {

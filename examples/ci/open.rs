@@ -14,6 +14,7 @@ use ci_core::vcs::ChangeScope;
 use ci_core::workflow::{RunFacts, WorkflowSpec};
 
 use crate::args::WorkflowArgs;
+use crate::aws;
 use crate::executors::Wanted;
 use crate::failure::{Failure, chain};
 use crate::origin::{self, Located, Vendor, locate};
@@ -86,6 +87,7 @@ pub(crate) fn for_facts(
     } else {
         (wanted.with_images(workflow), Vec::new())
     };
+    let workflow = aws::interruptible(&settings, workflow);
     place::compare(&chosen, &asked, &mut origin.fidelity);
     Ok(Project {
         workflow,

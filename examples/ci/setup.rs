@@ -100,7 +100,8 @@ impl Setup {
         let lowered = compiled
             .lower(self.workflow.as_deref(), &options)
             .map_err(wrong)?;
-        let (mut workflow, chosen) = self.wanted.choose(settings, lowered.workflow)?;
+        let (workflow, chosen) = self.wanted.choose(settings, lowered.workflow)?;
+        let mut workflow = crate::aws::interruptible(settings, workflow);
         let mut fidelity = lowered.fidelity;
         place::compare(&chosen, &lowered.asked, &mut fidelity);
         with_program(&mut workflow);

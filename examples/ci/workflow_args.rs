@@ -59,9 +59,10 @@ pub(crate) struct WorkflowArgs {
     /// The settings file [default: `.ci/settings.yml` of the project]
     #[arg(long, value_name = "FILE")]
     pub(crate) settings: Option<PathBuf>,
-    /// Where jobs run for which nothing else decides it: `auto`, `local`, `docker` or an executor of the
-    /// settings. A vendor's jobs with an image run in it with `auto` where a Docker Engine answers, and
-    /// in the shell of this machine where not [default for a vendor's file: auto]
+    /// Where jobs run for which nothing else decides it: `auto`, `local`, `docker`, `swarm`, `ec2` (the
+    /// first of that type), or an executor of the settings. A vendor's jobs with an image run in it with
+    /// `auto` where a Docker Engine answers, and in the shell of this machine where not [default for a
+    /// vendor's file: auto]
     #[arg(long, value_name = "NAME")]
     pub(crate) executor: Option<String>,
     /// Use another image instead of one (`*` and `?` are wildcards), or `local` for no container; may be

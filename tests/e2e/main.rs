@@ -10,10 +10,14 @@ mod circleci;
 mod commands;
 mod crash;
 mod docker;
+mod ec2;
 mod faults;
 mod gitlab;
 mod gitlab_ci_local;
 mod images;
+#[path = "../../ci-aws/tests/support/machines/mod.rs"]
+#[expect(dead_code, reason = "it is shared with the tests of `ci-aws`")]
+mod machines;
 mod latest;
 mod quickstart;
 mod registry;

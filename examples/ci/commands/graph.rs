@@ -186,25 +186,35 @@ fn document(job: &JobSpec, executor: &str, why: Option<&str>) -> serde_json::Val
 /// The schema of the settings file, with the options of the executors of this program.
 fn settings_schema() -> serde_json::Value {
     let mut schema = Settings::json_schema();
-    let mut docker = ci_docker::DockerOptions::json_schema();
-    let inner = docker
-        .as_object_mut()
-        .and_then(|docker| docker.remove("$defs"));
+    let docker = ci_docker::DockerOptions::json_schema();
+    let mut kinds = vec![("docker", "DockerOptions", docker)];
+    kinds.extend(crate::aws::schema().map(|schema| (crate::aws::EC2, "Ec2Options", schema)));
     let Some(all) = schema
         .get_mut("$defs")
         .and_then(serde_json::Value::as_object_mut)
     else {
         return schema;
     };
-    if let Some(serde_json::Value::Object(inner)) = inner {
-        all.extend(inner);
+    let mut cases = serde_json::Map::new();
+    for (kind, name, mut options) in kinds.into_iter().rev() {
+        let inner = options
+            .as_object_mut()
+            .and_then(|options| options.remove("$defs"));
+        if let Some(serde_json::Value::Object(inner)) = inner {
+            all.extend(inner);
+        }
+        all.insert(name.to_owned(), options);
+        let is_kind = json!({ "properties": { "type": { "const": kind } } });
+        let place = json!({ "properties": { "options": { "$ref": format!("#/$defs/{name}") } } });
+        let others = std::mem::take(&mut cases);
+        cases.insert("if".to_owned(), is_kind);
+        cases.insert("then".to_owned(), place);
+        if !others.is_empty() {
+            cases.insert("else".to_owned(), others.into());
+        }
     }
-    all.insert("DockerOptions".to_owned(), docker);
     if let Some(serde_json::Value::Object(executor)) = all.get_mut("ExecutorSettings") {
-        let is_docker = json!({ "properties": { "type": { "const": "docker" } } });
-        let options = json!({ "properties": { "options": { "$ref": "#/$defs/DockerOptions" } } });
-        executor.insert("if".to_owned(), is_docker);
-        executor.insert("then".to_owned(), options);
+        executor.extend(cases);
     }
     schema
 }
