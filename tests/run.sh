@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # Builds everything and passes the tests. Installs what is missing on Debian and its relatives, starts
-# what the tests need, and stops it after.
+# what the tests need, and stops it after. `--all` also runs the second lane: two engines as a swarm.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # System programs are not on the path of every user.
 PATH="$PATH:/usr/sbin:/sbin"
+
+all=
+[ "${1:-}" != --all ] || all=1
 
 say() { printf '== %s\n' "$*"; }
 
@@ -38,6 +41,12 @@ need python3 python3
 need setsid util-linux
 need ssh openssh-client
 need docker-registry docker-registry
+# Engines of the tests' own: a swarm, one that is restarted, one behind TLS.
+need docker docker.io
+need dockerd docker.io
+need unshare util-linux
+need nsenter util-linux
+need openssl openssl
 need skopeo skopeo
 [ -x /usr/sbin/sshd ] || need sshd openssh-server
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || need a-module-of-python3 python3-venv
@@ -104,6 +113,12 @@ cargo build --workspace --all-features --all-targets
 
 say "tests"
 cargo nextest run --workspace --all-features
+
+if [ -n "$all" ]; then
+    need ip iproute2
+    say "two engines as a swarm"
+    cargo nextest run --workspace --all-features --run-ignored only -E 'binary(swarm_nodes)'
+fi
 
 say "documentation tests"
 cargo test --workspace --all-features --doc

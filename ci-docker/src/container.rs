@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::{ContainerSpec, Engine, Exec, ExecSpec};
 use crate::error::{DockerError, DockerErrorKind};
 use crate::script;
+use crate::swarm::{End, Loss, Task};
 
 /// The most that is kept of what a script says.
 const MOST: usize = 1024 * 1024;
@@ -20,11 +21,17 @@ const MOST: usize = 1024 * 1024;
 /// How long an engine may take to tell that a container has ended.
 const TOLD: Duration = Duration::from_secs(1);
 
+/// How long a swarm may take to find out that a node is gone.
+const VERDICT: Duration = Duration::from_secs(45);
+
 /// A container that runs, and what holds it up.
 pub(crate) struct Container {
     engine: Engine,
     id: String,
     name: String,
+    /// The swarm's part, if a swarm runs it.
+    task: Option<Task>,
+    loss: Loss,
     /// Taken when the container has to end by itself.
     tether: Mutex<Option<Pin<Box<dyn AsyncWrite + Send>>>>,
     /// Canceled when the container has ended, by whatever.
@@ -59,6 +66,8 @@ impl Container {
                 engine,
                 id,
                 name,
+                task: None,
+                loss: Loss::default(),
                 tether: Mutex::new(Some(tether)),
                 over,
                 own_user: false,
@@ -69,6 +78,55 @@ impl Container {
                 Err(error)
             }
         }
+    }
+
+    /// Takes hold of a container that a swarm started. What fails leaves nothing behind.
+    pub(crate) async fn adopt(
+        engine: Engine,
+        id: String,
+        name: String,
+        task: Task,
+        loss: Loss,
+    ) -> Result<Self, DockerError> {
+        let mut held = Self {
+            engine,
+            id,
+            name,
+            task: Some(task),
+            loss,
+            tether: Mutex::default(),
+            over: CancellationToken::new(),
+            own_user: false,
+        };
+        match held.hold_task().await {
+            Ok(()) => Ok(held),
+            Err(error) => {
+                // The first error says more than one that comes of it.
+                let _ = held.remove().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// A container of a swarm has no input of its own: a command in it has.
+    async fn hold_task(&mut self) -> Result<(), DockerError> {
+        let words = ["sh", "-c", script::TETHER].map(str::to_owned);
+        let spec = ExecSpec {
+            words: words.to_vec(),
+            ..ExecSpec::default()
+        };
+        let mut tether = self.engine.exec_tether(&self.id, spec).await?;
+        let first = tether.output.next().await.transpose()?;
+        if !first.is_some_and(|(_, bytes)| bytes.starts_with(b"held")) {
+            return Err(ended(&self.name));
+        }
+        let (over, mut output) = (self.over.clone(), tether.output);
+        tokio::spawn(async move {
+            while let Some(Ok(_)) = output.next().await {}
+            over.cancel();
+        });
+        self.tether = Mutex::new(Some(tether.input));
+        Ok(())
     }
 
     /// Attaches before the start, so that there is no moment in which nobody holds the container.
@@ -116,6 +174,30 @@ impl Container {
     /// Canceled when the container has ended.
     pub(crate) fn over(&self) -> &CancellationToken {
         &self.over
+    }
+
+    /// Whether a swarm runs it.
+    pub(crate) fn is_task(&self) -> bool {
+        self.task.is_some()
+    }
+
+    /// Whether its machine is gone, and everything on it.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.loss.is_of_node()
+    }
+
+    /// Waits until its swarm has lost it; for ever if it is in none.
+    pub(crate) async fn lost(&self) -> End {
+        if self.task.is_none() {
+            return std::future::pending().await;
+        }
+        self.loss.seen().await
+    }
+
+    /// What a swarm says of the end of a container that cannot be reached. None if it says nothing.
+    pub(crate) async fn verdict(&self) -> Option<End> {
+        self.task.as_ref()?;
+        tokio::time::timeout(VERDICT, self.loss.seen()).await.ok()
     }
 
     /// Starts a command.
@@ -228,7 +310,18 @@ impl Container {
 
     /// Ends and removes the container.
     pub(crate) async fn remove(&self) -> Result<(), DockerError> {
-        let removed = self.engine.remove(&self.id).await;
+        let removed = match &self.task {
+            None => self.engine.remove(&self.id).await,
+            Some(task) => {
+                let removed = task.remove().await;
+                if self.is_lost() {
+                    // A node that comes back ends by itself what no service wants any more.
+                    removed
+                } else {
+                    removed.and(self.engine.remove(&self.id).await)
+                }
+            }
+        };
         // Also where the engine does not answer: the end of the input is the second way to the end.
         let tether = self.tether.lock().map(|mut tether| tether.take());
         drop(tether);

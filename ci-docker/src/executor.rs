@@ -120,7 +120,8 @@ impl DockerExecutor {
         self
     }
 
-    /// Sets the engine, as `unix://<path>` or `tcp://<host>:<port>`, instead of that of `DOCKER_HOST`.
+    /// Sets the engine, as `unix://<path>`, `tcp://<host>:<port>` or `ssh://<user>@<host>`,
+    /// instead of that of `DOCKER_HOST`.
     #[must_use]
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.options.host = Some(host.into());
@@ -219,7 +220,7 @@ impl DockerExecutor {
         if let Some(engine) = self.engine.get() {
             return Ok(engine.clone());
         }
-        let engine = Engine::connect(&self.host_name())?;
+        let engine = Engine::connect(&self.host_name(), self.options.certificates.as_deref())?;
         Ok(self.engine.get_or_init(|| engine).clone())
     }
 }
@@ -239,33 +240,48 @@ impl Executor for DockerExecutor {
         request: PrepareRequest<'_>,
     ) -> Result<Box<dyn Session>, ExecutorError> {
         loop {
-            let error = match self.make(&request).await {
+            match self.make(&request).await {
                 Ok(session) => return Ok(Box::new(session)),
-                Err(error) => error,
-            };
-            if error.kind() != DockerErrorKind::Unmet {
-                return Err(error.into());
+                Err(error) => unmet(error, self.options.unmet, &request).await?,
             }
-            match self.options.unmet {
-                Unmet::Fail => return Err(error.into()),
-                Unmet::Skip => {
-                    let kind = ExecutorErrorKind::Skipped;
-                    return Err(ExecutorError::new(kind, error.to_string()).with_source(error));
-                }
-                Unmet::Wait => {
-                    let said = format!("waiting, because of what there is not: {error}");
-                    request.output.say(said).await;
-                }
-            }
-            tokio::select! {
-                biased;
-                () = request.cancel.cancelled() => return Err(DockerError::canceled().into()),
-                () = tokio::time::sleep(WAIT) => {}
-            }
+            retrying(&request).await?;
         }
     }
 
     async fn reap(&self, scope: &ReapScope) -> Result<ReapReport, ExecutorError> {
         Ok(sweep::sweep(&self.engine()?, scope).await?)
+    }
+}
+
+/// What comes of an error: one of what there is not goes as `policy` says, and all is well if the job
+/// waits for it.
+pub(crate) async fn unmet(
+    error: DockerError,
+    policy: Unmet,
+    request: &PrepareRequest<'_>,
+) -> Result<(), ExecutorError> {
+    if error.kind() != DockerErrorKind::Unmet {
+        return Err(error.into());
+    }
+    match policy {
+        Unmet::Fail => Err(error.into()),
+        Unmet::Skip => {
+            let kind = ExecutorErrorKind::Skipped;
+            Err(ExecutorError::new(kind, error.to_string()).with_source(error))
+        }
+        Unmet::Wait => {
+            let said = format!("waiting, because of what there is not: {error}");
+            request.output.say(said).await;
+            Ok(())
+        }
+    }
+}
+
+/// Waits before the next look at what there is.
+pub(crate) async fn retrying(request: &PrepareRequest<'_>) -> Result<(), ExecutorError> {
+    tokio::select! {
+        biased;
+        () = request.cancel.cancelled() => Err(DockerError::canceled().into()),
+        () = tokio::time::sleep(WAIT) => Ok(()),
     }
 }

@@ -10,7 +10,9 @@ use jiff::Timestamp;
 /// The run, as its id.
 pub(crate) const RUN: &str = "ci-core.run";
 /// The job, as its name.
-const JOB: &str = "ci-core.job";
+pub(crate) const JOB: &str = "ci-core.job";
+/// Whether a job made it itself, through its own socket of the engine.
+pub(crate) const OF_JOB: &str = "ci-core.of-job";
 /// The process that made it; see [`Owner`].
 const OWNER: &str = "ci-core.owner";
 /// When anybody may remove it if nobody can tell whether its owner lives (RFC 3339).

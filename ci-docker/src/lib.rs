@@ -2,6 +2,7 @@
 //!
 //! [`DockerExecutor`] runs each job in a container of its own and each command as an exec in it. The
 //! container lives as long as the engine's connection to it: what kills the engine ends the job.
+//! [`SwarmExecutor`] does the same on whatever node a swarm chooses.
 //!
 //! [`image`] builds images and bakes files of many, [`registry`] copies, merges and tags what is in
 //! registries.
@@ -10,9 +11,11 @@
 //! busybox are enough.
 
 mod command;
+pub mod compose;
 mod container;
 mod copy;
 mod credentials;
+mod dind;
 mod engine;
 mod error;
 mod executor;
@@ -21,12 +24,14 @@ mod labels;
 mod make;
 mod options;
 mod plan;
+mod proxy;
 mod pull;
 pub mod registry;
 mod run;
 mod script;
 mod service;
 mod session;
+mod swarm;
 mod sweep;
 
 pub use error::{DockerError, DockerErrorKind};
@@ -34,3 +39,4 @@ pub use executor::{DockerExecutor, EngineVersion};
 pub use options::{
     ContainerOptions, DockerAccess, DockerOptions, Gpus, PullPolicy, Ulimit, Unmet, Workspace,
 };
+pub use swarm::{SwarmExecutor, SwarmJobOptions, SwarmOptions};

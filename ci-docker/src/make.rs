@@ -1,5 +1,6 @@
 //! Makes what a job needs on an engine: its images, its container and all around it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use ci_core::archive::{self, PackRoot};
 use ci_core::executor::PrepareRequest;
 use ci_core::session::{Output, SessionInfo};
 use futures_util::future::try_join_all;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::container::Container;
@@ -15,17 +17,19 @@ use crate::copy::{self, Owner};
 use crate::engine::{ContainerSpec, Engine, ImageFacts};
 use crate::error::{DockerError, DockerErrorKind};
 use crate::executor::DockerExecutor;
-use crate::plan::{Ground, Plan, SPARE_HOME, image, plan};
+use crate::options::DockerAccess;
+use crate::plan::{Ground, Plan, SPARE_HOME, image, plan, socket_path};
+use crate::proxy::Proxy;
 use crate::pull::PullOptions;
 use crate::service::{Around, prober};
 use crate::session::{DockerSession, Others};
-use crate::{command, labels, script};
+use crate::{command, compose, dind, labels, script};
 
 /// How long a service may take to become ready if nothing is said.
 const SERVICE: Duration = Duration::from_mins(2);
 
 /// What was made for a job.
-struct Made {
+pub(crate) struct Made {
     container: Container,
     around: Around,
     places: Places,
@@ -43,6 +47,30 @@ impl DockerExecutor {
         &self,
         request: &PrepareRequest<'_>,
     ) -> Result<DockerSession, DockerError> {
+        let (mut job, mut told) = (None, Vec::new());
+        if let Some((composed, left_out)) = compose::with_services(request)? {
+            told.extend(left_out.iter().map(|left| format!("not taken: {left}")));
+            job = Some(composed);
+        }
+        let mut env = None;
+        if self.options.docker != DockerAccess::None {
+            let own = job.as_ref().unwrap_or(request.job);
+            if let Some((changed, engines)) = dind::without_engines(own) {
+                let text = |image| format!("no service {image}: the job gets the engine itself");
+                told.extend(engines.iter().map(text));
+                (job, env) = (Some(changed), Some(dind::without_variables(request.env)));
+            }
+        }
+        for told in told {
+            request.output.say(told).await;
+        }
+        let mut request = request.clone();
+        request.job = job.as_ref().unwrap_or(request.job);
+        request.env = env.as_ref().unwrap_or(request.env);
+        self.make_all(&request).await
+    }
+
+    async fn make_all(&self, request: &PrepareRequest<'_>) -> Result<DockerSession, DockerError> {
         if request.cancel.is_cancelled() {
             return Err(DockerError::canceled());
         }
@@ -52,32 +80,56 @@ impl DockerExecutor {
             () = request.cancel.cancelled() => return Err(DockerError::canceled()),
         };
         let (own_image, service_images) = provided;
+        let host = self.host_name();
+        let labels = labels::of_job(request.run, &request.job.name, self.expiry());
+        let proxy = self.proxy(&engine, &host, &labels)?;
+        let socket = proxy.as_ref().map(Proxy::socket);
         let ground = Ground {
             options: &self.options,
             work_dir: self.work_dir_name(),
-            host: &self.host_name(),
-            labels: labels::of_job(request.run, &request.job.name, self.expiry()),
+            host: &host,
+            labels,
+            proxy: socket.as_deref(),
             facts: self.facts(&engine).await?,
             name: format!("ci-core-{}", uuid::Uuid::now_v7().simple()),
         };
         let plan = plan(request, &ground, service_images)?;
         // In a task of its own: it cleans up after itself also if nobody waits for it any more.
-        let making = tokio::spawn(build(
-            engine,
-            plan.clone(),
-            Wishes {
-                work_dir: self.work_dir_name().to_owned(),
-                start_dir: request.job.options.working_dir.clone(),
-                home: request.env.get("HOME").cloned(),
-                read_only: plan.job.options.read_only,
-                service_limit: self
-                    .options
-                    .service_timeout
-                    .map_or(SERVICE, Duration::from_secs),
-                output: request.output.clone(),
-                cancel: request.cancel.clone(),
-            },
-        ));
+        let wishes = Wishes::of(self, request, &plan);
+        let making = tokio::spawn(build(engine, plan.clone(), wishes, None));
+        let finishing = self.finish(request, plan, own_image, making, &[]);
+        let mut session = finishing.await?;
+        session.proxy = proxy;
+        Ok(session)
+    }
+
+    /// The job's own socket of the engine, if jobs get one.
+    fn proxy(
+        &self,
+        engine: &Engine,
+        host: &str,
+        labels: &HashMap<String, String>,
+    ) -> Result<Option<Proxy>, DockerError> {
+        if self.options.docker != DockerAccess::Filtered {
+            return Ok(None);
+        }
+        let opened = Proxy::open(engine.clone(), socket_path(host)?, labels.clone());
+        opened.map(Some).map_err(|error| {
+            let text = "could not open a socket for the job";
+            DockerError::new(DockerErrorKind::Other, text).with_source(error)
+        })
+    }
+
+    /// Waits for what is made, copies the project there, and gives the session. Its commands do not get
+    /// the variables that are `hidden`.
+    pub(crate) async fn finish(
+        &self,
+        request: &PrepareRequest<'_>,
+        plan: Plan,
+        image: ImageFacts,
+        making: JoinHandle<Result<Made, DockerError>>,
+        hidden: &[String],
+    ) -> Result<DockerSession, DockerError> {
         let made = making.await.unwrap_or_else(|error| {
             let text = "making the container did not end";
             Err(DockerError::new(DockerErrorKind::Other, text).with_source(error))
@@ -89,7 +141,11 @@ impl DockerExecutor {
             copied = copying => copied,
         };
         match copied {
-            Ok(()) => Ok(self.session(request, plan, own_image, made)),
+            Ok(()) => {
+                let mut session = self.session(request, plan, image, made);
+                session.variables.retain(|name, _| !hidden.contains(name));
+                Ok(session)
+            }
             Err(error) => {
                 let _ = made.container.remove().await;
                 let _ = made.around.remove().await;
@@ -104,23 +160,35 @@ impl DockerExecutor {
         engine: &Engine,
         request: &PrepareRequest<'_>,
     ) -> Result<(ImageFacts, Vec<ImageFacts>), DockerError> {
-        let requires = &request.job.options.requires;
-        let of = |platform: Option<String>| PullOptions {
+        let image = image(request, &self.options)?;
+        let own = self.pull_options(request.job.options.requires.platform.clone());
+        tokio::try_join!(
+            self.pulls.provide(engine, image, &own, &request.output),
+            self.provide_services(engine, request),
+        )
+    }
+
+    /// Sees to it that the engine has the images of the job's services.
+    pub(crate) async fn provide_services(
+        &self,
+        engine: &Engine,
+        request: &PrepareRequest<'_>,
+    ) -> Result<Vec<ImageFacts>, DockerError> {
+        let options = self.pull_options(None);
+        let services = request.job.options.requires.services.iter();
+        let provided = services.map(|service| {
+            let image = &service.image;
+            self.pulls.provide(engine, image, &options, &request.output)
+        });
+        try_join_all(provided).await
+    }
+
+    fn pull_options(&self, platform: Option<String>) -> PullOptions {
+        PullOptions {
             policy: self.options.pull,
             config: self.options.config.clone(),
             platform,
-        };
-        let (own, other) = (of(requires.platform.clone()), of(None));
-        let output = &request.output;
-        let services = requires.services.iter().map(|service| {
-            let image = &service.image;
-            self.pulls.provide(engine, image, &other, output)
-        });
-        let image = image(request, &self.options)?;
-        tokio::try_join!(
-            self.pulls.provide(engine, image, &own, output),
-            try_join_all(services),
-        )
+        }
     }
 
     /// Makes a container beside that of a job, for steps that name another image. What fails leaves
@@ -133,11 +201,7 @@ impl DockerExecutor {
         output: &Output,
     ) -> Result<Container, DockerError> {
         let engine = self.engine()?;
-        let options = PullOptions {
-            policy: self.options.pull,
-            config: self.options.config.clone(),
-            platform: spec.platform.clone(),
-        };
+        let options = self.pull_options(spec.platform.clone());
         let provided = self.pulls.provide(&engine, &spec.image, &options, output);
         provided.await?;
         let wishes = Wishes {
@@ -230,12 +294,13 @@ impl DockerExecutor {
             next: AtomicU64::new(0),
             closed: CancellationToken::new(),
             others: Others::new(self.clone(), plan.job),
+            proxy: None,
         }
     }
 }
 
 /// What making a container needs to know beside its plan.
-struct Wishes {
+pub(crate) struct Wishes {
     work_dir: String,
     /// The working directory that the job names.
     start_dir: Option<String>,
@@ -248,10 +313,30 @@ struct Wishes {
     cancel: CancellationToken,
 }
 
-/// Makes the container and everything around it. What fails leaves nothing behind.
-async fn build(engine: Engine, plan: Plan, wishes: Wishes) -> Result<Made, DockerError> {
+impl Wishes {
+    pub(crate) fn of(executor: &DockerExecutor, request: &PrepareRequest<'_>, plan: &Plan) -> Self {
+        let limit = executor.options.service_timeout;
+        Self {
+            work_dir: executor.work_dir_name().to_owned(),
+            start_dir: request.job.options.working_dir.clone(),
+            home: request.env.get("HOME").cloned(),
+            read_only: plan.job.options.read_only,
+            service_limit: limit.map_or(SERVICE, Duration::from_secs),
+            output: request.output.clone(),
+            cancel: request.cancel.clone(),
+        }
+    }
+}
+
+/// Makes the container, unless it was made already, and everything around it. What fails leaves nothing
+/// behind.
+pub(crate) async fn build(
+    engine: Engine,
+    plan: Plan,
+    wishes: Wishes,
+    mut started: Option<Container>,
+) -> Result<Made, DockerError> {
     let mut around = Around::new(engine.clone(), wishes.service_limit);
-    let mut started = None;
     let filled = fill(&engine, plan, &wishes, &mut around, &mut started).await;
     match (filled, started) {
         (Ok(places), Some(mut container)) => {
@@ -299,10 +384,14 @@ async fn fill(
         .services
         .into_iter()
         .partition(|service| service.shares_network);
-    let (made, begun) = tokio::join!(
-        Container::start(engine.clone(), plan.job.clone()),
-        around.start(far, None, &prober),
-    );
+    let there = container.take();
+    let start = async {
+        match there {
+            Some(there) => Ok(there),
+            None => Container::start(engine.clone(), plan.job.clone()).await,
+        }
+    };
+    let (made, begun) = tokio::join!(start, around.start(far, None, &prober));
     let container = container.insert(made?);
     begun?;
     around.start(near, Some(container), &prober).await?;

@@ -26,8 +26,12 @@ use serde::{Deserialize, Deserializer};
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct DockerOptions {
-    /// The engine, as `unix://<path>` or `tcp://<host>:<port>`; by default that of `DOCKER_HOST`.
+    /// The engine, as `unix://<path>`, `tcp://<host>:<port>` or `ssh://<user>@<host>`; by default that
+    /// of `DOCKER_HOST`.
     pub host: Option<String>,
+    /// The directory of `ca.pem`, `cert.pem` and `key.pem`, which makes `tcp` connections TLS ones; by
+    /// default what `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH` say.
+    pub certificates: Option<PathBuf>,
     /// How many sessions it can have at once.
     pub limit: Option<NonZeroUsize>,
     /// The image of jobs that name none.
@@ -49,7 +53,8 @@ pub struct DockerOptions {
     pub service_timeout: Option<u64>,
     /// Whether services run with all rights, as `docker:dind` needs it. Off by default.
     pub services_privileged: bool,
-    /// What jobs that build images get of the engine; `none` by default.
+    /// What jobs that build images get of the engine; `none` by default. A job that gets it gets no
+    /// service that is an engine (`docker:dind`).
     pub docker: DockerAccess,
     /// What happens to a job that asks for a GPU, a device or a platform that there is not; `fail` by
     /// default.
@@ -153,6 +158,12 @@ pub enum DockerAccess {
     /// The engine's socket, which gives all power over its machine. What the job makes with the labels
     /// in `CI_CORE_DOCKER_LABELS` is removed with the job.
     Socket,
+    /// A socket that leads to the engine and lets the job touch only what it made itself: that gets its
+    /// labels, and is removed with the job. Images stay, as the cache of later builds. What gives power
+    /// over the machine is refused: privileged containers, its directories, devices and namespaces.
+    /// Builds may pull, push and run commands; with `BuildKit` they may use the machine's network. A job
+    /// can give an image the name of another one, which then is what later jobs find under it.
+    Filtered,
 }
 
 /// What happens to a job that asks for what the machine does not have.

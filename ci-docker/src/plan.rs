@@ -60,6 +60,8 @@ pub(crate) struct Ground<'a> {
     /// The engine's address.
     pub(crate) host: &'a str,
     pub(crate) labels: HashMap<String, String>,
+    /// The socket that the job gets of the engine, if it is one of its own.
+    pub(crate) proxy: Option<&'a Path>,
     pub(crate) facts: &'a Facts,
     /// What the names of everything begin with.
     pub(crate) name: String,
@@ -136,11 +138,16 @@ pub(crate) fn plan(
         binds.push(format!("{volume}:{}", ground.work_dir));
     }
     let mut env = Vec::new();
+    if ground.options.docker != DockerAccess::None {
+        env.push(("DOCKER_HOST".to_owned(), format!("unix://{SOCKET}")));
+    }
+    if let Some(proxy) = ground.proxy {
+        binds.push(format!("{}:{SOCKET}", proxy.display()));
+    }
     if ground.options.docker == DockerAccess::Socket {
         let (bind, group) = socket(ground.host)?;
         binds.push(bind);
         job.groups.extend(group.map(|group| group.to_string()));
-        env.push(("DOCKER_HOST".to_owned(), format!("unix://{SOCKET}")));
         let labels = ground.labels.iter();
         let mut labels: Vec<String> = labels
             .filter(|(_, value)| !value.contains(char::is_whitespace))
@@ -320,14 +327,20 @@ fn own_network(
 
 /// The bind of the engine's socket, and the group that may use it.
 fn socket(host: &str) -> Result<(String, Option<u32>), DockerError> {
-    let path = host.strip_prefix("unix://").ok_or_else(|| {
+    let path = socket_path(host)?;
+    let group = std::fs::metadata(path).ok().map(|found| found.gid());
+    Ok((format!("{}:{SOCKET}", path.display()), group))
+}
+
+/// The engine's socket.
+pub(crate) fn socket_path(host: &str) -> Result<&Path, DockerError> {
+    let path = host.strip_prefix("unix://").map(Path::new);
+    path.ok_or_else(|| {
         refused(format!(
             "the engine `{host}` has no socket that a job could get"
         ))
-        .with_hint("`docker: socket` needs an engine on this machine")
-    })?;
-    let group = std::fs::metadata(path).ok().map(|found| found.gid());
-    Ok((format!("{path}:{SOCKET}"), group))
+        .with_hint("`docker: socket` and `docker: filtered` need an engine on this machine")
+    })
 }
 
 fn refused(text: String) -> DockerError {

@@ -11,6 +11,7 @@ use crate::container::{self, Container};
 use crate::engine::{Exec, ExecSpec};
 use crate::error::{DockerError, DockerErrorKind};
 use crate::script;
+use crate::swarm::End;
 
 /// How long to wait between looks at processes that have to end.
 const LOOK: Duration = Duration::from_millis(50);
@@ -38,6 +39,22 @@ impl Run<'_> {
         spec: ExecSpec,
         io: &ExecIo,
     ) -> Result<ExitStatus, SessionError> {
+        let ended = tokio::select! {
+            biased;
+            ended = self.run_there(spec, io) => ended,
+            // A machine that is gone does not say so: its connections just stay silent.
+            end = self.container.lost() => return Err(self.taken_away(end)),
+        };
+        match ended {
+            Err(error) if error.kind() == SessionErrorKind::Lost => {
+                let end = self.container.verdict().await;
+                Err(end.map_or(error, |end| self.taken_away(end)))
+            }
+            ended => ended,
+        }
+    }
+
+    async fn run_there(&self, spec: ExecSpec, io: &ExecIo) -> Result<ExitStatus, SessionError> {
         let started = self.container.exec(spec).await;
         let Exec { id, output } = started.map_err(|error| self.lost(error))?;
         let end = self.follow(&id, output, &io.output);
@@ -155,6 +172,20 @@ impl Run<'_> {
             "memory" if code == 137 => Ok(ExitStatus::OutOfMemory),
             _ => Ok(ExitStatus::from_shell_code(code)),
         }
+    }
+
+    /// What a swarm says of the end of a container leaves that of the command unknown.
+    fn taken_away(&self, end: End) -> SessionError {
+        let (kind, why) = match end {
+            End::Node(why) | End::Taken(why) => (SessionErrorKind::Interrupted, why),
+            End::Task(why) => (SessionErrorKind::Lost, why),
+        };
+        let text = format!(
+            "the container `{}` was lost while `{}` ran: {why}",
+            self.container.name(),
+            self.program
+        );
+        SessionError::new(kind, text)
     }
 
     /// What breaks while a command runs leaves its end unknown.

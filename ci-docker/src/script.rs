@@ -10,6 +10,23 @@ pub(crate) const PRIVATE: &str = "/.ci-core";
 /// when the engine's process ends in any way.
 pub(crate) const DEADMAN: &str = "exec cat >/dev/null";
 
+/// The first process of a job's container in a swarm, which gives it no input to wait for. It lives
+/// until [`TETHER`] ends, or as long as the argument says, in seconds, if nobody comes.
+pub(crate) const LEASE: &str = r#"
+mkfifo -m 600 /.ci-core/tether || exit 1
+{ sleep "$1"; [ -e /.ci-core/held ] || kill $$; } &
+exec cat /.ci-core/tether >/dev/null
+"#;
+
+/// Holds a container with [`LEASE`] until its own standard input is closed, which happens when the
+/// engine's process ends in any way.
+pub(crate) const TETHER: &str = r"
+while [ ! -p /.ci-core/tether ]; do sleep 0.05 2>/dev/null || sleep 1; done
+: >/.ci-core/held
+echo held
+exec cat >/.ci-core/tether
+";
+
 /// Makes the places where a job works. Runs as root with the user and group of the commands as
 /// `uid:gid` (empty for root), a number, and the directories: those that are new become theirs, and the
 /// first so many of them anyway.

@@ -20,6 +20,7 @@ use crate::error::{DockerError, DockerErrorKind};
 use crate::executor::DockerExecutor;
 use crate::options::DockerAccess;
 use crate::plan::Bound;
+use crate::proxy::Proxy;
 use crate::run::Run;
 use crate::service::Around;
 use crate::{command, script, sweep};
@@ -43,6 +44,8 @@ pub(crate) struct DockerSession {
     /// Canceled when the session is torn down.
     pub(crate) closed: CancellationToken,
     pub(crate) others: Others,
+    /// What leads to the engine, for a job that builds images itself.
+    pub(crate) proxy: Option<Proxy>,
 }
 
 /// The containers of steps that name images of their own, made when the first of them runs.
@@ -83,8 +86,11 @@ impl Others {
         // An engine refuses names beside a network that has them.
         spec.options.dns.clear();
         spec.options.extra_hosts.clear();
-        spec.volumes_from = Some(session.container.id().to_owned());
-        spec.binds.clear();
+        // An engine cannot hand on directories in memory as a swarm makes them; all else has a name.
+        if !session.container.is_task() {
+            spec.volumes_from = Some(session.container.id().to_owned());
+            spec.binds.clear();
+        }
         let home = &session.info.home;
         let work_dir = &session.info.work_dir;
         let made_now = self.executor.beside(spec, work_dir, home, &io.output);
@@ -113,6 +119,10 @@ impl DockerSession {
     /// Removes everything that was made for the job.
     async fn remove(&self) -> Result<(), DockerError> {
         let mut removed = Ok(());
+        if self.container.is_lost() {
+            // Nothing can be asked of a machine that is gone.
+            return self.container.remove().await;
+        }
         for container in self.others.made.lock().await.values() {
             removed = removed.and(container.remove().await);
         }
@@ -127,7 +137,7 @@ impl DockerSession {
         }
         removed = removed.and(self.container.remove().await);
         removed = removed.and(self.around.remove().await);
-        if self.others.executor.options.docker == DockerAccess::Socket {
+        if self.others.executor.options.docker != DockerAccess::None {
             let of = |name: &str| self.variables.get(name).map_or("", String::as_str);
             let (run, job) = (of("CI_CORE_RUN"), of("CI_CORE_JOB"));
             let engine = self.container.engine();

@@ -156,6 +156,9 @@ pub(crate) enum Command {
     /// End and remove what dead runs left behind: processes, containers, networks, volumes,
     /// machines of EC2
     Reap(ReapArgs),
+    /// Write a job in the form of another tool
+    #[command(subcommand)]
+    Export(crate::commands::export::Export),
     /// Print a JSON schema
     Schema(SchemaArgs),
     /// Print the completions of a shell

@@ -9,7 +9,7 @@ use ci_core::settings::{
     Chosen, ExecutorChoice, ExecutorSettings, ImageSubstitute, LOCAL, Settings,
 };
 use ci_core::workflow::WorkflowSpec;
-use ci_docker::{DockerExecutor, DockerOptions};
+use ci_docker::{DockerExecutor, DockerOptions, SwarmExecutor, SwarmOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::args::{ReapArgs, WorkflowArgs};
@@ -18,7 +18,7 @@ use crate::failure::{Failure, chain};
 use crate::output;
 
 /// The kinds of executors of this program.
-const KINDS: &str = "`local`, `docker` and `ec2`";
+const KINDS: &str = "`local`, `docker`, `swarm` and `ec2`";
 
 /// How the settings say that there is an executor of the type `ec2`.
 pub(crate) const AN_EC2: &str =
@@ -26,6 +26,9 @@ pub(crate) const AN_EC2: &str =
 
 /// The executor of containers that is always there, and its type.
 const DOCKER: &str = "docker";
+
+/// The executor on a swarm, which is there if it is asked for by name, and its type.
+const SWARM: &str = "swarm";
 
 /// How long a Docker Engine may take to answer.
 const ANSWER: Duration = Duration::from_secs(3);
@@ -44,6 +47,11 @@ pub(crate) fn executors(settings: &Settings) -> Result<Vec<Arc<dyn Executor>>, F
     if !settings.executors.contains_key(DOCKER) {
         executors.push(Arc::new(DockerExecutor::new()));
     }
+    if !settings.executors.contains_key(SWARM) {
+        executors.push(Arc::new(SwarmExecutor::with_options(
+            SwarmOptions::default(),
+        )));
+    }
     // The first is the default.
     let default = executors
         .iter()
@@ -61,7 +69,7 @@ pub(crate) fn of_workflow(
     workflow: &WorkflowSpec,
 ) -> Result<Vec<Arc<dyn Executor>>, Failure> {
     let mut executors = executors(settings)?;
-    let is_spare = |name: &str| name == DOCKER && !settings.executors.contains_key(name);
+    let is_spare = |name: &str| is_ours(name) && !settings.executors.contains_key(name);
     executors.retain(|it| !is_spare(it.name()) || uses(settings, workflow, it.name()));
     Ok(executors)
 }
@@ -84,6 +92,10 @@ fn make(name: &str, settings: &ExecutorSettings) -> Result<Arc<dyn Executor>, Fa
         }
         DOCKER => Ok(Arc::new(docker(name, settings)?)),
         EC2 => aws::executor(name, settings),
+        SWARM => {
+            let options = SwarmOptions::from_settings(&settings.options).map_err(failed)?;
+            Ok(Arc::new(SwarmExecutor::with_options(options).name(name)))
+        }
         other => Err(Failure::input(format!(
             "executor `{name}` of the settings is of the type `{other}`, which this program does not have"
         ))
@@ -97,12 +109,17 @@ fn docker(name: &str, settings: &ExecutorSettings) -> Result<DockerExecutor, Fai
     Ok(DockerExecutor::with_options(options).name(name))
 }
 
-/// Whether an executor of the settings is one of containers on a Docker Engine.
+/// Whether an executor of the settings is one of containers, on a Docker Engine or on a swarm.
 fn is_docker(settings: &Settings, name: &str) -> bool {
     match settings.executors.get(name) {
-        Some(executor) => executor.kind == DOCKER,
-        None => name == DOCKER,
+        Some(executor) => is_ours(&executor.kind),
+        None => is_ours(name),
     }
+}
+
+/// Whether a name or a type is that of containers.
+fn is_ours(name: &str) -> bool {
+    name == DOCKER || name == SWARM
 }
 
 /// Where jobs are to run, as it was typed.
@@ -141,7 +158,7 @@ impl Wanted {
         match &choice {
             ExecutorChoice::Named(name) if !is_known(settings, name) => {
                 let known: Vec<&str> = settings.executors.keys().map(String::as_str).collect();
-                let known = ["local", DOCKER].into_iter().chain(known);
+                let known = ["local", DOCKER, SWARM].into_iter().chain(known);
                 let known: Vec<String> = known.map(|name| format!("`{name}`")).collect();
                 let failure = Failure::input(format!("there is no executor `{name}`"))
                     .hint(format!("there are {}", known.join(", ")));
@@ -199,7 +216,7 @@ fn named<'a>(settings: &'a Settings, wanted: &'a str) -> &'a str {
 }
 
 fn is_known(settings: &Settings, name: &str) -> bool {
-    name == "local" || name == DOCKER || settings.executors.contains_key(name)
+    name == "local" || is_ours(name) || settings.executors.contains_key(name)
 }
 
 /// Whether the engine of an executor answers.
@@ -207,6 +224,14 @@ fn answering(docker: &DockerExecutor) -> bool {
     let asking = tokio::time::timeout(ANSWER, docker.engine_version());
     let answer = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(asking));
     matches!(answer, Ok(Ok(_)))
+}
+
+/// Whether the engine of this machine is a manager of a swarm.
+fn is_swarm() -> bool {
+    let swarm = SwarmExecutor::with_options(SwarmOptions::default());
+    let asking = tokio::time::timeout(ANSWER, swarm.is_there());
+    let answer = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(asking));
+    answer.unwrap_or_default()
 }
 
 /// Says where jobs run, those of one place in one line.
@@ -268,5 +293,9 @@ pub(crate) fn reaping(
     if args.aws && !settings.executors.keys().any(|name| is_ec2(name)) {
         executors.push(aws::reaper_of_nothing()?);
     }
+        // A swarm that nobody named may not be there at all.
+        let is_meant = name != SWARM || settings.executors.contains_key(name) || is_swarm();
+        is_meant && (!only_docker || is_docker(settings, name))
+    });
     Ok(executors)
 }

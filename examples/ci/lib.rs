@@ -111,6 +111,7 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         Command::Shim(ShimCommand::Jobs { words }) => commands::completions::jobs(&words),
         Command::Prune(args) => commands::runs::prune(&global, &args).await,
         Command::Reap(args) => commands::reap::reap(&global, &args).await,
+        Command::Export(args) => commands::export::export(&args),
         Command::Schema(args) => commands::graph::schema(&args),
         Command::Changed(args) => commands::changed::changed(&global, &args),
         Command::Watch(args) => watch::watch(&global, args).await,

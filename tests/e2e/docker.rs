@@ -190,6 +190,44 @@ fn gitlab_jobs_run_in_their_images_with_their_services() {
 }
 
 #[test]
+fn a_job_is_written_as_a_compose_file_that_gives_its_services_back() {
+    let project = Project::of_vendor(".gitlab-ci.yml", GITLAB);
+    let image = format!("registry.example/*={IMAGE}");
+    let words = ["export", "compose", "unit", "--image", &image];
+    let done = project.ci(&words).ok();
+    assert!(
+        done.stdout
+            .starts_with("# The job unit: docker compose run --rm unit\n")
+    );
+    for line in ["services:", "httpd", "depends_on:", IMAGE] {
+        assert!(done.stdout.contains(line), "{line}: {}", done.stdout);
+    }
+    let told = project.ci(&["export", "compose", "uint"]).exits(2).stderr;
+    assert!(
+        told.contains("no job `uint`") && told.contains("`unit`"),
+        "{told}"
+    );
+
+    // Another project's job finds its service in the file.
+    let Some(host) = engine() else { return };
+    let workflow = format!(
+        "name: composed\njobs:\n  fetch:\n    image: {IMAGE}\n    executor: docker\n    \
+         extra: {{docker: {{compose: compose.yaml}}}}\n    \
+         steps:\n      - run: wget -q -O - http://web:8080/passwd\n"
+    );
+    let other = Project::new(&workflow);
+    other.write("compose.yaml", &done.stdout);
+    let words = ["run", "--format", "json"];
+    let mut command = other.command(&words);
+    command.env("DOCKER_HOST", host);
+    let run = crate::support::Done::new(&words, command.output().expect("ci starts")).ok();
+    let log = other.ci(&["logs", "last", "fetch"]).ok().stdout;
+    assert!(log.contains("root:x:0:0"), "{log}");
+    let finished = run.finished();
+    assert_eq!(left(host, finished["run"].as_str().expect("an id")), "");
+}
+
+#[test]
 fn an_executor_that_there_is_not_is_told_with_those_there_are() {
     let project = Project::of_vendor(".gitlab-ci.yml", GITLAB);
     let told = project
@@ -207,11 +245,13 @@ fn options_of_containers_are_in_the_schema_and_checked() {
     let project = Project::of_vendor(".gitlab-ci.yml", GITLAB);
     let schema = project.ci(&["schema", "settings"]).ok().json();
     let executor = &schema["$defs"]["ExecutorSettings"];
-    assert_eq!(
-        executor["then"]["properties"]["options"]["$ref"],
-        "#/$defs/DockerOptions"
-    );
-    assert!(schema["$defs"]["DockerOptions"]["properties"]["pull"].is_object());
+    for (choice, kind, name) in [(0, "docker", "DockerOptions"), (1, "swarm", "SwarmOptions")] {
+        let choice = &executor["allOf"][choice];
+        assert_eq!(choice["if"]["properties"]["type"]["const"], kind);
+        let place = &choice["then"]["properties"]["options"]["$ref"];
+        assert_eq!(place, &format!("#/$defs/{name}"));
+        assert!(schema["$defs"][name]["properties"]["pull"].is_object());
+    }
     let wrong = "version: 1\nexecutors: {farm: {type: docker, options: {pul: never}}}\n";
     project.write(".ci/settings.yml", wrong);
     let told = project.ci(&["run"]).exits(2).stderr;

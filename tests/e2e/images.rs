@@ -175,3 +175,18 @@ fn branches_and_tags_run_what_is_theirs_and_a_release_becomes_latest() {
         assert_eq!(platforms, ["amd64", "arm64"], "{service}");
     }
 }
+
+#[test]
+fn a_rented_machine_that_there_is_not_fails_its_platform_and_releases_nothing() {
+    let place = Place::new();
+    place.git(&["tag", "-a", "-m", "Release 2.0.0", "2.0.0"]);
+    let more = ["BUILD_ARM64=true", "BASE=scratch", "E2C_USAGE=true"];
+    let done = place.run(["--tag", "2.0.0"], &more).exits(1);
+    let finished = done.finished();
+    assert_eq!(job(&finished, "build_amd64")["outcome"], "success");
+    assert_eq!(job(&finished, "build_arm64")["outcome"], "failed");
+    for name in ["build_manifests", "release"] {
+        assert_eq!(job(&finished, name)["outcome"], "not_run", "{name}");
+    }
+    assert!(place.release.raw("public/django:2.0.0").is_none());
+}

@@ -1,7 +1,9 @@
 //! A connection to an engine: containers, commands in them, files, images.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::Docker;
@@ -20,6 +22,8 @@ use ci_core::session::Stream as Channel;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use tokio::io::AsyncWrite;
 
+use super::dial::dial;
+use super::tunnel::Tunnel;
 use crate::credentials::Login;
 use crate::error::{DockerError, DockerErrorKind};
 
@@ -36,6 +40,8 @@ pub(crate) type Pieces<T> = Pin<Box<dyn Stream<Item = Result<T, DockerError>> + 
 #[derive(Debug, Clone)]
 pub(crate) struct Engine {
     pub(super) client: Docker,
+    /// What the connections go through.
+    _tunnel: Option<Arc<Tunnel>>,
 }
 
 /// What to run in a container.
@@ -94,17 +100,11 @@ pub(crate) struct Found {
 
 impl Engine {
     /// A connection to `host`, such as `unix:///var/run/docker.sock`. Nothing is sent yet.
-    pub(crate) fn connect(host: &str) -> Result<Self, DockerError> {
-        let client = Docker::connect_with_host(host).map_err(|error| {
-            DockerError::new(
-                DockerErrorKind::Unreachable,
-                format!("the engine `{host}` cannot be connected to"),
-            )
-            .with_source(error)
-            .with_hint("`DOCKER_HOST` names an engine as `unix://<path>` or `tcp://<host>:<port>`")
-        })?;
+    pub(crate) fn connect(host: &str, certificates: Option<&Path>) -> Result<Self, DockerError> {
+        let dialed = dial(host, certificates)?;
         Ok(Self {
-            client: client.with_timeout(ANSWER),
+            client: dialed.client.with_timeout(ANSWER),
+            _tunnel: dialed.tunnel,
         })
     }
 
@@ -237,7 +237,30 @@ impl Engine {
 
     /// Starts a command in a container. What does not exist there shows in its end.
     pub(crate) async fn exec(&self, id: &str, spec: ExecSpec) -> Result<Exec, DockerError> {
+        let (exec, tether) = self.exec_with(id, spec, false).await?;
+        Ok(Exec {
+            id: exec,
+            output: tether.output,
+        })
+    }
+
+    /// Starts a command in a container whose standard input is held open.
+    pub(crate) async fn exec_tether(
+        &self,
+        id: &str,
+        spec: ExecSpec,
+    ) -> Result<Tether, DockerError> {
+        Ok(self.exec_with(id, spec, true).await?.1)
+    }
+
+    async fn exec_with(
+        &self,
+        id: &str,
+        spec: ExecSpec,
+        has_input: bool,
+    ) -> Result<(String, Tether), DockerError> {
         let config = ExecConfig {
+            attach_stdin: has_input.then_some(true),
             attach_stdout: Some(true),
             attach_stderr: Some(true),
             cmd: Some(spec.words),
@@ -253,10 +276,13 @@ impl Engine {
         };
         let started = self.client.start_exec(&made.id, Some(options)).await;
         match started.map_err(failed)? {
-            StartExecResults::Attached { output, .. } => Ok(Exec {
-                id: made.id,
-                output: channels(output),
-            }),
+            StartExecResults::Attached { output, input } => Ok((
+                made.id,
+                Tether {
+                    input,
+                    output: channels(output),
+                },
+            )),
             StartExecResults::Detached => Err(DockerError::new(
                 DockerErrorKind::Other,
                 "the engine did not attach to the command",
@@ -428,7 +454,9 @@ pub(super) fn explain(what: impl Into<String>, error: Error) -> DockerError {
         (_, Some(409)) => DockerErrorKind::Conflict,
         (_, Some(400)) => DockerErrorKind::Refused,
         (Error::RequestTimeoutError, _) => DockerErrorKind::TimedOut,
-        (
+        // What leads to the engine says by 502 that there is no way.
+        (_, Some(502))
+        | (
             Error::IOError { .. }
             | Error::HyperResponseError { .. }
             | Error::HyperLegacyError { .. }

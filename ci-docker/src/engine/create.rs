@@ -157,11 +157,11 @@ fn host_config(spec: &ContainerSpec) -> HostConfig {
 }
 
 /// Nothing is said to the engine of what is empty.
-fn some<T: Clone>(list: &[T]) -> Option<Vec<T>> {
+pub(super) fn some<T: Clone>(list: &[T]) -> Option<Vec<T>> {
     (!list.is_empty()).then(|| list.to_vec())
 }
 
-fn ulimits(options: &ContainerOptions) -> Vec<ResourcesUlimits> {
+pub(super) fn ulimits(options: &ContainerOptions) -> Vec<ResourcesUlimits> {
     let limits = options.ulimits.iter();
     limits
         .map(|(name, limit)| {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::Docker;
@@ -18,6 +19,8 @@ use bollard::models::{BuildInfo, BuildInfoAux};
 use bollard::query_parameters::{BuildImageOptions, BuilderVersion, PushImageOptionsBuilder};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
+
+use crate::engine::{Tunnel, dial};
 
 use super::{BuildEvent, BuildSpec, ImageError, ImageErrorKind, Platform, SecretFrom};
 
@@ -37,6 +40,8 @@ pub(super) type Logins = HashMap<String, (String, String)>;
 #[derive(Debug, Clone)]
 pub(super) struct Engine {
     client: Docker,
+    /// What the connections go through.
+    _tunnel: Option<Arc<Tunnel>>,
 }
 
 /// One image for one platform.
@@ -52,10 +57,13 @@ pub(super) struct Single<'a> {
 
 impl Engine {
     pub(super) fn connect(host: &str) -> Result<Self, ImageError> {
-        let client = Docker::connect_with_host(host)
-            .map_err(|error| engine("the engine cannot be connected to", error))?;
+        let dialed = dial(host, None).map_err(|error| {
+            ImageError::new(ImageErrorKind::Engine, "the engine cannot be connected to")
+                .with_source(error)
+        })?;
         Ok(Self {
-            client: client.with_timeout(ANSWER),
+            client: dialed.client.with_timeout(ANSWER),
+            _tunnel: dialed.tunnel,
         })
     }
 

@@ -180,7 +180,7 @@ async fn connect(host: &str) -> Result<Docker, bollard::errors::Error> {
 }
 
 /// The content of an image of this machine's busybox.
-fn busybox() -> tar::Builder<Vec<u8>> {
+pub(crate) fn busybox() -> tar::Builder<Vec<u8>> {
     let busybox = BUSYBOX.iter().map(Path::new).find(|path| path.exists());
     let busybox = busybox.expect("the package `busybox-static` has to be installed");
     let list = std::process::Command::new(busybox)
@@ -225,11 +225,11 @@ fn file(archive: &mut tar::Builder<Vec<u8>>, name: &str, mode: u32, content: &[u
 }
 
 /// Makes an image out of what is in it.
-async fn import(client: &Docker, image: &str, archive: tar::Builder<Vec<u8>>) {
+pub(crate) async fn import(client: &Docker, image: &str, archive: tar::Builder<Vec<u8>>) {
     import_changed(client, image, archive, &[]).await;
 }
 
-async fn import_changed(
+pub(crate) async fn import_changed(
     client: &Docker,
     image: &str,
     archive: tar::Builder<Vec<u8>>,
@@ -260,7 +260,7 @@ fn header(kind: tar::EntryType, mode: u32, size: usize) -> tar::Header {
 }
 
 /// A variable that is set to something.
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 

@@ -187,7 +187,11 @@ fn document(job: &JobSpec, executor: &str, why: Option<&str>) -> serde_json::Val
 fn settings_schema() -> serde_json::Value {
     let mut schema = Settings::json_schema();
     let docker = ci_docker::DockerOptions::json_schema();
-    let mut kinds = vec![("docker", "DockerOptions", docker)];
+    let swarm = ci_docker::SwarmOptions::json_schema();
+    let mut kinds = vec![
+        ("docker", "DockerOptions", docker),
+        ("swarm", "SwarmOptions", swarm),
+    ];
     kinds.extend(crate::aws::schema().map(|schema| (crate::aws::EC2, "Ec2Options", schema)));
     let Some(all) = schema
         .get_mut("$defs")
@@ -195,8 +199,8 @@ fn settings_schema() -> serde_json::Value {
     else {
         return schema;
     };
-    let mut cases = serde_json::Map::new();
-    for (kind, name, mut options) in kinds.into_iter().rev() {
+    let mut choices = Vec::new();
+    for (kind, name, mut options) in kinds {
         let inner = options
             .as_object_mut()
             .and_then(|options| options.remove("$defs"));
@@ -204,17 +208,14 @@ fn settings_schema() -> serde_json::Value {
             all.extend(inner);
         }
         all.insert(name.to_owned(), options);
-        let is_kind = json!({ "properties": { "type": { "const": kind } } });
-        let place = json!({ "properties": { "options": { "$ref": format!("#/$defs/{name}") } } });
-        let others = std::mem::take(&mut cases);
-        cases.insert("if".to_owned(), is_kind);
-        cases.insert("then".to_owned(), place);
-        if !others.is_empty() {
-            cases.insert("else".to_owned(), others.into());
-        }
+        let place = format!("#/$defs/{name}");
+        choices.push(json!({
+            "if": { "properties": { "type": { "const": kind } } },
+            "then": { "properties": { "options": { "$ref": place } } },
+        }));
     }
     if let Some(serde_json::Value::Object(executor)) = all.get_mut("ExecutorSettings") {
-        executor.extend(cases);
+        executor.insert("allOf".to_owned(), json!(choices));
     }
     schema
 }

@@ -5,6 +5,7 @@ pub(crate) mod bake;
 pub(crate) mod cache;
 pub(crate) mod changed;
 pub(crate) mod completions;
+pub(crate) mod export;
 pub(crate) mod flaky;
 pub(crate) mod graph;
 pub(crate) mod image;

@@ -1,0 +1,263 @@
+//! A job with its services as a compose file, to run it without an engine: `docker compose run JOB`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use ci_core::job::JobSpec;
+use ci_core::session::Program;
+use ci_core::step::{Action, CommandSpec};
+use serde_json::{Map, Value, json};
+
+use crate::error::{DockerError, DockerErrorKind};
+
+/// Where the job works.
+const WORK_DIR: &str = "/work";
+
+/// A job as a compose file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ComposeExport {
+    /// The name of the job's service.
+    pub service: String,
+    /// The file, in YAML.
+    pub text: String,
+    /// What of the job is not in it and why, for people.
+    pub left_out: Vec<String>,
+}
+
+/// Writes a job with its services as a compose file. `image` is that of a job that names none, `env` are
+/// the variables of the workflow.
+///
+/// The project's directory (that of the file) is the working directory. Only commands are in it; what
+/// is of the engine (caches, artifacts, checkouts) and what compose cannot do is told as left out.
+///
+/// # Errors
+/// For a job without an image.
+pub fn export(
+    job: &JobSpec,
+    image: Option<&str>,
+    env: &BTreeMap<String, String>,
+) -> Result<ComposeExport, DockerError> {
+    let options = &job.options;
+    let image = options.requires.image.as_deref().or(image);
+    let image = image.ok_or_else(|| {
+        let text = format!("the job `{}` names no image", job.name);
+        DockerError::new(DockerErrorKind::Refused, text)
+            .with_hint("name an image in the job, or a default image for the executor")
+    })?;
+    let service = service_name(&job.name);
+    let mut left_out = Vec::new();
+    let script = script(job, &mut left_out);
+    let mut services = Map::new();
+    for (number, service) in options.requires.services.iter().enumerate() {
+        let first = service.aliases.iter().find(|it| !it.is_empty());
+        let name = first.map_or_else(|| format!("service-{number}"), |it| service_name(it));
+        let shares = service.aliases.iter().any(|alias| alias == "localhost");
+        let mut made = json!({
+            "image": escaped(&service.image),
+            "environment": variables(&service.env),
+        });
+        if shares {
+            let own = format!("service:{}", service_name(&job.name));
+            made["network_mode"] = json!(own);
+        } else {
+            made["networks"] = json!({"default": {"aliases": service.aliases}});
+        }
+        for (key, words) in [
+            ("command", &service.command),
+            ("entrypoint", &service.entrypoint),
+        ] {
+            if !words.is_empty() {
+                made[key] = json!(words.iter().map(|it| escaped(it)).collect::<Vec<_>>());
+            }
+        }
+        services.insert(name, made);
+    }
+    // One that shares the network of the job starts after it.
+    let before: Vec<&String> = services
+        .iter()
+        .filter(|(_, made)| made.get("network_mode").is_none())
+        .map(|(name, _)| name)
+        .collect();
+    let mut all: BTreeMap<String, String> = env.clone();
+    all.extend(options.env.clone());
+    let mut made = json!({
+        "x-ci-job": &*job.name,
+        "image": escaped(image),
+        "working_dir": WORK_DIR,
+        "volumes": [format!(".:{WORK_DIR}")],
+        "environment": variables(&all),
+        "depends_on": before,
+        "entrypoint": ["sh", "-e", "-c"],
+        "command": [escaped(&script)],
+    });
+    if let Some(platform) = &options.requires.platform {
+        made["platform"] = json!(platform);
+    }
+    if let Some(milli) = options.requires.cpu_milli {
+        made["cpus"] = json!(f64::from(milli) / 1000.0);
+    }
+    if let Some(mib) = options.requires.memory_mib {
+        made["mem_limit"] = json!(format!("{mib}m"));
+    }
+    services.insert(service.clone(), made);
+    let mut text = format!(
+        "# The job {}: docker compose run --rm {service}\n",
+        job.name
+    );
+    for left in &left_out {
+        let _ = writeln!(text, "# not in it: {left}");
+    }
+    let file = json!({ "services": services });
+    let body = serde_saphyr::to_string(&file).map_err(|error| {
+        let text = "the compose file cannot be written";
+        DockerError::new(DockerErrorKind::Other, text).with_source(error.to_string())
+    })?;
+    text.push_str(&body);
+    Ok(ComposeExport {
+        service,
+        text,
+        left_out,
+    })
+}
+
+/// The commands of a job as one script: each in a shell of its own, as the engine runs them.
+fn script(job: &JobSpec, left_out: &mut Vec<String>) -> String {
+    let mut script = String::new();
+    for (number, step) in job.steps.iter().enumerate() {
+        let name = step
+            .name
+            .as_deref()
+            .map_or_else(|| format!("{}", number + 1), str::to_owned);
+        let Action::Run(command) = &step.action else {
+            left_out.push(format!("the step {name} is of the engine, and no command"));
+            continue;
+        };
+        if let Some(image) = &command.image {
+            left_out.push(format!(
+                "the step {name} has the image `{image}` of its own"
+            ));
+            continue;
+        }
+        let _ = write!(script, "({}", line(job, command, &step.env));
+        script.push_str(if step.allow_failure { ") || true" } else { ")" });
+        if command.background {
+            script.push_str(" &");
+        }
+        script.push('\n');
+    }
+    script
+}
+
+fn line(job: &JobSpec, command: &CommandSpec, env: &BTreeMap<String, String>) -> String {
+    let mut line = String::new();
+    let dir = command.dir.as_ref().or(job.options.working_dir.as_ref());
+    if let Some(dir) = dir.filter(|dir| dir.as_str() != ".") {
+        let _ = write!(line, "cd {} && ", quoted(dir));
+    }
+    let words: Vec<String> = match &command.program {
+        Program::Shell { shell, script } => {
+            let own = if shell.is_empty() {
+                &job.options.shell
+            } else {
+                shell
+            };
+            let default = ["sh", "-e", "-c"].map(str::to_owned).to_vec();
+            let mut words = if own.is_empty() { default } else { own.clone() };
+            words.push(script.clone());
+            words
+        }
+        Program::Argv(words) => words.clone(),
+        _ => Vec::new(),
+    };
+    if !env.is_empty() {
+        line.push_str("env ");
+        for (name, value) in env {
+            let _ = write!(line, "{} ", quoted(&format!("{name}={value}")));
+        }
+    }
+    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    line.push_str(&words.join(" "));
+    line
+}
+
+/// A word of a POSIX shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || "-_./=:,@%+".contains(it);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// A name as compose allows it.
+fn service_name(name: &str) -> String {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || "._-".contains(it);
+    let plain = |it: char| if is_plain(it) { it } else { '-' };
+    name.chars().map(plain).collect()
+}
+
+/// A value in which compose fills nothing in.
+fn escaped(text: &str) -> String {
+    text.replace('$', "$$")
+}
+
+fn variables(env: &BTreeMap<String, String>) -> Value {
+    let pairs = env
+        .iter()
+        .map(|(name, value)| (name.clone(), json!(escaped(value))));
+    Value::Object(pairs.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use ci_core::job::ServiceSpec;
+    use ci_core::step::StepSpec;
+
+    use super::super::read_services;
+    use super::*;
+
+    fn job() -> JobSpec {
+        let mut db = ServiceSpec::new("postgres:16", "db");
+        db.env.insert("PASSWORD".into(), "pa$s".into());
+        let mut near = ServiceSpec::new("redis", "localhost");
+        near.command = vec!["redis-server".into()];
+        JobSpec::new("test 1/2")
+            .image("base")
+            .service(db)
+            .service(near)
+            .run("echo \"it's $HOME\"")
+            .step(StepSpec::run("true").image("other"))
+    }
+
+    #[test]
+    fn a_job_is_written_with_its_services_and_read_back() {
+        let env = BTreeMap::from([("CI".to_owned(), "true".to_owned())]);
+        let export = export(&job(), None, &env).unwrap();
+        assert_eq!(export.service, "test-1-2");
+        assert_eq!(export.left_out.len(), 1, "{:?}", export.left_out);
+        let file: Value = serde_saphyr::from_str(&export.text).unwrap();
+        let own = &file["services"]["test-1-2"];
+        assert_eq!(own["image"], "base");
+        assert_eq!(own["depends_on"], json!(["db"]));
+        let script = own["command"][0].as_str().unwrap();
+        assert!(script.contains(r#"'echo "it'\''s $$HOME"'"#), "{script}");
+        let near = &file["services"]["localhost"];
+        assert_eq!(near["network_mode"], "service:test-1-2");
+        let read = read_services(&export.text, &|_| None).unwrap();
+        let db = read
+            .services
+            .iter()
+            .find(|it| it.aliases == ["db"])
+            .unwrap();
+        assert_eq!(db.env["PASSWORD"], "pa$s");
+        assert_eq!(read.services.len(), 2);
+    }
+
+    #[test]
+    fn a_job_without_an_image_is_none() {
+        let error = export(&JobSpec::new("bare"), None, &BTreeMap::new()).unwrap_err();
+        assert!(error.to_string().contains("`bare`"), "{error}");
+        assert!(export(&JobSpec::new("bare"), Some("i"), &BTreeMap::new()).is_ok());
+    }
+}
