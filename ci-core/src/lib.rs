@@ -52,7 +52,7 @@
 //! | `gitlab` | no | `config::gitlab`: GitLab CI files as workflows |
 //! | `triggers` | no | `trigger`: what starts runs, with filters, parameters and schedules |
 //! | `watch` | no | `trigger::watch`: new commits and tags of repositories, each once |
-//! | `reports` | yes | `report`: test reports and coverage of every dialect, read in constant memory |
+//! | `reports` | yes | `report`: test reports and coverage of every dialect, read in constant memory; `measure`: findings of scanners |
 //! | `release` | no | `release`: version order, tag kinds, whether `latest` follows a release |
 //! | `testing` | no | `testing`: mock executor, virtual clock, executor conformance kit |
 //!
@@ -97,6 +97,8 @@ pub mod graph;
 pub mod id;
 #[cfg(feature = "engine")]
 pub mod job;
+#[cfg(feature = "reports")]
+pub mod measure;
 #[cfg(feature = "engine")]
 pub mod outcome;
 #[cfg(feature = "release")]

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::commands::findings::FindingsArgs;
 use crate::commands::flaky::{FailedArgs, FlakyArgs};
 use crate::commands::page::PageArgs;
 use crate::commands::rules::RulesArgs;
 use crate::commands::show::ShowArgs;
+use crate::commands::trends::{MetricsArgs, TrendsArgs};
 use crate::watch::WatchArgs;
 
 /// Run CI workflows on this machine, and look at what happened.
@@ -128,6 +130,8 @@ pub(crate) enum Command {
     Report(ReportCommand),
     /// List tests that now pass and now fail
     Flaky(FlakyArgs),
+    /// Show how the runs of each branch change: durations, queue time, pass rate, coverage, values
+    Trends(TrendsArgs),
     /// Build the images of a bake file, in parallel
     Bake(crate::image_args::BakeArgs),
     /// Build, merge, copy and look up images
@@ -455,6 +459,11 @@ pub(crate) enum ReportCommand {
     Coverage(CoverageArgs),
     /// The tests of a run that failed, as a test runner takes them
     Failed(FailedArgs),
+    /// Findings of scanners and linters: SARIF, bandit, safety, pip-audit, GitLab's code quality and
+    /// security reports, merged into one list
+    Findings(FindingsArgs),
+    /// Measured values, against limits and against earlier runs
+    Metrics(MetricsArgs),
     /// A run as text, Markdown, JSON or a page, by `--format`
     Run(PageArgs),
     /// A run as a page: one file that needs nothing beside it

@@ -92,6 +92,13 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         Command::Report(ReportCommand::Failed(args)) => {
             commands::flaky::failed(&global, &args).await
         }
+        Command::Report(ReportCommand::Findings(args)) => {
+            commands::findings::findings(&global, &args)
+        }
+        Command::Report(ReportCommand::Metrics(args)) => {
+            commands::trends::metrics(&global, &args).await
+        }
+        Command::Trends(args) => commands::trends::show(&global, &args).await,
         Command::Report(ReportCommand::Run(args)) => commands::page::run(&global, &args).await,
         Command::Report(ReportCommand::Html(args)) => commands::page::html(&global, &args).await,
         Command::Flaky(args) => commands::flaky::flaky(&global, &args).await,

@@ -14,6 +14,7 @@ mod faults;
 mod gitlab;
 mod images;
 mod latest;
+mod looked;
 mod gitlab_ci_local;
 mod quickstart;
 mod reported;

@@ -43,7 +43,7 @@ pub use job::{GroupSettings, JobSettings, RetrySettings};
 #[cfg(feature = "yaml")]
 pub use load::{SettingsError, SettingsErrorKind};
 pub use model::{
-    BudgetSettings, ExecutorSettings, LocalSettings, QuarantineSettings, RetentionSettings,
+    BudgetSettings, ExecutorSettings, LocalSettings, QuarantineSettings, ReportSettings, RetentionSettings,
     Settings, StorageSettings, StoreSettings, Target,
 };
 pub use place::{Placement, PlacementError, PlacementErrorKind};

@@ -7,7 +7,7 @@ use crate::id::RunId;
 use crate::store::{RunStore, StoreError, TestQuery};
 
 #[cfg(all(feature = "storage", feature = "reports"))]
-use super::run::FileCoverageView;
+use super::run::{FileCoverageView, FindingView};
 
 /// How many lines of a failed step are shown beside what failed.
 const LINES: usize = 12;
@@ -88,6 +88,7 @@ pub async fn run_view(
     view.flaky.dedup();
     view.logs = logs(store, run, &view.jobs, options.log_bytes).await?;
     least_covered(&mut view, run, options).await;
+    findings(&mut view, run, options).await;
     Ok(view)
 }
 
@@ -140,6 +141,77 @@ async fn least_covered(view: &mut RunView, run: RunId, options: &RunViewOptions)
     };
     view.least_covered = tokio::task::spawn_blocking(work).await.unwrap_or_default();
 }
+
+/// How many findings are shown.
+#[cfg(all(feature = "storage", feature = "reports"))]
+const MOST_FINDINGS: usize = 200;
+/// Larger artifacts are not looked into, in bytes.
+#[cfg(all(feature = "storage", feature = "reports"))]
+const LARGEST_FINDINGS: u64 = 8 << 20;
+
+/// Whether an artifact is a report of findings, as far as its name tells: those that tools and vendors
+/// give it.
+#[cfg(all(feature = "storage", feature = "reports"))]
+fn may_have_findings(path: &str) -> bool {
+    const NAMES: [&str; 9] = [
+        "sast",
+        "codequality",
+        "code-quality",
+        "code_quality",
+        "bandit",
+        "safety",
+        "pip-audit",
+        "secret-detection",
+        "dependency-scanning",
+    ];
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    let is_json = std::path::Path::new(&name)
+        .extension()
+        .is_some_and(|it| it == "json");
+    name.contains(".sarif") || is_json && NAMES.iter().any(|known| name.contains(known))
+}
+
+/// Reads the findings among the artifacts.
+#[cfg(all(feature = "storage", feature = "reports"))]
+async fn findings(view: &mut RunView, run: RunId, options: &RunViewOptions) {
+    use crate::measure::findings::{Finding, merge, read};
+
+    let Some(storage) = options.storage.clone() else {
+        return;
+    };
+    let place = |finding: &Finding| match (&finding.path, finding.line, &finding.package) {
+        (Some(path), Some(line), _) => format!("{path}:{line}"),
+        (Some(path), None, _) => path.clone(),
+        (None, _, package) => package.clone().unwrap_or_default(),
+    };
+    let work = move || {
+        let mut all = Vec::new();
+        for file in storage.artifacts(run, None).unwrap_or_default() {
+            if may_have_findings(&file.path)
+                && file.bytes <= LARGEST_FINDINGS
+                && let Ok(content) = storage.open_artifact(&file.digest)
+                && let Ok(report) = read(content)
+            {
+                all.extend(report.findings);
+            }
+        }
+        let mut all = merge(all);
+        all.sort_by(|a, b| b.severity.cmp(&a.severity));
+        all.truncate(MOST_FINDINGS);
+        let shown = all.into_iter().map(|finding| FindingView {
+            severity: finding.severity.to_string(),
+            place: place(&finding),
+            rule: finding.rule,
+            message: finding.message,
+            tools: finding.tools,
+        });
+        shown.collect()
+    };
+    view.findings = tokio::task::spawn_blocking(work).await.unwrap_or_default();
+}
+
+#[cfg(not(all(feature = "storage", feature = "reports")))]
+async fn findings(_view: &mut RunView, _run: RunId, _options: &RunViewOptions) {}
 
 #[cfg(not(all(feature = "storage", feature = "reports")))]
 async fn least_covered(_view: &mut RunView, _run: RunId, _options: &RunViewOptions) {}

@@ -40,6 +40,8 @@ pub struct RunView {
     pub gates: Vec<GateView>,
     /// The files of which the least is covered; empty where no report is at hand.
     pub least_covered: Vec<FileCoverageView>,
+    /// What scanners and linters found, the worst first; read from the artifacts that are such reports.
+    pub findings: Vec<FindingView>,
     /// The tests that passed after they had failed.
     pub flaky: Vec<FlakyView>,
     /// What the jobs put away.
@@ -81,6 +83,22 @@ pub struct FileCoverageView {
     pub covered: u64,
     /// How many lines can run.
     pub total: u64,
+}
+
+/// Something that a scanner or a linter found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FindingView {
+    /// How bad it is, such as `high`.
+    pub severity: String,
+    /// The rule.
+    pub rule: String,
+    /// The file with its line, or the package.
+    pub place: String,
+    /// What it is.
+    pub message: String,
+    /// Who found it.
+    pub tools: Vec<String>,
 }
 
 /// A test that passed after it had failed.
@@ -141,6 +159,7 @@ impl RunView {
             critical_duration,
             gates: Vec::new(),
             least_covered: Vec::new(),
+            findings: Vec::new(),
             flaky: Vec::new(),
             stored: Vec::new(),
             warnings: Vec::new(),
