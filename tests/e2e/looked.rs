@@ -40,7 +40,9 @@ fn broken() -> Project {
     project.ci(&["run"]).ok();
     project.write("broken", "");
     project.commit("broken");
-    project.ci(&["run", "--report", "pages/{run}.html"]).exits(1);
+    project
+        .ci(&["run", "--report", "pages/{run}.html"])
+        .exits(1);
     project
 }
 
@@ -66,7 +68,9 @@ fn what_failed_in_the_last_run_is_on_one_screen() {
     assert_eq!(view["jobs"][0]["step"]["name"], "Run the tests");
     assert_eq!(view["jobs"][0]["tests"][0]["message"], "expected 2");
     assert_eq!(view["last_success"]["total_commits"], 1);
-    project.ci(&["show", "--failed", "--branch", "other"]).exits(2);
+    project
+        .ci(&["show", "--failed", "--branch", "other"])
+        .exits(2);
     let all = project.ci(&["show", "--last"]).ok().stdout;
     assert!(all.contains("JOB") && all.contains("lint"), "{all}");
 }
@@ -81,17 +85,29 @@ fn a_page_is_written_of_every_run_that_asks() {
     assert!(page.contains("alert(1)"), "the test is named");
     assert!(page.contains("shipped") || page.contains("ship"));
 
-    project.ci(&["report", "html", "last", "-o", "again.html"]).ok();
+    project
+        .ci(&["report", "html", "last", "-o", "again.html"])
+        .ok();
     assert_eq!(project.read("again.html"), page);
     let markdown = project.ci(&["report", "run", "--format", "markdown"]).ok();
-    assert!(markdown.stdout.starts_with("### ✗ ci: failed"), "{}", markdown.stdout);
+    assert!(
+        markdown.stdout.starts_with("### ✗ ci: failed"),
+        "{}",
+        markdown.stdout
+    );
     assert!(!markdown.stdout.contains("<script"));
     let text = project.ci(&["report", "run"]).ok().stdout;
     assert!(text.contains("slowest path"), "{text}");
-    let view = project.ci(&["report", "run", "--format", "json"]).ok().json();
+    let view = project
+        .ci(&["report", "run", "--format", "json"])
+        .ok()
+        .json();
     assert_eq!(view["failure"]["run"], json!(run));
 
-    project.write(".ci/settings.yml", "version: 1\nreport: {html: 'site/{run}.html'}\n");
+    project.write(
+        ".ci/settings.yml",
+        "version: 1\nreport: {html: 'site/{run}.html'}\n",
+    );
     project.ci(&["run"]).exits(1);
     let run = project.last_id();
     assert!(project.read(&format!("site/{run}.html")).contains(&run));
@@ -121,7 +137,16 @@ fn findings_of_several_tools_are_one_list_with_a_gate() {
     let gated = ci(&["--fail-at", "low", "--baseline", "known.txt"]).ok();
     assert!(gated.stderr.contains("2 known"), "{}", gated.stderr);
     project.write("broken.json", "{");
-    project.ci(&["report", "findings", "bandit.json", "broken.json", "--fail-at", "critical"]).exits(2);
+    project
+        .ci(&[
+            "report",
+            "findings",
+            "bandit.json",
+            "broken.json",
+            "--fail-at",
+            "critical",
+        ])
+        .exits(2);
 }
 
 #[test]
@@ -141,7 +166,13 @@ fn values_are_judged_by_earlier_runs_and_trends_show_them() {
     judge("120", &["--limit", "size=110"]).exits(1);
     judge("120", &["--limit", "nothing=110"]).exits(2);
 
-    let words = ["trends", "--artifact", "metrics.json", "--svg", "trends.svg"];
+    let words = [
+        "trends",
+        "--artifact",
+        "metrics.json",
+        "--svg",
+        "trends.svg",
+    ];
     let table = project.ci(&words).ok().stdout;
     assert!(table.contains("main") && table.contains("100 %"), "{table}");
     assert!(table.contains("size") && table.contains("queue"), "{table}");

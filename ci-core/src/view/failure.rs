@@ -283,7 +283,9 @@ async fn excerpt(store: &dyn RunStore, log: LogQuery, most: usize) -> Result<Exc
         if lines.is_empty() {
             break;
         }
-        lines.iter().for_each(|line| excerpter.add(line));
+        for line in &lines {
+            excerpter.add(line);
+        }
     }
     reader.finish().iter().for_each(|line| excerpter.add(line));
     Ok(excerpter.finish())

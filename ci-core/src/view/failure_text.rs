@@ -77,9 +77,8 @@ fn head(view: &FailureView, out: &mut String) -> std::fmt::Result {
 fn failed_job(job: &FailedJob, out: &mut String) -> std::fmt::Result {
     let kind = job.outcome.unwrap_or(OutcomeKind::Interrupted);
     write!(out, "{} {}", mark_of(kind), one_line(&job.name))?;
-    match &job.step {
-        Some(step) => write!(out, " › {}", one_line(&step.name))?,
-        None => {}
+    if let Some(step) = &job.step {
+        write!(out, " › {}", one_line(&step.name))?;
     }
     let reason = job.step.as_ref().and_then(|step| step.reason.as_ref());
     let word = job.outcome.map_or("cut off", OutcomeKind::as_str);

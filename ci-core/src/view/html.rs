@@ -131,22 +131,38 @@ fn logs(view: &RunView) -> Vec<JobLogs<'_>> {
 }
 
 /// The mark of an outcome.
-#[expect(clippy::ref_option, reason = "templates pass by reference")]
+#[expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "templates pass by reference"
+)]
 fn sign(outcome: &Option<OutcomeKind>) -> &'static str {
     outcome.map_or("…", mark_of)
 }
 
-#[expect(clippy::ref_option, reason = "templates pass by reference")]
+#[expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "templates pass by reference"
+)]
 fn class(outcome: &Option<OutcomeKind>) -> &'static str {
     class_of(*outcome)
 }
 
-#[expect(clippy::ref_option, reason = "templates pass by reference")]
+#[expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "templates pass by reference"
+)]
 fn state(outcome: &Option<OutcomeKind>) -> &'static str {
     state_of(*outcome)
 }
 
 /// A time in UTC, to the second.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "templates pass by reference"
+)]
 fn moment(time: &Timestamp) -> String {
     let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
     match Moment::from_millisecond(millis) {

@@ -173,7 +173,7 @@ impl AttemptView {
     /// The first step that ended badly; else, of an attempt that did not end, the one that ran last.
     #[must_use]
     pub fn culprit(&self) -> Option<&StepView> {
-        let is_culprit = |step: &&StepView| step.outcome.is_some_and(|kind| is_bad(kind));
+        let is_culprit = |step: &&StepView| step.outcome.is_some_and(is_bad);
         let running = || self.steps.iter().rfind(|step| step.outcome.is_none());
         self.steps.iter().find(is_culprit).or_else(running)
     }

@@ -196,7 +196,7 @@ async fn findings(view: &mut RunView, run: RunId, options: &RunViewOptions) {
             }
         }
         let mut all = merge(all);
-        all.sort_by(|a, b| b.severity.cmp(&a.severity));
+        all.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         all.truncate(MOST_FINDINGS);
         let shown = all.into_iter().map(|finding| FindingView {
             severity: finding.severity.to_string(),

@@ -93,7 +93,9 @@ async fn read(
         if lines.is_empty() {
             break;
         }
-        lines.iter().for_each(|line| tail.add(line));
+        for line in &lines {
+            tail.add(line);
+        }
     }
     reader.finish().iter().for_each(|line| tail.add(line));
     let log = StepLog {

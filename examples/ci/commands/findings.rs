@@ -107,7 +107,11 @@ fn write_baseline(args: &FindingsArgs, found: &[Finding]) -> Result<(), Failure>
     };
     let trouble = |error| Failure::input(format!("`{}`: {error}", file.display()));
     std::fs::write(file, Baseline::of(found).text()).map_err(trouble)?;
-    output::say(format!("{} findings are in `{}`", found.len(), file.display()));
+    output::say(format!(
+        "{} findings are in `{}`",
+        found.len(),
+        file.display()
+    ));
     Ok(())
 }
 
@@ -117,7 +121,11 @@ fn new<'a>(verdict: &'a Verdict<'_>) -> impl Iterator<Item = &'a Finding> {
 }
 
 fn text(verdict: &Verdict<'_>) -> String {
-    let mut rows = vec![["SEVERITY", "RULE", "WHERE", "WHAT", "FOUND BY"].map(String::from).to_vec()];
+    let mut rows = vec![
+        ["SEVERITY", "RULE", "WHERE", "WHAT", "FOUND BY"]
+            .map(String::from)
+            .to_vec(),
+    ];
     for finding in new(verdict) {
         rows.push(vec![
             finding.severity.to_string(),
@@ -137,7 +145,9 @@ fn markdown(verdict: &Verdict<'_>) -> String {
     let mut out = format!("{verdict}\n");
     let escaped = |text: &str| {
         let text = text.replace('&', "&amp;").replace('<', "&lt;");
-        text.replace('|', "\\|").replace('[', "\\[").replace('`', "'")
+        text.replace('|', "\\|")
+            .replace('[', "\\[")
+            .replace('`', "'")
     };
     let rows: Vec<String> = new(verdict)
         .map(|finding| {

@@ -43,7 +43,7 @@ pub(crate) struct TrendsArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct MetricsArgs {
-    /// Files with values: JSON, OpenMetrics, criterion's estimates.json, pytest-benchmark
+    /// Files with values: JSON, `OpenMetrics`, criterion's estimates.json, pytest-benchmark
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// The worst value that passes, such as `size=1000`
@@ -68,7 +68,9 @@ pub(crate) struct MetricsArgs {
 
 fn limit(text: &str) -> Result<(String, f64), String> {
     let (name, value) = crate::args::pair(text)?;
-    let value: f64 = value.parse().map_err(|_| format!("`{value}` is no number"))?;
+    let value: f64 = value
+        .parse()
+        .map_err(|_| format!("`{value}` is no number"))?;
     Ok((name, value))
 }
 
@@ -82,9 +84,10 @@ pub(crate) async fn show(global: &Global, args: &TrendsArgs) -> Result<u8, Failu
         limit: Some(args.runs),
         ..RunQuery::default()
     };
-    let storage = match args.artifact.is_empty() {
-        true => None,
-        false => Some(kept.storage()?),
+    let storage = if args.artifact.is_empty() {
+        None
+    } else {
+        Some(kept.storage()?)
     };
     let mut points = Vec::new();
     for run in store.runs(&query).await?.runs {
@@ -93,9 +96,9 @@ pub(crate) async fn show(global: &Global, args: &TrendsArgs) -> Result<u8, Failu
         }
         let stored = store.load(run.id).await?;
         let jobs = jobs_of(&stored);
-        let waits = jobs.iter().filter_map(|job| {
-            Some(job.attempts.first()?.started.since(job.ready?))
-        });
+        let waits = jobs
+            .iter()
+            .filter_map(|job| Some(job.attempts.first()?.started.since(job.ready?)));
         let mut point = point(&run, waits.sum());
         if let Some(storage) = &storage {
             point.values = values_of(storage, &run, &args.artifact)?;
@@ -120,7 +123,10 @@ pub(crate) async fn show(global: &Global, args: &TrendsArgs) -> Result<u8, Failu
 }
 
 fn point(run: &RunSummary, queue: Duration) -> Point {
-    let coverage = run.jobs.iter().filter_map(|job| job.reports.as_ref()?.coverage);
+    let coverage = run
+        .jobs
+        .iter()
+        .filter_map(|job| job.reports.as_ref()?.coverage);
     let (mut covered, mut total) = (0.0, 0.0);
     let mut stated = None;
     for totals in coverage {
@@ -139,12 +145,19 @@ fn point(run: &RunSummary, queue: Duration) -> Point {
         },
         duration: run.finished.map(|end| end.since(run.created).as_secs_f64()),
         queue: Some(queue.as_secs_f64()),
-        coverage: if total > 0.0 { Some(covered * 100.0 / total) } else { stated },
+        coverage: if total > 0.0 {
+            Some(covered * 100.0 / total)
+        } else {
+            stated
+        },
         values: BTreeMap::new(),
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a percentage needs no more than 53 bits")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a percentage needs no more than 53 bits"
+)]
 fn as_number(count: u64) -> f64 {
     count as f64
 }
@@ -182,7 +195,9 @@ fn named(mut value: Measured, path: &Path) -> Measured {
 }
 
 fn table(trends: &[BranchTrend]) -> String {
-    let header = ["BRANCH", "RUNS", "PASSED", "WHAT", "LAST", "MEDIAN", "SPREAD", "CHANGE"];
+    let header = [
+        "BRANCH", "RUNS", "PASSED", "WHAT", "LAST", "MEDIAN", "SPREAD", "CHANGE",
+    ];
     let mut rows = vec![header.map(String::from).to_vec()];
     for trend in trends {
         let rate = trend.pass_rate.map(|rate| format!("{rate:.0} %"));
@@ -234,13 +249,20 @@ pub(crate) async fn metrics(global: &Global, args: &MetricsArgs) -> Result<u8, F
         }
     }
     if !unknown.is_empty() {
-        return Err(Failure::input(format!("no file has a value `{}`", unknown.join("`, `"))));
+        return Err(Failure::input(format!(
+            "no file has a value `{}`",
+            unknown.join("`, `")
+        )));
     }
     let passed = judged.iter().all(|it| it.passed);
     if global.format == Format::Json {
         output::json(&json!({ "passed": passed, "values": judged }))?;
     } else {
-        let mut rows = vec![["", "VALUE", "NOW", "BEFORE", "CHANGE", ""].map(String::from).to_vec()];
+        let mut rows = vec![
+            ["", "VALUE", "NOW", "BEFORE", "CHANGE", ""]
+                .map(String::from)
+                .to_vec(),
+        ];
         rows.extend(judged.iter().map(row));
         output::print(&output::table(&rows))?;
     }
@@ -261,7 +283,11 @@ fn row(it: &Judged) -> Vec<String> {
 }
 
 fn gate(args: &MetricsArgs, name: &str) -> Gate {
-    let mut gate = Gate::new(if args.higher { Better::Higher } else { Better::Lower });
+    let mut gate = Gate::new(if args.higher {
+        Better::Higher
+    } else {
+        Better::Lower
+    });
     if let Some((_, limit)) = args.limit.iter().find(|(known, _)| known == name) {
         gate = gate.limit(*limit);
     }

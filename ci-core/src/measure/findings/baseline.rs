@@ -50,7 +50,10 @@ impl Baseline {
 
     /// Tells new findings from known ones: of findings that look alike as many are known as the
     /// baseline has.
-    pub(super) fn split<'a>(&self, findings: &'a [Finding]) -> (Vec<&'a Finding>, Vec<&'a Finding>) {
+    pub(super) fn split<'a>(
+        &self,
+        findings: &'a [Finding],
+    ) -> (Vec<&'a Finding>, Vec<&'a Finding>) {
         let mut left = self.counts.clone();
         findings.iter().partition(|finding| {
             let count = left.get_mut(&finding.key());

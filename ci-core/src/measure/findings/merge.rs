@@ -14,15 +14,12 @@ pub fn merge(findings: Vec<Finding>) -> Vec<Finding> {
     for finding in findings {
         let names = names(&finding);
         let same = names.iter().find_map(|name| places.get(name).copied());
-        let place = match same {
-            Some(place) => {
-                unite(&mut merged[place], finding);
-                place
-            }
-            None => {
-                merged.push(finding);
-                merged.len() - 1
-            }
+        let place = if let Some(place) = same {
+            unite(&mut merged[place], finding);
+            place
+        } else {
+            merged.push(finding);
+            merged.len() - 1
         };
         for name in names {
             places.entry(name).or_insert(place);

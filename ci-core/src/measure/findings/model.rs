@@ -141,7 +141,9 @@ impl FromStr for Severity {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let found = Self::ALL.into_iter().find(|it| it.as_str() == text);
-        found.ok_or_else(|| format!("`{text}` is no severity; there are info, low, medium, high and critical"))
+        found.ok_or_else(|| {
+            format!("`{text}` is no severity; there are info, low, medium, high and critical")
+        })
     }
 }
 

@@ -54,7 +54,7 @@ impl Policy {
         let is_blocking = |finding: &&Finding| finding.severity >= self.fail_at;
         let (mut blocking, mut warnings): (Vec<_>, Vec<_>) = new.into_iter().partition(is_blocking);
         for list in [&mut blocking, &mut warnings] {
-            list.sort_by(|a, b| b.severity.cmp(&a.severity));
+            list.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         }
         Verdict {
             blocking,
@@ -85,6 +85,11 @@ impl fmt::Display for Verdict<'_> {
         } else {
             ", which are not allowed"
         };
-        write!(f, "{warnings} warning{}{note}, {} known", plural(warnings), self.known.len())
+        write!(
+            f,
+            "{warnings} warning{}{note}, {} known",
+            plural(warnings),
+            self.known.len()
+        )
     }
 }

@@ -53,7 +53,11 @@ fn report(text: &str) -> Report {
 }
 
 fn shown(text: &str) -> Vec<String> {
-    report(text).findings.iter().map(ToString::to_string).collect()
+    report(text)
+        .findings
+        .iter()
+        .map(ToString::to_string)
+        .collect()
 }
 
 #[test]
@@ -66,15 +70,33 @@ fn every_form_is_read() {
         ]
     );
     assert_eq!(report(SARIF).warnings, ["`results[4]` is no result"]);
-    assert_eq!(shown(BANDIT), ["medium B608 ./app/db.py:12: Possible SQL injection."]);
-    assert_eq!(shown(PIP_AUDIT), ["high PYSEC-2019-217 jinja2 2.4.1: Sandbox escape."]);
-    assert_eq!(shown(SAFETY), ["critical 39525 Jinja2 2.4.1: Sandbox escape in jinja2."]);
-    assert_eq!(shown(SAFETY_1), ["high 39525 jinja2 2.4.1: Sandbox escape."]);
+    assert_eq!(
+        shown(BANDIT),
+        ["medium B608 ./app/db.py:12: Possible SQL injection."]
+    );
+    assert_eq!(
+        shown(PIP_AUDIT),
+        ["high PYSEC-2019-217 jinja2 2.4.1: Sandbox escape."]
+    );
+    assert_eq!(
+        shown(SAFETY),
+        ["critical 39525 Jinja2 2.4.1: Sandbox escape in jinja2."]
+    );
+    assert_eq!(
+        shown(SAFETY_1),
+        ["high 39525 jinja2 2.4.1: Sandbox escape."]
+    );
     assert_eq!(shown(SCAN), ["high 39525 jinja2 2.4.1: "]);
-    assert_eq!(shown(SAST), ["critical python.sql app/db.py:12: SQL injection"]);
+    assert_eq!(
+        shown(SAST),
+        ["critical python.sql app/db.py:12: SQL injection"]
+    );
     assert_eq!(
         shown(QUALITY),
-        ["low unused a.rs:3: Unused variable `a`", "critical length a.rs:9: Too long"]
+        [
+            "low unused a.rs:3: Unused variable `a`",
+            "critical length a.rs:9: Too long"
+        ]
     );
     assert_eq!(shown("[]"), Vec::<String>::new());
 }
@@ -103,7 +125,11 @@ fn the_same_finding_of_several_tools_counts_once() {
     );
     assert_eq!(merged[0].tools, ["scan", "bandit", "semgrep"]);
     assert_eq!(merged[2].tools, ["pip-audit", "safety"]);
-    assert_eq!(merge(merged.clone()), merged, "merged findings stay as they are");
+    assert_eq!(
+        merge(merged.clone()),
+        merged,
+        "merged findings stay as they are"
+    );
 }
 
 #[test]
@@ -114,12 +140,18 @@ fn old_findings_do_not_block_and_moved_ones_stay_old() {
     let policy = Policy::new(Severity::High);
     let verdict = policy.judge(&old, &Baseline::default());
     assert!(!verdict.passed());
-    assert_eq!(verdict.to_string(), "1 new finding blocks, 1 warning, 0 known");
+    assert_eq!(
+        verdict.to_string(),
+        "1 new finding blocks, 1 warning, 0 known"
+    );
     assert!(policy.judge(&old, &baseline).passed());
 
     let mut moved = old.clone();
     moved[1].line = Some(999);
-    assert!(policy.judge(&moved, &baseline).passed(), "a line number says nothing");
+    assert!(
+        policy.judge(&moved, &baseline).passed(),
+        "a line number says nothing"
+    );
     // The same once more is new.
     moved.push(moved[1].clone());
     let verdict = policy.judge(&moved, &baseline);

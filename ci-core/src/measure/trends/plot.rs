@@ -25,7 +25,9 @@ pub fn svg(trends: &[BranchTrend]) -> String {
     let mut body = String::new();
     let mut top = MARGIN;
     // Writing to a string does not fail.
-    let _ = trends.iter().try_for_each(|trend| branch(trend, &mut top, &mut body));
+    let _ = trends
+        .iter()
+        .try_for_each(|trend| branch(trend, &mut top, &mut body));
     let (width, height) = (PLOT.0 + 2.0 * MARGIN, top + MARGIN);
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
@@ -59,7 +61,10 @@ fn branch(trend: &BranchTrend, top: &mut f64, out: &mut String) -> std::fmt::Res
 
 fn plot(series: &Series, top: f64, out: &mut String) -> std::fmt::Result {
     let numbers = || series.points.iter().map(|(_, number)| *number);
-    let (low, high) = (numbers().fold(f64::MAX, f64::min), numbers().fold(f64::MIN, f64::max));
+    let (low, high) = (
+        numbers().fold(f64::MAX, f64::min),
+        numbers().fold(f64::MIN, f64::max),
+    );
     // A series that never changes runs through the middle.
     let pad = ((high - low) * 0.08).max(high.abs().max(1e-9) * 0.01);
     let (low, high) = (low - pad, high + pad);
@@ -92,11 +97,21 @@ fn plot(series: &Series, top: f64, out: &mut String) -> std::fmt::Result {
         .enumerate()
         .map(|(place, number)| (MARGIN + step * count(place), y(number)))
         .collect();
-    let words: Vec<String> = places.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-    writeln!(out, "<polyline class=\"line\" points=\"{}\"/>", words.join(" "))?;
+    let words: Vec<String> = places
+        .iter()
+        .map(|(x, y)| format!("{x:.1},{y:.1}"))
+        .collect();
+    writeln!(
+        out,
+        "<polyline class=\"line\" points=\"{}\"/>",
+        words.join(" ")
+    )?;
     if places.len() <= 60 {
         for (x, y) in places {
-            write!(out, "<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.4\"/>")?;
+            write!(
+                out,
+                "<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.4\"/>"
+            )?;
         }
         writeln!(out)?;
     }

@@ -73,7 +73,7 @@ pub fn trends(points: &[Point]) -> Vec<BranchTrend> {
         let newest = points.last().map_or(0, |point| point.created);
         all.push((newest, trend(branch, &points)));
     }
-    all.sort_by(|a, b| b.0.cmp(&a.0));
+    all.sort_by_key(|(newest, _)| std::cmp::Reverse(*newest));
     all.into_iter().map(|(_, trend)| trend).collect()
 }
 
@@ -81,7 +81,11 @@ fn trend(branch: &str, points: &[&Point]) -> BranchTrend {
     let judged: Vec<bool> = points.iter().filter_map(|point| point.passed).collect();
     let passed = judged.iter().filter(|passed| **passed).count();
     let mut series: Vec<Series> = [
-        ("duration", "s", (|it| it.duration) as fn(&Point) -> Option<f64>),
+        (
+            "duration",
+            "s",
+            (|it| it.duration) as fn(&Point) -> Option<f64>,
+        ),
         ("queue", "s", |it| it.queue),
         ("coverage", "%", |it| it.coverage),
     ]
@@ -92,9 +96,11 @@ fn trend(branch: &str, points: &[&Point]) -> BranchTrend {
     names.sort();
     names.dedup();
     let values = names.into_iter();
-    series.extend(values.filter_map(|name| {
-        Series::new(name, "", points, |point| point.values.get(name).copied())
-    }));
+    series.extend(
+        values.filter_map(|name| {
+            Series::new(name, "", points, |point| point.values.get(name).copied())
+        }),
+    );
     BranchTrend {
         branch: branch.to_owned(),
         runs: points.len(),
@@ -117,10 +123,12 @@ impl Series {
         let points: Vec<(u64, f64)> = points.iter().filter_map(of).collect();
         let numbers: Vec<f64> = points.iter().map(|(_, number)| *number).collect();
         let (older, newer) = numbers.split_at(numbers.len() / 2);
-        let change = Spread::of(older).zip(Spread::of(newer)).and_then(|(old, new)| {
-            let change = (new.median - old.median) * 100.0 / old.median.abs();
-            (numbers.len() >= 4 && change.is_finite()).then_some(change)
-        });
+        let change = Spread::of(older)
+            .zip(Spread::of(newer))
+            .and_then(|(old, new)| {
+                let change = (new.median - old.median) * 100.0 / old.median.abs();
+                (numbers.len() >= 4 && change.is_finite()).then_some(change)
+            });
         Some(Self {
             name: name.to_owned(),
             unit,

@@ -24,7 +24,11 @@ fn each_branch_has_its_own_numbers() {
     points.reverse();
     let trends = trends(&points);
     let names: Vec<&str> = trends.iter().map(|it| &*it.branch).collect();
-    assert_eq!(names, ["<fix>", "main"], "the branch with the newest run comes first");
+    assert_eq!(
+        names,
+        ["<fix>", "main"],
+        "the branch with the newest run comes first"
+    );
     assert_eq!(trends[0].pass_rate, None, "a canceled run says nothing");
     let main = &trends[1];
     assert_eq!((main.runs, main.pass_rate), (4, Some(75.0)));

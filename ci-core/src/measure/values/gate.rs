@@ -117,10 +117,15 @@ impl Gate {
         let allowed = (spread.median.abs() * percent / 100.0).max(DEVIATIONS * spread.deviation);
         let (median, count) = (spread.median, spread.count);
         if worse(value, median) > allowed {
-            let words = format!("{value} is worse than {median}, the median of {count} runs, by more than {allowed:.4}");
+            let words = format!(
+                "{value} is worse than {median}, the median of {count} runs, by more than {allowed:.4}"
+            );
             (false, words)
         } else {
-            (true, format!("within {allowed:.4} of {median}, the median of {count} runs"))
+            (
+                true,
+                format!("within {allowed:.4} of {median}, the median of {count} runs"),
+            )
         }
     }
 }

@@ -18,7 +18,7 @@ const MOST_WARNINGS: usize = 20;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Measured {
-    /// Its name, with labels as the OpenMetrics form writes them.
+    /// Its name, with labels as the `OpenMetrics` form writes them.
     pub name: String,
     /// The value, a number.
     pub value: f64,
@@ -33,7 +33,7 @@ pub struct Measured {
 pub enum Format {
     /// An object of numbers, or a list of objects with `name`, `value` and `unit`.
     Json,
-    /// OpenMetrics and the Prometheus text form, which GitLab's metrics reports are in.
+    /// `OpenMetrics` and the Prometheus text form, which GitLab's metrics reports are in.
     OpenMetrics,
     /// `estimates.json` of criterion: its median, in nanoseconds. The name of the benchmark is in the
     /// file's path only.
@@ -224,7 +224,10 @@ fn open_metrics(text: &str, found: &mut Found) -> Option<Format> {
         }
         let end = end_of_name(line);
         let (name, rest) = line.split_at(end);
-        let value = rest.split_whitespace().next().and_then(|it| it.parse().ok());
+        let value = rest
+            .split_whitespace()
+            .next()
+            .and_then(|it| it.parse().ok());
         match value {
             Some(value) if is_name(name) => {
                 let family = name.split('{').next().unwrap_or_default();
@@ -232,7 +235,10 @@ fn open_metrics(text: &str, found: &mut Found) -> Option<Format> {
             }
             _ => {
                 strange += 1;
-                found.warn(format!("no value: `{}`", line.chars().take(80).collect::<String>()));
+                found.warn(format!(
+                    "no value: `{}`",
+                    line.chars().take(80).collect::<String>()
+                ));
             }
         }
     }
@@ -258,7 +264,8 @@ fn end_of_name(line: &str) -> usize {
 /// Whether a name is one of a metric, before its labels.
 fn is_name(name: &str) -> bool {
     let family = name.split('{').next().unwrap_or_default();
-    let is_good = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | ':' | '.');
+    let is_good =
+        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | ':' | '.');
     let begins = |letter: char| !letter.is_ascii_digit();
     family.starts_with(begins) && family.chars().all(is_good)
 }

@@ -29,7 +29,10 @@ fn every_form_is_read() {
         shown(prometheus),
         ["a_bytes=12bytes", "rate{path=\"/a } b\",x=\"\\\"\"}=0.5"]
     );
-    assert_eq!(shown("{\"size\": {\"bin\": 3, \"lib\": 4.5}, \"x\": \"y\"}"), ["size.bin=3", "size.lib=4.5"]);
+    assert_eq!(
+        shown("{\"size\": {\"bin\": 3, \"lib\": 4.5}, \"x\": \"y\"}"),
+        ["size.bin=3", "size.lib=4.5"]
+    );
     assert_eq!(
         shown("[{\"name\": \"boot\", \"value\": 1.5, \"unit\": \"s\"}, {\"name\": \"x\"}]"),
         ["boot=1.5s"]

@@ -146,8 +146,7 @@ impl Told {
 }
 
 /// A name that wants out, with characters that mean something in HTML, Markdown or a terminal.
-const HOSTILE: &str =
-    "</title></style></script><script>alert(1)</script><img src=x onerror=\"alert(2)\">'`|[a](b)\u{1b}[2J";
+const HOSTILE: &str = "</title></style></script><script>alert(1)</script><img src=x onerror=\"alert(2)\">'`|[a](b)\u{1b}[2J";
 
 fn log(job: &str, lines: Vec<String>) -> StepLog {
     StepLog {
@@ -162,10 +161,17 @@ fn log(job: &str, lines: Vec<String>) -> StepLog {
 fn hostile() -> RunView {
     let mut told = Told::new(vec![
         JobSpec::new("<script>alert(3)</script>").run("make"),
-        JobSpec::new("ship").needs("<script>alert(3)</script>").run("make"),
+        JobSpec::new("ship")
+            .needs("<script>alert(3)</script>")
+            .run("make"),
     ]);
     let failed = Outcome::failed(HOSTILE);
-    told.job("<script>alert(3)</script>", [100, 600, 5000], HOSTILE, &failed);
+    told.job(
+        "<script>alert(3)</script>",
+        [100, 600, 5000],
+        HOSTILE,
+        &failed,
+    );
     told.job("ship", [5000, 5000, 9000], "ship", &Outcome::Success);
     let message = HOSTILE.into();
     told.at(9001, RunEvent::Warning { job: None, message });
@@ -189,7 +195,12 @@ fn the_slowest_path_and_the_phases_are_told() {
     assert_eq!(view.critical_path.len(), 2);
     assert_eq!(view.critical_duration, Duration::from_millis(8400));
     let text = run_text(&view);
-    for part in ["1 of 2 jobs failed", "slowest path 8.4s", "0.5s", "TEARDOWN"] {
+    for part in [
+        "1 of 2 jobs failed",
+        "slowest path 8.4s",
+        "0.5s",
+        "TEARDOWN",
+    ] {
         assert!(text.contains(part), "{part:?} is not in:\n{text}");
     }
     assert!(!text.contains('\u{1b}'), "{text:?}");
@@ -220,20 +231,34 @@ mod html {
         assert_eq!(count(&page, "<script"), 1, "only the page's own");
         assert_eq!(count(&page, "</script"), 1);
         assert_eq!(count(&page, "<style"), 1);
-        assert_eq!(count(&page, "<title>"), 4, "of the page, the picture and its two jobs");
+        assert_eq!(
+            count(&page, "<title>"),
+            4,
+            "of the page, the picture and its two jobs"
+        );
         assert_eq!(count(&page, "<img"), 0);
         assert!(!page.contains("onerror=\""), "attributes stay text");
-        assert!(page.contains("&#60;script&#62;alert(1)") || page.contains("&lt;script&gt;alert(1)"));
-        for part in ["id=\"failed\"", "id=\"timeline\"", "id=\"tests\"", "id=\"logs\"", "critical"] {
+        assert!(
+            page.contains("&#60;script&#62;alert(1)") || page.contains("&lt;script&gt;alert(1)")
+        );
+        for part in [
+            "id=\"failed\"",
+            "id=\"timeline\"",
+            "id=\"tests\"",
+            "id=\"logs\"",
+            "critical",
+        ] {
             assert!(page.contains(part), "{part} is missing");
         }
         for network in ["http://", "https://", "src=\"", "@import", "url("] {
-            let page = page.replace("http://www.w3.org/2000/svg", "").replace("url(#head)", "");
+            let page = page
+                .replace("http://www.w3.org/2000/svg", "")
+                .replace("url(#head)", "");
             assert!(!page.contains(network), "{network} leads out of the page");
         }
     }
 
-    #[cfg(all(feature = "gitlab"))]
+    #[cfg(feature = "gitlab")]
     #[test]
     fn the_policy_of_the_page_allows_its_own_script() {
         use base64::Engine as _;
@@ -244,7 +269,10 @@ mod html {
         let (script, _) = rest.split_once("</script>").expect("its end");
         let hash = sha2::Sha256::digest(script.as_bytes());
         let hash = base64::engine::general_purpose::STANDARD.encode(hash);
-        assert!(page.contains(&format!("script-src 'sha256-{hash}'")), "it is now {hash}");
+        assert!(
+            page.contains(&format!("script-src 'sha256-{hash}'")),
+            "it is now {hash}"
+        );
     }
 
     /// `count` jobs in layers of twenty, each waiting for two of the layer before.

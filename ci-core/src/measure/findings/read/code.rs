@@ -38,7 +38,10 @@ pub(super) fn quality(document: &Value, found: &mut Found) {
         let line = number(location, &["lines", "begin"])
             .or_else(|| number(location, &["positions", "begin", "line"]));
         found.add(Finding {
-            tools: vec![first([text(issue, &["engine_name"]), "code quality".into()])],
+            tools: vec![first([
+                text(issue, &["engine_name"]),
+                "code quality".into(),
+            ])],
             rule: text(issue, &["check_name"]),
             severity: severity(issue, "severity"),
             message: text(issue, &["description"]),

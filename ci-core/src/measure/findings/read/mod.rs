@@ -41,7 +41,10 @@ pub fn read(mut reader: impl Read) -> Result<Report, FindingsError> {
     })?;
     let Some(format) = detect(&document) else {
         let message = "it is JSON, but no report of findings that is known";
-        return Err(FindingsError::new(FindingsErrorKind::UnknownFormat, message));
+        return Err(FindingsError::new(
+            FindingsErrorKind::UnknownFormat,
+            message,
+        ));
     };
     let mut found = Found::default();
     match format {

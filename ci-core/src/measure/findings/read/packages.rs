@@ -38,7 +38,9 @@ pub(super) fn pip_audit(document: &Value, found: &mut Found) {
 /// `safety check --json` of all versions, and `safety scan --output json`.
 pub(super) fn safety(document: &Value, found: &mut Found) {
     if let Value::Array(rows) = document {
-        rows.iter().for_each(|row| first_form(row, found));
+        for row in rows {
+            first_form(row, found);
+        }
         return;
     }
     for entry in found.entries(document, "vulnerabilities") {
@@ -69,7 +71,7 @@ fn scanned(dependency: &Value, found: &mut Found) {
         let known_ones = specification.get("vulnerabilities").unwrap_or(&Value::Null);
         for entry in found.entries(known_ones, "known_vulnerabilities") {
             // An entry with a reason to ignore it is no finding.
-            if !entry.get("ignored").is_some_and(|it| it.is_object()) {
+            if !entry.get("ignored").is_some_and(Value::is_object) {
                 known(entry, &raw, found);
             }
         }
@@ -85,7 +87,10 @@ fn known(entry: &Value, package: &str, found: &mut Found) {
         severity: score.map_or(Severity::High, Severity::from_score),
         message: first([text(entry, &["advisory"]), cve.clone()]),
         package: Some(package.trim_end().to_owned()),
-        aliases: Some(cve).filter(|cve| !cve.is_empty()).into_iter().collect(),
+        aliases: Some(cve)
+            .filter(|cve| !cve.is_empty())
+            .into_iter()
+            .collect(),
         ..Finding::default()
     });
 }

@@ -121,7 +121,9 @@ impl<'a> Rules<'a> {
         let id = first([text(result, &["ruleId"]), text(result, &["rule", "id"])]);
         // `a/b` is a rule below the rule `a` (section 3.27.5).
         let above = id.split('/').next().unwrap_or_default();
-        let index = result.get("ruleIndex").or_else(|| at(result, &["rule", "index"]));
+        let index = result
+            .get("ruleIndex")
+            .or_else(|| at(result, &["rule", "index"]));
         let by_index = || self.list.get(usize::try_from(index?.as_u64()?).ok()?);
         let by_name = self.by_id.get(&*id).or_else(|| self.by_id.get(above));
         by_name.copied().or_else(by_index)
