@@ -50,6 +50,10 @@ need openssl openssl
 need skopeo skopeo
 [ -x /usr/sbin/sshd ] || need sshd openssh-server
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || need a-module-of-python3 python3-venv
+# What looks at the pages of runs.
+need chromium chromium
+need node nodejs
+need npm npm
 [ -x /bin/busybox ] || [ -x /usr/bin/busybox ] || need busybox busybox-static
 
 command -v cargo >/dev/null 2>&1 || {
@@ -141,6 +145,9 @@ say "example programs"
 for program in quickstart custom_step custom_executor approval; do
     cargo run -q -p ci-examples --all-features --example "$program" >/dev/null
 done
+
+say "pages of runs in a browser"
+./tests/pages/run.sh
 
 say "the Python module"
 ./ci-py/tests/run.sh

@@ -12,6 +12,8 @@ pub(crate) use crate::workflow_args::{EventChoice, WorkflowArgs};
 
 use crate::commands::flaky::FlakyArgs;
 use crate::commands::rules::RulesArgs;
+use crate::commands::show::ShowArgs;
+use crate::commands::trends::TrendsArgs;
 use crate::watch::WatchArgs;
 
 /// Run CI workflows on this machine, and look at what happened.
@@ -34,7 +36,9 @@ const EXAMPLES: &str = "Examples:
   ci run --job test               one job and what it needs
   ci runs                         what ran lately
   ci show last                    how the last run went
+  ci show --last --failed         what failed in it, and what changed since it last went well
   ci logs last test               what its job `test` printed
+  ci report html last -o run.html the run as a page
   ci rerun last --from-failed     run again what failed
   ci graph --as mermaid           the jobs as a diagram
   ci explain                      what differs from the vendor's machines
@@ -70,6 +74,8 @@ pub(crate) enum Format {
     Json,
     /// Reports for pull requests.
     Markdown,
+    /// A run as a page.
+    Html,
     /// Test reports as one JUnit file.
     Junit,
     /// Coverage reports as one LCOV file.
@@ -111,7 +117,7 @@ pub(crate) enum Command {
     /// List runs, newest first
     Runs(RunsArgs),
     /// Show how a run went
-    Show(RunRef),
+    Show(ShowArgs),
     /// Print what jobs wrote
     Logs(LogsArgs),
     /// Ask a run or a job to stop
@@ -127,6 +133,8 @@ pub(crate) enum Command {
     Report(ReportCommand),
     /// List tests that now pass and now fail
     Flaky(FlakyArgs),
+    /// Show how the runs of each branch change: durations, queue time, pass rate, coverage, values
+    Trends(TrendsArgs),
     /// Build the images of a bake file, in parallel
     Bake(crate::image_args::BakeArgs),
     /// Build, merge, copy and look up images
@@ -192,6 +200,10 @@ pub(crate) struct HowArgs {
     /// Write a trace for Chrome or Perfetto
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
+    /// Write the run as a page when it has ended; `{run}` in the name is the run's id [default: what the
+    /// settings say]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 /// What to do when only held jobs are left.

@@ -72,7 +72,7 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
     let is_common = matches!(global.format, Format::Text | Format::Json);
     if !(is_common || matches!(args.command, Command::Report(_))) {
         return Err(failure::Failure::input("that format is for reports")
-            .hint("`ci report tests` and `ci report coverage` have it"));
+            .hint("the commands of `ci report` have it"));
     }
     match args.command {
         Command::Run(args) => commands::run::run(&global, *args).await,
@@ -84,7 +84,7 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         Command::Graph(args) => commands::graph::graph(&args),
         Command::List(args) => commands::graph::list(&global, &args),
         Command::Runs(args) => commands::runs::runs(&global, &args).await,
-        Command::Show(args) => commands::runs::show(&global, &args).await,
+        Command::Show(args) => commands::show::show(&global, &args).await,
         Command::Logs(args) => commands::logs::logs(&global, &args).await,
         Command::Cancel(args) => commands::requests::cancel(&global, args).await,
         Command::Approve(args) => commands::requests::approve(&global, args).await,
@@ -97,6 +97,15 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         Command::Report(ReportCommand::Failed(args)) => {
             commands::flaky::failed(&global, &args).await
         }
+        Command::Report(ReportCommand::Findings(args)) => {
+            commands::findings::findings(&global, &args)
+        }
+        Command::Report(ReportCommand::Metrics(args)) => {
+            commands::trends::metrics(&global, &args).await
+        }
+        Command::Trends(args) => commands::trends::show(&global, &args).await,
+        Command::Report(ReportCommand::Run(args)) => commands::page::run(&global, &args).await,
+        Command::Report(ReportCommand::Html(args)) => commands::page::html(&global, &args).await,
         Command::Flaky(args) => commands::flaky::flaky(&global, &args).await,
         Command::Split(args) => commands::split::split(&global, &args).await,
         Command::Bake(args) => commands::bake::run(&global, args).await,

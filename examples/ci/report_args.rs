@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
 
+use crate::commands::findings::FindingsArgs;
 use crate::commands::flaky::FailedArgs;
+use crate::commands::page::PageArgs;
+use crate::commands::trends::MetricsArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ReportCommand {
@@ -14,6 +17,15 @@ pub(crate) enum ReportCommand {
     Coverage(CoverageArgs),
     /// The tests of a run that failed, as a test runner takes them
     Failed(FailedArgs),
+    /// Findings of scanners and linters: SARIF, bandit, safety, pip-audit, GitLab's code quality and
+    /// security reports, merged into one list
+    Findings(FindingsArgs),
+    /// Measured values, against limits and against earlier runs
+    Metrics(MetricsArgs),
+    /// A run as text, Markdown, JSON or a page, by `--format`
+    Run(PageArgs),
+    /// A run as a page: one file that needs nothing beside it
+    Html(PageArgs),
 }
 
 #[derive(Debug, clap::Args)]

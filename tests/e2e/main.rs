@@ -19,6 +19,7 @@ mod images;
 #[expect(dead_code, reason = "it is shared with the tests of `ci-aws`")]
 mod machines;
 mod latest;
+mod looked;
 mod quickstart;
 mod registry;
 mod reported;

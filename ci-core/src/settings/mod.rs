@@ -43,8 +43,8 @@ pub use job::{GroupSettings, JobSettings, RetrySettings};
 #[cfg(feature = "yaml")]
 pub use load::{SettingsError, SettingsErrorKind};
 pub use model::{
-    BudgetSettings, ExecutorSettings, LocalSettings, QuarantineSettings, RetentionSettings,
-    Settings, StorageSettings, StoreSettings, Target,
+    BudgetSettings, ExecutorSettings, LocalSettings, QuarantineSettings, ReportSettings,
+    RetentionSettings, Settings, StorageSettings, StoreSettings, Target,
 };
 pub use place::{Placement, PlacementError, PlacementErrorKind};
 pub use rules::Rules;

@@ -64,6 +64,9 @@ pub struct Settings {
     /// Where runs are recorded.
     #[serde(default)]
     pub store: StoreSettings,
+    /// What is written when a run has ended.
+    #[serde(default)]
+    pub report: ReportSettings,
 }
 
 fn local() -> String {
@@ -100,6 +103,7 @@ impl Default for Settings {
             local: LocalSettings::default(),
             storage: StorageSettings::default(),
             store: StoreSettings::default(),
+            report: ReportSettings::default(),
         }
     }
 }
@@ -237,4 +241,14 @@ pub struct RetentionSettings {
     pub max_age: Option<Duration>,
     /// The oldest runs above this number.
     pub max_runs: Option<u32>,
+}
+
+/// What is written when a run has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct ReportSettings {
+    /// The page of the run, one HTML file, absolute or relative to the project; `{run}` in the name is
+    /// the run's id. By default none is written.
+    pub html: Option<PathBuf>,
 }

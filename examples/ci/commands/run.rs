@@ -15,8 +15,10 @@ use ci_core::outcome::{CancelReason, OutcomeKind};
 use ci_core::run::{Hold, RunControl, RunHandle, RunOptions, RunReport};
 use ci_core::settings::Settings;
 use ci_core::store::{RunStore, SqliteStore, StoredRun};
+use ci_core::view::FIDELITY;
 use ci_core::workflow::WorkflowSpec;
 
+use super::page;
 use crate::args::{AgainArgs, Color, Format, Global, HoldChoice, HowArgs, RerunArgs, RunArgs};
 use crate::failure::{self, Failure};
 use crate::kept::Kept;
@@ -32,6 +34,7 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
     args.rules
         .apply(&mut project.settings, args.workflow.base.as_deref());
     start_named(&mut project.workflow, &args.jobs);
+    keep_fidelity(&mut project.workflow, &project.origin.fidelity);
     let (how, origin) = (&args.how, &project.origin);
     let left = origin.skipped.iter().map(|job| (&*job.name, &*job.why));
     tell(global, how, &origin.fidelity, left);
@@ -88,6 +91,18 @@ fn start_named(workflow: &mut WorkflowSpec, names: &[String]) {
         if asked(job) && !job.steps.is_empty() {
             Arc::make_mut(&mut job.options).start = Start::Auto;
         }
+    }
+}
+
+/// Keeps with the run what differs from the vendor's machines, for its page.
+fn keep_fidelity(workflow: &mut WorkflowSpec, fidelity: &Fidelity) {
+    let rows: Vec<String> = fidelity.rows().iter().map(ToString::to_string).collect();
+    if rows.is_empty() {
+        return;
+    }
+    if let Some(job) = Arc::make_mut(&mut workflow.jobs).first_mut() {
+        let options = Arc::make_mut(&mut job.options);
+        options.extra.insert(FIDELITY.to_owned(), rows.into());
     }
 }
 
@@ -308,6 +323,16 @@ impl<'a> Course<'a> {
         let interrupted = signals.is_finished();
         signals.abort();
         let report = result?;
+        if let Some(file) = self.how.report.as_ref().or(places.0.page.as_ref()) {
+            match page::write_page(places.0, places.1, id, file).await {
+                Ok(file) if self.global.format == Format::Text => {
+                    output::say(format!("page    {}", file.display()));
+                }
+                Ok(_) => {}
+                // How the run ended stays true.
+                Err(failure) => output::error(&failure),
+            }
+        }
         Ok(if interrupted {
             failure::INTERRUPTED
         } else {
