@@ -51,6 +51,7 @@
 //! | `gitlab` | no | `config::gitlab`: GitLab CI files as workflows |
 //! | `triggers` | no | `trigger`: what starts runs, with filters, parameters and schedules |
 //! | `watch` | no | `trigger::watch`: new commits and tags of repositories, each once |
+//! | `notify` | no | `notify`: chats, webhooks, e-mail, commit statuses and checks told how runs end |
 //! | `reports` | yes | `report`: test reports and coverage of every dialect, read in constant memory |
 //! | `release` | no | `release`: version order, tag kinds, whether `latest` follows a release |
 //! | `testing` | no | `testing`: mock executor, virtual clock, executor conformance kit |
@@ -71,6 +72,7 @@
 //! | say which machine a job gets | [`settings`] |
 //! | hide values | [`secret`] |
 //! | read and write test reports | `report`, with the feature `reports` |
+//! | tell people and forges how runs end | `notify`, with the feature `notify` |
 //! | start runs by pushes, tags and times | `trigger`, with the features `triggers` and `watch` |
 //! | decide what a release does | `release`, with the feature `release` |
 //! | draw a workflow | [`graph::render`] |
@@ -95,6 +97,8 @@ pub mod graph;
 pub mod id;
 #[cfg(feature = "engine")]
 pub mod job;
+#[cfg(feature = "notify")]
+pub mod notify;
 #[cfg(feature = "engine")]
 pub mod outcome;
 #[cfg(feature = "release")]

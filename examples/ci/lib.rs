@@ -8,6 +8,7 @@ mod failure;
 mod image_args;
 mod kept;
 mod library;
+mod notify;
 mod open;
 mod origin;
 mod output;
