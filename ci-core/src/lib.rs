@@ -49,6 +49,7 @@
 //! | `yaml` | no | workflows and settings as YAML |
 //! | `circleci` | no | `config::circleci`: CircleCI 2.x files as workflows |
 //! | `gitlab` | no | `config::gitlab`: GitLab CI files as workflows |
+//! | `import` | no | `config::import`: GitHub Actions and Jenkins files as CircleCI or GitLab files |
 //! | `triggers` | no | `trigger`: what starts runs, with filters, parameters and schedules |
 //! | `watch` | no | `trigger::watch`: new commits and tags of repositories, each once |
 //! | `notify` | no | `notify`: chats, webhooks, e-mail, commit statuses and checks told how runs end |
@@ -83,7 +84,7 @@
 pub mod archive;
 #[cfg(feature = "engine")]
 pub mod clock;
-#[cfg(any(feature = "circleci", feature = "gitlab"))]
+#[cfg(any(feature = "circleci", feature = "gitlab", feature = "import"))]
 pub mod config;
 #[cfg(feature = "engine")]
 mod error;
