@@ -46,6 +46,7 @@
 //! | `git` | no | the checkout step, and facts about the revision, on libgit2 |
 //! | `http` | no | HTTP health checks in the step that waits for a service; `steps::step_runner` |
 //! | `console` | no | the live board of running jobs on a terminal |
+//! | `html` | no | the report of a run as one HTML file |
 //! | `yaml` | no | workflows and settings as YAML |
 //! | `circleci` | no | `config::circleci`: CircleCI 2.x files as workflows |
 //! | `gitlab` | no | `config::gitlab`: GitLab CI files as workflows |
@@ -76,6 +77,7 @@
 //! | tell people and forges how runs end | `notify`, with the feature `notify` |
 //! | start runs by pushes, tags and times | `trigger`, with the features `triggers` and `watch` |
 //! | decide what a release does | `release`, with the feature `release` |
+//! | look at a run that is over | [`view`] |
 //! | draw a workflow | [`graph::render`] |
 //! | schedule without running | [`scheduler::Machine`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -134,6 +136,8 @@ pub mod trigger;
 pub mod units;
 #[cfg(feature = "git")]
 pub mod vcs;
+#[cfg(feature = "engine")]
+pub mod view;
 #[cfg(feature = "engine")]
 mod wildcard;
 #[cfg(feature = "engine")]

@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::commands::flaky::{FailedArgs, FlakyArgs};
+use crate::commands::page::PageArgs;
 use crate::commands::rules::RulesArgs;
+use crate::commands::show::ShowArgs;
 use crate::watch::WatchArgs;
 
 /// Run CI workflows on this machine, and look at what happened.
@@ -29,7 +31,9 @@ const EXAMPLES: &str = "Examples:
   ci run --job test               one job and what it needs
   ci runs                         what ran lately
   ci show last                    how the last run went
+  ci show --last --failed         what failed in it, and what changed since it last went well
   ci logs last test               what its job `test` printed
+  ci report html last -o run.html the run as a page
   ci rerun last --from-failed     run again what failed
   ci graph --as mermaid           the jobs as a diagram
   ci explain                      what differs from the vendor's machines
@@ -65,6 +69,8 @@ pub(crate) enum Format {
     Json,
     /// Reports for pull requests.
     Markdown,
+    /// A run as a page.
+    Html,
     /// Test reports as one JUnit file.
     Junit,
     /// Coverage reports as one LCOV file.
@@ -106,7 +112,7 @@ pub(crate) enum Command {
     /// List runs, newest first
     Runs(RunsArgs),
     /// Show how a run went
-    Show(RunRef),
+    Show(ShowArgs),
     /// Print what jobs wrote
     Logs(LogsArgs),
     /// Ask a run or a job to stop
@@ -137,6 +143,11 @@ pub(crate) enum Command {
         #[arg(required = true, value_name = "PATTERN")]
         patterns: Vec<String>,
     },
+    /// Convert GitHub Actions workflows or Jenkins files, and list what does not come along
+    #[command(subcommand)]
+    Import(crate::commands::import::ImportCommand),
+    /// Answer questions about runs over the Model Context Protocol, on standard input and output
+    Mcp(crate::commands::mcp::McpArgs),
     /// What jobs call as a program of the vendor's
     #[command(hide = true, subcommand)]
     Shim(ShimCommand),
@@ -249,6 +260,10 @@ pub(crate) struct HowArgs {
     /// Write a trace for Chrome or Perfetto
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
+    /// Write the run as a page when it has ended; `{run}` in the name is the run's id [default: what the
+    /// settings say]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 /// What to do when only held jobs are left.
@@ -445,6 +460,10 @@ pub(crate) enum ReportCommand {
     Coverage(CoverageArgs),
     /// The tests of a run that failed, as a test runner takes them
     Failed(FailedArgs),
+    /// A run as text, Markdown, JSON or a page, by `--format`
+    Run(PageArgs),
+    /// A run as a page: one file that needs nothing beside it
+    Html(PageArgs),
 }
 
 #[derive(Debug, clap::Args)]

@@ -68,7 +68,7 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
     let is_common = matches!(global.format, Format::Text | Format::Json);
     if !(is_common || matches!(args.command, Command::Report(_))) {
         return Err(failure::Failure::input("that format is for reports")
-            .hint("`ci report tests` and `ci report coverage` have it"));
+            .hint("the commands of `ci report` have it"));
     }
     match args.command {
         Command::Run(args) => commands::run::run(&global, *args).await,
@@ -80,7 +80,7 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         Command::Graph(args) => commands::graph::graph(&args),
         Command::List(args) => commands::graph::list(&global, &args),
         Command::Runs(args) => commands::runs::runs(&global, &args).await,
-        Command::Show(args) => commands::runs::show(&global, &args).await,
+        Command::Show(args) => commands::show::show(&global, &args).await,
         Command::Logs(args) => commands::logs::logs(&global, &args).await,
         Command::Cancel(args) => commands::requests::cancel(&global, args).await,
         Command::Approve(args) => commands::requests::approve(&global, args).await,
@@ -93,11 +93,15 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         Command::Report(ReportCommand::Failed(args)) => {
             commands::flaky::failed(&global, &args).await
         }
+        Command::Report(ReportCommand::Run(args)) => commands::page::run(&global, &args).await,
+        Command::Report(ReportCommand::Html(args)) => commands::page::html(&global, &args).await,
         Command::Flaky(args) => commands::flaky::flaky(&global, &args).await,
         Command::Split(args) => commands::split::split(&global, &args).await,
         Command::Bake(args) => commands::bake::run(&global, args).await,
         Command::Image(command) => commands::image::run(&global, command).await,
         Command::Latest(args) => commands::latest::run(&global, args).await,
+        Command::Import(command) => commands::import::import(&global, &command),
+        Command::Mcp(args) => commands::mcp::mcp(&global, args).await,
         Command::Glob { patterns } => commands::split::glob(&patterns),
         Command::Shim(ShimCommand::Circleci { words }) => {
             commands::shim::circleci(&global, &words).await

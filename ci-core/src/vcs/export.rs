@@ -22,23 +22,35 @@ pub struct CommitInfo {
     pub author: String,
 }
 
+impl CommitInfo {
+    pub(super) fn of(commit: &git2::Commit<'_>) -> Self {
+        let author = commit.author();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            id: commit.id().to_string(),
+            message: text(commit.message_bytes()),
+            author: format!(
+                "{} <{}>",
+                text(author.name_bytes()),
+                text(author.email_bytes())
+            ),
+        }
+    }
+
+    /// The first line of its message.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        self.message.lines().next().unwrap_or_default()
+    }
+}
+
 /// What the commit behind a revision says of itself.
 ///
 /// Blocks while it reads the repository.
 pub fn commit_info(repository: &Path, revision: &str) -> Result<CommitInfo, VcsError> {
     let repository = open(repository)?;
     let commit = commit(&repository, revision)?;
-    let author = commit.author();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ok(CommitInfo {
-        id: commit.id().to_string(),
-        message: text(commit.message_bytes()),
-        author: format!(
-            "{} <{}>",
-            text(author.name_bytes()),
-            text(author.email_bytes())
-        ),
-    })
+    Ok(CommitInfo::of(&commit))
 }
 
 /// A file of a revision; `None` if it has none at this path. A symbolic link is not followed.

@@ -57,7 +57,10 @@ pub(crate) fn import(global: &Global, command: &ImportCommand) -> Result<u8, Fai
             .map_err(|error| Failure::input(format!("`{name}`: {error}")))?;
         files.push((name, text));
     }
-    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (&**name, &**text)).collect();
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(name, text)| (&**name, &**text))
+        .collect();
     let target = match args.to {
         TargetChoice::Circleci => Target::CircleCi,
         TargetChoice::Gitlab => Target::GitLab,
@@ -78,8 +81,9 @@ pub(crate) fn import(global: &Global, command: &ImportCommand) -> Result<u8, Fai
 fn write(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
     let name = path.display();
     if path.exists() && !force {
-        return Err(Failure::input(format!("`{name}` is there already"))
-            .hint("`--force` writes over it, `-o FILE` writes another, `-o -` to standard output"));
+        return Err(Failure::input(format!("`{name}` is there already")).hint(
+            "`--force` writes over it, `-o FILE` writes another, `-o -` to standard output",
+        ));
     }
     let failed = |error: std::io::Error| Failure::input(format!("`{name}`: {error}"));
     if let Some(dir) = path.parent() {
@@ -109,7 +113,9 @@ fn tell(global: &Global, imported: &Imported, path: Option<&PathBuf>) -> Result<
     for note in &imported.notes {
         output::say(note.to_string());
     }
-    let written = path.map(|path| format!("{}: ", path.display())).unwrap_or_default();
+    let written = path
+        .map(|path| format!("{}: ", path.display()))
+        .unwrap_or_default();
     output::say(format!(
         "{written}{} of {} steps converted, {} listed above; {} notes",
         steps.converted,

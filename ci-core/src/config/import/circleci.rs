@@ -14,7 +14,10 @@ pub(super) fn write(pipelines: &mut [Pipeline]) -> Node {
     for pipeline in pipelines {
         let real = || pipeline.jobs.iter().filter(|job| !job.approval);
         jobs.extend(real().map(|job| (job.name.clone(), self::job(pipeline, job))));
-        let invocations = pipeline.jobs.iter().flat_map(|job| invocations(pipeline, job));
+        let invocations = pipeline
+            .jobs
+            .iter()
+            .flat_map(|job| invocations(pipeline, job));
         let workflow = map([("jobs", list(invocations))]);
         workflows.push((pipeline.name.clone(), workflow));
         for (mark, message, suggestion) in real().flat_map(limits).collect::<Vec<_>>() {
@@ -22,7 +25,11 @@ pub(super) fn write(pipelines: &mut [Pipeline]) -> Node {
         }
     }
     let version = Node::new(Value::Float(2.1), &Mark::new("", 1, 1));
-    map([("version", version), ("jobs", map(jobs)), ("workflows", map(workflows))])
+    map([
+        ("version", version),
+        ("jobs", map(jobs)),
+        ("workflows", map(workflows)),
+    ])
 }
 
 type Limit = (Mark, String, &'static str);
@@ -34,13 +41,17 @@ fn limits(job: &Job) -> Vec<Limit> {
     };
     let mut found = Vec::new();
     if let Some(minutes) = job.timeout_minutes {
-        let message = format!("the time limit of {minutes} minutes of the job `{}`", job.name);
+        let message = format!(
+            "the time limit of {minutes} minutes of the job `{}`",
+            job.name
+        );
         let hint = "CircleCI limits silence: `no_output_timeout` of a run step; or `timeout` of the job in `.ci/settings.yml`";
         found.push((first.mark.clone(), message, hint));
     }
     if job.allow_failure {
         let message = format!("the job `{}` may fail", job.name);
-        let hint = "CircleCI has no such jobs: `allow_failure: true` of the job in `.ci/settings.yml`";
+        let hint =
+            "CircleCI has no such jobs: `allow_failure: true` of the job in `.ci/settings.yml`";
         found.push((first.mark.clone(), message, hint));
     }
     found
@@ -51,7 +62,10 @@ fn job(pipeline: &Pipeline, job: &Job) -> Node {
     let names = names(job);
     if !names.is_empty() {
         let declared = names.iter().map(|name| {
-            (parameter(name), map([("type", text("string")), ("default", text(""))]))
+            (
+                parameter(name),
+                map([("type", text("string")), ("default", text(""))]),
+            )
         });
         entries.push(("parameters", map(declared)));
     }
@@ -68,11 +82,17 @@ fn job(pipeline: &Pipeline, job: &Job) -> Node {
     }
     entries.push(("docker", list(images)));
     let all = || pipeline.env.iter().chain(&job.env);
-    let fixed: Vec<_> = all().filter(|(_, value)| value.is_fixed()).cloned().collect();
+    let fixed: Vec<_> = all()
+        .filter(|(_, value)| value.is_fixed())
+        .cloned()
+        .collect();
     if !fixed.is_empty() {
         entries.push(("environment", environment(&fixed)));
     }
-    let live: Vec<_> = all().filter(|(_, value)| !value.is_fixed()).cloned().collect();
+    let live: Vec<_> = all()
+        .filter(|(_, value)| !value.is_fixed())
+        .cloned()
+        .collect();
     let mut steps = Vec::new();
     if let Some(guard) = &job.guard {
         let guard = guard.render(TARGET);
@@ -100,7 +120,9 @@ fn format_export(name: &str, value: &str) -> String {
 }
 
 fn environment(env: &[(String, Text)]) -> Node {
-    map(env.iter().map(|(name, value)| (name, text(value.render(TARGET)))))
+    map(env
+        .iter()
+        .map(|(name, value)| (name, text(value.render(TARGET)))))
 }
 
 fn run(name: &str, command: String, rest: &[(&str, Node)]) -> Node {
@@ -125,20 +147,27 @@ fn step(step: &Step) -> Option<Node> {
             map([("restore_cache", map([("keys", keys)]))])
         }
         Action::SaveCache { key, paths } => {
-            let entries = [("key", text(key.render(TARGET))), ("paths", texts(paths.clone()))];
+            let entries = [
+                ("key", text(key.render(TARGET))),
+                ("paths", texts(paths.clone())),
+            ];
             map([("save_cache", map(entries))])
         }
-        Action::Artifacts { paths, for_jobs: false } => {
+        Action::Artifacts {
+            paths,
+            for_jobs: false,
+        } => {
             let path = paths.first()?;
             map([("store_artifacts", map([("path", text(path))]))])
         }
-        Action::Artifacts { paths, for_jobs: true } => {
+        Action::Artifacts {
+            paths,
+            for_jobs: true,
+        } => {
             let entries = [("root", text(".")), ("paths", texts(paths.clone()))];
             map([("persist_to_workspace", map(entries))])
         }
-        Action::TestResults { path } => {
-            map([("store_test_results", map([("path", text(path))]))])
-        }
+        Action::TestResults { path } => map([("store_test_results", map([("path", text(path))]))]),
         Action::Placeholder { what } => {
             let command = format!("echo {} >&2", quoted(&format!("not converted: {what}")));
             run(&name, command.replace("<<", "\\<<"), &rest)
@@ -180,7 +209,11 @@ fn invocations(pipeline: &Pipeline, job: &Job) -> Vec<Node> {
         if job.approval {
             entries.push(("type".into(), text("approval")));
         }
-        let requires: Vec<String> = job.needs.iter().flat_map(|need| all_of(pipeline, need)).collect();
+        let requires: Vec<String> = job
+            .needs
+            .iter()
+            .flat_map(|need| all_of(pipeline, need))
+            .collect();
         if !requires.is_empty() {
             entries.push(("requires".into(), texts(requires)));
         }
@@ -203,7 +236,10 @@ fn all_of(pipeline: &Pipeline, name: &str) -> Vec<String> {
         if job.matrix.is_empty() {
             vec![job.name.clone()]
         } else {
-            job.matrix.iter().map(|values| called(job, values)).collect()
+            job.matrix
+                .iter()
+                .map(|values| called(job, values))
+                .collect()
         }
     });
     names.collect()
@@ -214,7 +250,11 @@ fn called(job: &Job, values: &[(String, String)]) -> String {
     for (_, value) in values.iter().filter(|(_, value)| !value.is_empty()) {
         name.push('-');
         name.extend(value.chars().map(|it| {
-            if it.is_ascii_alphanumeric() || matches!(it, '.' | '_') { it } else { '-' }
+            if it.is_ascii_alphanumeric() || matches!(it, '.' | '_') {
+                it
+            } else {
+                '-'
+            }
         }));
     }
     // Names differ even where what tells them apart fits no name.

@@ -11,8 +11,22 @@ const TARGET: Target = Target::GitLab;
 
 /// Names that are keys of the file and no jobs.
 const RESERVED: [&str; 16] = [
-    "image", "services", "stages", "types", "before_script", "after_script", "variables", "cache",
-    "include", "pages", "default", "workflow", "true", "false", "nil", "spec",
+    "image",
+    "services",
+    "stages",
+    "types",
+    "before_script",
+    "after_script",
+    "variables",
+    "cache",
+    "include",
+    "pages",
+    "default",
+    "workflow",
+    "true",
+    "false",
+    "nil",
+    "spec",
 ];
 
 /// The file. GitLab has one pipeline: several become one.
@@ -34,10 +48,19 @@ pub(super) fn write(pipelines: &mut [Pipeline]) -> Node {
         for (mark, message, suggestion) in notes {
             pipeline.note(&mark, message, suggestion);
         }
-        let mark = pipeline.jobs.iter().flat_map(|job| &job.steps).map(|step| step.mark.clone()).next();
+        let mark = pipeline
+            .jobs
+            .iter()
+            .flat_map(|job| &job.steps)
+            .map(|step| step.mark.clone())
+            .next();
         if let (false, Some(mark)) = (same, mark) {
             let message = format!("the branches and tags of `{}`", pipeline.name);
-            pipeline.note(&mark, message, "files whose branches differ become one pipeline: give its jobs `rules`");
+            pipeline.note(
+                &mark,
+                message,
+                "files whose branches differ become one pipeline: give its jobs `rules`",
+            );
         }
     }
     map(entries)
@@ -54,7 +77,9 @@ fn called(name: &str) -> String {
 }
 
 fn variables(env: &[(String, Text)]) -> Node {
-    map(env.iter().map(|(name, value)| (name, text(value.render(TARGET)))))
+    map(env
+        .iter()
+        .map(|(name, value)| (name, text(value.render(TARGET)))))
 }
 
 /// Which refs have pipelines.
@@ -87,7 +112,10 @@ fn slashed(glob: &str) -> String {
 
 fn job(pipeline: &Pipeline, job: &Job, notes: &mut Notes) -> Node {
     let mut entries: Vec<(&str, Node)> = Vec::new();
-    let needs = job.needs.iter().filter(|need| pipeline.jobs.iter().any(|it| it.name == **need));
+    let needs = job
+        .needs
+        .iter()
+        .filter(|need| pipeline.jobs.iter().any(|it| it.name == **need));
     let needs: Vec<String> = needs.map(|need| called(need)).collect();
     if job.approval {
         entries.push(("script", texts(["true"])));
@@ -113,7 +141,9 @@ fn job(pipeline: &Pipeline, job: &Job, notes: &mut Notes) -> Node {
     entries.push(("needs", texts(needs)));
     if !job.matrix.is_empty() {
         let combinations = job.matrix.iter().map(|values| {
-            map(values.iter().map(|(name, value)| (variable(name), text(value))))
+            map(values
+                .iter()
+                .map(|(name, value)| (variable(name), text(value))))
         });
         entries.push(("parallel", map([("matrix", list(combinations))])));
     }
@@ -140,7 +170,9 @@ fn scripts(job: &Job) -> (Vec<String>, Vec<String>) {
     let (mut script, mut after) = (Vec::new(), Vec::new());
     if let Some(guard) = &job.guard {
         let guard = guard.render(TARGET);
-        script.push(format!("if ! {{ {guard}; }}; then echo 'skipped: its condition does not hold'; exit 0; fi"));
+        script.push(format!(
+            "if ! {{ {guard}; }}; then echo 'skipped: its condition does not hold'; exit 0; fi"
+        ));
     }
     for step in &job.steps {
         let Some(line) = line(step) else { continue };
@@ -148,7 +180,9 @@ fn scripts(job: &Job) -> (Vec<String>, Vec<String>) {
             When::Success => script.push(line),
             When::Always => after.push(line),
             When::Failure => {
-                after.push(format!("if [ \"${{CI_JOB_STATUS}}\" = failed ]; then\n{line}\nfi"));
+                after.push(format!(
+                    "if [ \"${{CI_JOB_STATUS}}\" = failed ]; then\n{line}\nfi"
+                ));
             }
         }
     }
@@ -163,7 +197,10 @@ fn line(step: &Step) -> Option<String> {
         Action::Run(run) => {
             let mut whole = run.whole(&[]);
             let shell = run.shell.as_deref().unwrap_or("sh");
-            if matches!(shell.split_whitespace().next(), Some("sh" | "bash" | "/bin/bash" | "/bin/sh")) {
+            if matches!(
+                shell.split_whitespace().next(),
+                Some("sh" | "bash" | "/bin/bash" | "/bin/sh")
+            ) {
                 // A shell of its own: directories and variables of one step are not those of the next.
                 let mut own = Text::plain("(\nset -e\n");
                 own.append(std::mem::take(&mut whole));
@@ -171,11 +208,14 @@ fn line(step: &Step) -> Option<String> {
                 return Some(own.render(TARGET));
             }
             let script = whole.render(TARGET);
-            Some(format!("cat <<'END_OF_STEP' | {shell}\n{script}\nEND_OF_STEP"))
+            Some(format!(
+                "cat <<'END_OF_STEP' | {shell}\n{script}\nEND_OF_STEP"
+            ))
         }
-        Action::Placeholder { what } => {
-            Some(format!("echo {} >&2", quoted(&format!("not converted: {what}"))))
-        }
+        Action::Placeholder { what } => Some(format!(
+            "echo {} >&2",
+            quoted(&format!("not converted: {what}"))
+        )),
         _ => None,
     }
 }

@@ -67,7 +67,11 @@ pub struct Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (mark, message) = (&self.mark, &self.message);
-        write!(f, "{}:{}: {message}\n  hint: {}", mark.file, mark.line, self.suggestion)
+        write!(
+            f,
+            "{}:{}: {message}\n  hint: {}",
+            mark.file, mark.line, self.suggestion
+        )
     }
 }
 
@@ -79,7 +83,9 @@ impl Imported {
         notes.dedup();
         let steps = || jobs().flat_map(|job| &job.steps);
         let total = steps().filter(|step| step.counted).count();
-        let listed = steps().filter(|step| step.counted && step.is_placeholder()).count();
+        let listed = steps()
+            .filter(|step| step.counted && step.is_placeholder())
+            .count();
         Self {
             target,
             notes,

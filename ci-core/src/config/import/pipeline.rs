@@ -1,7 +1,7 @@
 //! A pipeline between two vendors: what both know.
 
-use super::text::Text;
 use super::Note;
+use super::text::Text;
 use crate::config::yaml::Mark;
 
 /// A pipeline.
@@ -98,13 +98,25 @@ pub(super) enum When {
 pub(super) enum Action {
     Checkout,
     Run(Run),
-    RestoreCache { keys: Vec<Text> },
-    SaveCache { key: Text, paths: Vec<String> },
-    Artifacts { paths: Vec<String>, for_jobs: bool },
+    RestoreCache {
+        keys: Vec<Text>,
+    },
+    SaveCache {
+        key: Text,
+        paths: Vec<String>,
+    },
+    Artifacts {
+        paths: Vec<String>,
+        for_jobs: bool,
+    },
     Attach,
-    TestResults { path: String },
+    TestResults {
+        path: String,
+    },
     /// Not converted: says so.
-    Placeholder { what: String },
+    Placeholder {
+        what: String,
+    },
 }
 
 /// A command.

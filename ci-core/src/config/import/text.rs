@@ -65,7 +65,9 @@ impl Text {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.iter().all(|it| matches!(it, Piece::Plain(text) if text.is_empty()))
+        self.0
+            .iter()
+            .all(|it| matches!(it, Piece::Plain(text) if text.is_empty()))
     }
 
     /// Whether it is the same in every run of one job: no variables but those of the matrix.
@@ -99,7 +101,9 @@ impl Piece {
             (Self::Env(name), _) => format!("${{{name}}}"),
             (Self::Known(known), target) => known.render(target).to_owned(),
             (Self::Hash(files), Target::CircleCi) => {
-                let sums = files.iter().map(|file| format!("{{{{ checksum \"{file}\" }}}}"));
+                let sums = files
+                    .iter()
+                    .map(|file| format!("{{{{ checksum \"{file}\" }}}}"));
                 sums.collect::<Vec<_>>().join("-")
             }
             // There the key has a place of its own for files.
@@ -156,7 +160,13 @@ pub(super) fn parameter(name: &str) -> String {
     let mut fitting: String = name
         .chars()
         .map(|it| it.to_ascii_lowercase())
-        .map(|it| if it.is_ascii_alphanumeric() || it == '_' { it } else { '-' })
+        .map(|it| {
+            if it.is_ascii_alphanumeric() || it == '_' {
+                it
+            } else {
+                '-'
+            }
+        })
         .collect();
     let begins = fitting.starts_with(|it: char| it.is_ascii_lowercase());
     // `name` is what an invocation is called.

@@ -80,7 +80,8 @@ fn value(expression: &Expression) -> Option<Text> {
 }
 
 fn is_plain(text: &str) -> bool {
-    text.chars().all(|it| it.is_alphanumeric() || matches!(it, '-' | '_' | '.' | '/' | ':'))
+    text.chars()
+        .all(|it| it.is_alphanumeric() || matches!(it, '-' | '_' | '.' | '/' | ':'))
 }
 
 fn format(arguments: &[Expression]) -> Option<Text> {
@@ -139,7 +140,9 @@ pub(super) struct Condition {
 /// An `if`, with or without `${{ }}`; `None` where no condition of a shell says the same.
 pub(super) fn condition(source: &str) -> Option<Condition> {
     let source = source.trim();
-    let inner = source.strip_prefix("${{").and_then(|it| it.strip_suffix("}}"));
+    let inner = source
+        .strip_prefix("${{")
+        .and_then(|it| it.strip_suffix("}}"));
     let inner = inner.filter(|it| !it.contains("${{")).unwrap_or(source);
     let expression = parse(inner)?;
     let guard = shell(&expression)?;
@@ -173,11 +176,12 @@ fn when(expression: &Expression) -> When {
 fn shell(expression: &Expression) -> Option<Text> {
     let mut text = Text::default();
     match expression {
-        Expression::Call(name, _) if matches!(&**name, "always" | "failure" | "success" | "cancelled") => {
+        Expression::Call(name, _)
+            if matches!(&**name, "always" | "failure" | "success" | "cancelled") =>
+        {
             text.push("true");
         }
-        Expression::Not(inner)
-            if matches!(&**inner, Expression::Call(name, _) if name == "cancelled") =>
+        Expression::Not(inner) if matches!(&**inner, Expression::Call(name, _) if name == "cancelled") =>
         {
             text.push("true");
         }

@@ -144,7 +144,11 @@ impl Parser<'_> {
         }
         let starts_number = word.starts_with(|it: char| it.is_ascii_digit() || it == '-');
         if starts_number || matches!(&*word, "true" | "false" | "null") {
-            return Some(Expression::Literal(if word == "null" { String::new() } else { word }));
+            return Some(Expression::Literal(if word == "null" {
+                String::new()
+            } else {
+                word
+            }));
         }
         // `matrix['name']` is `matrix.name`.
         while self.sign("[") {

@@ -14,7 +14,11 @@ const BASE: &str = "buildpack-deps:noble";
 pub(super) fn read(id: &str, entry: &Entry, defaults: Option<&Node>, pipeline: &mut Pipeline) {
     let mut job = Job::new(id, BASE);
     let Some(map) = entry.node.as_map() else {
-        pipeline.note(&entry.key, format!("the job `{id}`, which is no map"), "write its keys");
+        pipeline.note(
+            &entry.key,
+            format!("the job `{id}`, which is no map"),
+            "write its keys",
+        );
         return;
     };
     let mut own_defaults = None;
@@ -31,7 +35,11 @@ pub(super) fn read(id: &str, entry: &Entry, defaults: Option<&Node>, pipeline: &
             "timeout-minutes" => job.timeout_minutes = node.as_int(),
             "continue-on-error" => match node.as_bool() {
                 Some(allowed) => job.allow_failure = allowed,
-                None => pipeline.note(mark, "`continue-on-error` that is computed", "write `true` or `false`"),
+                None => pipeline.note(
+                    mark,
+                    "`continue-on-error` that is computed",
+                    "write `true` or `false`",
+                ),
             },
             "defaults" => own_defaults = Some(node),
             "runs-on" => {}
@@ -48,8 +56,16 @@ pub(super) fn read(id: &str, entry: &Entry, defaults: Option<&Node>, pipeline: &
         None => {
             let what = map.get("uses").and_then(Node::as_str).unwrap_or("no steps");
             let what = format!("the job `{id}` uses `{what}`");
-            pipeline.note(&entry.key, &*what, "convert the workflow that it uses, and write its jobs here");
-            job.steps.push(Step::new("Not converted", &entry.key, Action::Placeholder { what }));
+            pipeline.note(
+                &entry.key,
+                &*what,
+                "convert the workflow that it uses, and write its jobs here",
+            );
+            job.steps.push(Step::new(
+                "Not converted",
+                &entry.key,
+                Action::Placeholder { what },
+            ));
         }
     }
     pipeline.jobs.push(job);
@@ -60,7 +76,9 @@ fn words(node: &Node) -> Vec<String> {
         return vec![word.to_owned()];
     }
     let words = node.as_seq().unwrap_or_default().iter();
-    words.filter_map(|it| it.as_str().map(str::to_owned)).collect()
+    words
+        .filter_map(|it| it.as_str().map(str::to_owned))
+        .collect()
 }
 
 fn condition(job: &mut Job, node: &Node, pipeline: &mut Pipeline) {
@@ -99,7 +117,9 @@ fn strategy(job: &mut Job, node: &Node, pipeline: &mut Pipeline) {
 
 fn is_linux(runner: &str) -> bool {
     let runner = runner.to_ascii_lowercase();
-    !["windows", "macos", "mac-", "win-"].iter().any(|other| runner.starts_with(other))
+    !["windows", "macos", "mac-", "win-"]
+        .iter()
+        .any(|other| runner.starts_with(other))
 }
 
 /// Only Linux jobs are converted: of a matrix the others go.
@@ -109,12 +129,21 @@ fn runs_on(job: &mut Job, node: &Node, pipeline: &mut Pipeline) {
         match converted.0.as_slice() {
             [Piece::Matrix(name)] => {
                 let of = |values: &Vec<(String, String)>| {
-                    values.iter().find(|(it, _)| it == name).map(|(_, value)| value.clone())
+                    values
+                        .iter()
+                        .find(|(it, _)| it == name)
+                        .map(|(_, value)| value.clone())
                 };
-                let mut gone: Vec<String> = job.matrix.iter().filter_map(of).filter(|it| !is_linux(it)).collect();
+                let mut gone: Vec<String> = job
+                    .matrix
+                    .iter()
+                    .filter_map(of)
+                    .filter(|it| !is_linux(it))
+                    .collect();
                 gone.dedup();
                 let all = job.matrix.len();
-                job.matrix.retain(|values| of(values).is_none_or(|it| is_linux(&it)));
+                job.matrix
+                    .retain(|values| of(values).is_none_or(|it| is_linux(&it)));
                 for runner in gone {
                     other_system(pipeline, node, &job.name, &runner);
                 }
@@ -171,21 +200,35 @@ fn services(job: &mut Job, node: &Node, pipeline: &mut Pipeline) {
                 "image" => service.image = texts(&source, &part.node.mark, pipeline),
                 "env" => service.env = environment(&part.node, pipeline),
                 "ports" => {
-                    let hint = format!("jobs reach the service as `{name}` at the port inside its container, not at `localhost`");
+                    let hint = format!(
+                        "jobs reach the service as `{name}` at the port inside its container, not at `localhost`"
+                    );
                     pipeline.note(&part.key, format!("`ports` of the service `{name}`"), hint);
                 }
                 "options" => {
                     let hint = "wait for the service in a step before it is used";
-                    pipeline.note(&part.key, format!("`options` of the service `{name}`"), hint);
+                    pipeline.note(
+                        &part.key,
+                        format!("`options` of the service `{name}`"),
+                        hint,
+                    );
                 }
                 other => {
                     let hint = "set it where services are configured";
-                    pipeline.note(&part.key, format!("`{other}` of the service `{name}`"), hint);
+                    pipeline.note(
+                        &part.key,
+                        format!("`{other}` of the service `{name}`"),
+                        hint,
+                    );
                 }
             }
         }
         if service.image.is_empty() {
-            pipeline.note(&entry.key, format!("the service `{name}` without an image"), "name its image");
+            pipeline.note(
+                &entry.key,
+                format!("the service `{name}` without an image"),
+                "name its image",
+            );
         } else {
             job.services.push(service);
         }

@@ -23,7 +23,10 @@ pub(super) fn read(matrix: &Node, pipeline: &mut Pipeline) -> Vec<Combination> {
             pipeline.note(&entry.key, format!("`matrix.{name}`"), hint);
             continue;
         };
-        let values: Vec<String> = values.iter().filter_map(|it| flat(name, it, pipeline)).collect();
+        let values: Vec<String> = values
+            .iter()
+            .filter_map(|it| flat(name, it, pipeline))
+            .collect();
         if all.len() * values.len() > MOST {
             let hint = "more combinations than 256 are not made";
             pipeline.note(&entry.key, format!("`matrix.{name}`"), hint);
@@ -42,7 +45,11 @@ pub(super) fn read(matrix: &Node, pipeline: &mut Pipeline) -> Vec<Combination> {
     }
     let base = all.first().is_some_and(|first| !first.is_empty());
     let exclude = changes(map, "exclude", pipeline);
-    all.retain(|it| !exclude.iter().any(|out| out.iter().all(|pair| it.contains(pair))));
+    all.retain(|it| {
+        !exclude
+            .iter()
+            .any(|out| out.iter().all(|pair| it.contains(pair)))
+    });
     if !base {
         all.clear();
     }
@@ -60,7 +67,11 @@ fn flat(name: &str, node: &Node, pipeline: &mut Pipeline) -> Option<String> {
     let value = node.scalar().map(std::borrow::Cow::into_owned);
     if value.is_none() {
         let hint = "give its parts names of their own in the matrix";
-        pipeline.note(&node.mark, format!("a value of `matrix.{name}` that is {}", node.kind()), hint);
+        pipeline.note(
+            &node.mark,
+            format!("a value of `matrix.{name}` that is {}", node.kind()),
+            hint,
+        );
     }
     value
 }
@@ -80,7 +91,11 @@ fn changes(map: &Map, key: &str, pipeline: &mut Pipeline) -> Vec<Combination> {
             .filter_map(|(name, value)| Some((name.to_string(), flat(name, value, pipeline)?)))
             .collect()
     };
-    entries.iter().take(MOST).map(|entry| one(entry, pipeline)).collect()
+    entries
+        .iter()
+        .take(MOST)
+        .map(|entry| one(entry, pipeline))
+        .collect()
 }
 
 /// An entry of `include` completes the combinations that it contradicts in no original value, or is a

@@ -36,10 +36,22 @@ pub(super) struct Later {
 
 /// Files by which steps of GitHub talk to it.
 const FILES: [(&str, &str); 4] = [
-    ("GITHUB_ENV", "variables for later steps: write `export NAME=value` to `$BASH_ENV` (CircleCI), or to a file that they read"),
-    ("GITHUB_PATH", "directories for later steps: write `export PATH=DIR:$PATH` to `$BASH_ENV` (CircleCI)"),
-    ("GITHUB_OUTPUT", "values for later steps: write them to files that those read"),
-    ("GITHUB_STEP_SUMMARY", "write the summary to a file and keep it as an artifact"),
+    (
+        "GITHUB_ENV",
+        "variables for later steps: write `export NAME=value` to `$BASH_ENV` (CircleCI), or to a file that they read",
+    ),
+    (
+        "GITHUB_PATH",
+        "directories for later steps: write `export PATH=DIR:$PATH` to `$BASH_ENV` (CircleCI)",
+    ),
+    (
+        "GITHUB_OUTPUT",
+        "values for later steps: write them to files that those read",
+    ),
+    (
+        "GITHUB_STEP_SUMMARY",
+        "write the summary to a file and keep it as an artifact",
+    ),
 ];
 
 /// Reads the steps of a job.
@@ -49,7 +61,11 @@ pub(super) fn read(job: &mut Job, nodes: &[Node], defaults: &Defaults, pipeline:
         let Some(map) = node.as_map() else {
             pipeline.note(&node.mark, "a step that is no map", "write `run` or `uses`");
             let what = "a step that is no map".to_owned();
-            job.steps.push(Step::new("Not converted", &node.mark, Action::Placeholder { what }));
+            job.steps.push(Step::new(
+                "Not converted",
+                &node.mark,
+                Action::Placeholder { what },
+            ));
             continue;
         };
         if let Some(run) = map.get("run") {
@@ -92,7 +108,10 @@ fn command(map: &Map, run: &Node, defaults: &Defaults, pipeline: &mut Pipeline) 
     let mut it = Run {
         script,
         shell: defaults.shell.clone(),
-        dir: defaults.dir.as_deref().map(|dir| texts(dir, &run.mark, pipeline)),
+        dir: defaults
+            .dir
+            .as_deref()
+            .map(|dir| texts(dir, &run.mark, pipeline)),
         ..Run::default()
     };
     let name = name(map, &source, pipeline);
@@ -114,7 +133,9 @@ fn command(map: &Map, run: &Node, defaults: &Defaults, pipeline: &mut Pipeline) 
             other => lost_key(other, entry, pipeline),
         }
     }
-    it.shell = it.shell.and_then(|shell| self::shell(&shell, run, pipeline));
+    it.shell = it
+        .shell
+        .and_then(|shell| self::shell(&shell, run, pipeline));
     let mut step = Step::new(name, &run.mark, Action::Run(it));
     step.when = when;
     step
@@ -128,20 +149,27 @@ fn shell(shell: &str, node: &Node, pipeline: &mut Pipeline) -> Option<String> {
         "python" | "python3" => Some("python3".into()),
         other if other.contains("bash") => None,
         other => {
-            pipeline.note(&node.mark, format!("`shell: {other}`"), "install it in the image: the command is given to it");
+            pipeline.note(
+                &node.mark,
+                format!("`shell: {other}`"),
+                "install it in the image: the command is given to it",
+            );
             Some(other.replace("{0}", "").trim().to_owned())
         }
     }
 }
 
 fn lost_condition(source: &str, node: &Node, pipeline: &mut Pipeline) {
-    let hint = "no condition of a shell says the same: the step always runs; test for it in the command";
+    let hint =
+        "no condition of a shell says the same: the step always runs; test for it in the command";
     pipeline.note(&node.mark, format!("`if: {source}`"), hint);
 }
 
 fn lost_key(key: &str, entry: &crate::config::yaml::Entry, pipeline: &mut Pipeline) {
     let hint = match key {
-        "timeout-minutes" => "CircleCI limits silence: `no_output_timeout` of the step; or use `timeout` of the shell",
+        "timeout-minutes" => {
+            "CircleCI limits silence: `no_output_timeout` of the step; or use `timeout` of the shell"
+        }
         "continue-on-error" => "end the command with `|| true`",
         _ => "nothing of CircleCI or GitLab is the same",
     };
@@ -157,7 +185,8 @@ fn uses(job: &mut Job, node: &Node, map: &Map, later: &mut Later, pipeline: &mut
         let hint = actions::suggestion(action);
         pipeline.note(&node.mark, format!("the action `{action}`"), hint);
         let what = format!("uses {action}");
-        job.steps.push(Step::new(name, &node.mark, Action::Placeholder { what }));
+        job.steps
+            .push(Step::new(name, &node.mark, Action::Placeholder { what }));
     }
     for (key, entry) in map.entries() {
         let text = entry.node.scalar().unwrap_or_default();
@@ -175,11 +204,15 @@ fn uses(job: &mut Job, node: &Node, map: &Map, later: &mut Later, pipeline: &mut
             }
             "if" => match convert::condition(&text) {
                 Some(condition) => {
-                    let made = job.steps[before.0..].iter_mut().chain(&mut later.steps[before.1..]);
+                    let made = job.steps[before.0..]
+                        .iter_mut()
+                        .chain(&mut later.steps[before.1..]);
                     let mut fits = condition.guard.is_none();
                     for step in made {
                         step.when = condition.when;
-                        if let (Action::Run(run), Some(guard)) = (&mut step.action, &condition.guard) {
+                        if let (Action::Run(run), Some(guard)) =
+                            (&mut step.action, &condition.guard)
+                        {
                             run.guard = Some(guard.clone());
                             fits = true;
                         }

@@ -18,7 +18,10 @@ pub(in super::super) fn read(text: &str, file: &str) -> Result<Pipeline, ConfigE
     };
     let jobs = root.get("jobs").and_then(Node::as_map);
     let (Some(map), Some(jobs)) = (root.as_map(), jobs) else {
-        let problem = Problem::error(&root.mark, "this is no workflow of GitHub Actions: it has no `jobs`");
+        let problem = Problem::error(
+            &root.mark,
+            "this is no workflow of GitHub Actions: it has no `jobs`",
+        );
         return Err(problem.hint("workflows are in `.github/workflows/`").into());
     };
     if jobs.is_empty() {
@@ -48,7 +51,11 @@ pub(in super::super) fn read(text: &str, file: &str) -> Result<Pipeline, ConfigE
 fn name(map: &Map) -> String {
     let name = map.get("name").and_then(Node::as_str).unwrap_or_default();
     let fitting = name.chars().map(|it| {
-        if it.is_ascii_alphanumeric() || matches!(it, '-' | '_') { it.to_ascii_lowercase() } else { '-' }
+        if it.is_ascii_alphanumeric() || matches!(it, '-' | '_') {
+            it.to_ascii_lowercase()
+        } else {
+            '-'
+        }
     });
     let fitting: String = fitting.collect();
     fitting.trim_matches('-').to_owned()
@@ -58,11 +65,17 @@ fn name(map: &Map) -> String {
 pub(super) fn unknown(pipeline: &mut Pipeline, mark: &Mark, key: &str) {
     let hint = match key {
         "permissions" => "tokens of CircleCI and GitLab have the rights that they were made with",
-        "concurrency" => "`groups` of the job in `.ci/settings.yml`, GitLab's `resource_group`, or `ci run --supersede`",
+        "concurrency" => {
+            "`groups` of the job in `.ci/settings.yml`, GitLab's `resource_group`, or `ci run --supersede`"
+        }
         "run-name" => "pipelines have no name of their own",
-        "outputs" => "write the value to a file and hand it on: a workspace of CircleCI, a dotenv report of GitLab",
+        "outputs" => {
+            "write the value to a file and hand it on: a workspace of CircleCI, a dotenv report of GitLab"
+        }
         "environment" => "GitLab has `environment`; with CircleCI a context holds the variables",
-        "secrets" | "with" | "uses" => "a workflow that is used from elsewhere has to be converted by itself",
+        "secrets" | "with" | "uses" => {
+            "a workflow that is used from elsewhere has to be converted by itself"
+        }
         _ => "nothing of CircleCI or GitLab is the same",
     };
     pipeline.note(mark, format!("`{key}`"), hint);
@@ -88,7 +101,11 @@ fn secrets(text: &str, file: &str, pipeline: &mut Pipeline) {
 /// Variables.
 pub(super) fn environment(env: &Node, pipeline: &mut Pipeline) -> Vec<(String, Text)> {
     let Some(map) = env.as_map() else {
-        pipeline.note(&env.mark, "`env` that is computed", "write its variables out");
+        pipeline.note(
+            &env.mark,
+            "`env` that is computed",
+            "write its variables out",
+        );
         return Vec::new();
     };
     let one = |(name, entry): (&std::sync::Arc<str>, &crate::config::yaml::Entry)| {
@@ -110,7 +127,8 @@ pub(super) fn texts(source: &str, mark: &Mark, pipeline: &mut Pipeline) -> Text 
         pipeline.note(mark, format!("the expression `{expression}`"), hint);
     }
     for expression in converted.in_quotes {
-        let hint = "it stands between single quotes, where a shell puts no variable in: use double quotes";
+        let hint =
+            "it stands between single quotes, where a shell puts no variable in: use double quotes";
         pipeline.note(mark, format!("the expression `{expression}`"), hint);
     }
     converted.text

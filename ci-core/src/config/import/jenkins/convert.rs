@@ -22,7 +22,11 @@ pub(super) fn pipeline(block: &Statement, file: &str) -> Result<Pipeline, Config
             "post" => around.post = Some(part.clone()),
             "tools" => {
                 for tool in part.children() {
-                    pipeline.note(&tool.mark, format!("the tool `{}`", tool.words), "use an image that has it");
+                    pipeline.note(
+                        &tool.mark,
+                        format!("the tool `{}`", tool.words),
+                        "use an image that has it",
+                    );
                 }
             }
             "options" => around.options(part, &mut pipeline),
@@ -36,11 +40,19 @@ pub(super) fn pipeline(block: &Statement, file: &str) -> Result<Pipeline, Config
                     pipeline.note(&one.mark, format!("`{}`", one.words), hint);
                 }
             }
-            _ => pipeline.note(&part.mark, format!("`{}`", part.words), "nothing of CircleCI or GitLab is the same"),
+            _ => pipeline.note(
+                &part.mark,
+                format!("`{}`", part.words),
+                "nothing of CircleCI or GitLab is the same",
+            ),
         }
     }
     let Some(stages) = stages else {
-        return Err(Problem::error(&block.mark, format!("the pipeline of `{file}` has no `stages`")).into());
+        return Err(Problem::error(
+            &block.mark,
+            format!("the pipeline of `{file}` has no `stages`"),
+        )
+        .into());
     };
     Stages::default().add(stages, &around, &mut pipeline);
     if pipeline.jobs.is_empty() {

@@ -43,7 +43,10 @@ struct Lexer<'a> {
 /// Cuts a file into words. Comments are passed over.
 pub(super) fn tokens(text: &str, file: &str) -> Result<Vec<Token>, Problem> {
     if text.len() > LONGEST {
-        let message = format!("the file has {} bytes; more than {LONGEST} are not read", text.len());
+        let message = format!(
+            "the file has {} bytes; more than {LONGEST} are not read",
+            text.len()
+        );
         return Err(Problem::of_file(file, message));
     }
     let mut lexer = Lexer {

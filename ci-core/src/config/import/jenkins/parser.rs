@@ -79,7 +79,9 @@ pub(super) fn parse(tokens: &[Token], file: &str) -> Result<Statement, Problem> 
     };
     let Some(at) = (0..tokens.len()).find(begins) else {
         let problem = Problem::of_file(file, "there is no `pipeline { … }`");
-        return Err(problem.hint("scripted pipelines are programs: only declarative ones are converted"));
+        return Err(
+            problem.hint("scripted pipelines are programs: only declarative ones are converted")
+        );
     };
     parser.at = at;
     parser.statement(0)
@@ -100,7 +102,10 @@ impl Parser<'_> {
     }
 
     fn open(&self, at: usize) -> Problem {
-        let mark = self.tokens.get(at).map_or_else(|| Mark::new("", 1, 1), |it| it.mark.clone());
+        let mark = self
+            .tokens
+            .get(at)
+            .map_or_else(|| Mark::new("", 1, 1), |it| it.mark.clone());
         Problem::error(&mark, "what begins here has no end")
     }
 
@@ -111,7 +116,10 @@ impl Parser<'_> {
             return Err(self.open(begin.saturating_sub(1)));
         };
         if depth > DEEPEST {
-            return Err(Problem::error(&token.mark, format!("blocks are more than {DEEPEST} deep")));
+            return Err(Problem::error(
+                &token.mark,
+                format!("blocks are more than {DEEPEST} deep"),
+            ));
         }
         let mut made = Statement {
             name: String::new(),
@@ -182,7 +190,12 @@ impl Parser<'_> {
             };
             // An operator or an open bracket goes on in the next line.
             let before = self.at.checked_sub(1).map(|at| &self.tokens[at].kind);
-            let goes_on = matches!(before, Some(Kind::Sign(',' | '(' | '[' | '=' | '+' | '&' | '|' | ':' | '.')));
+            let goes_on = matches!(
+                before,
+                Some(Kind::Sign(
+                    ',' | '(' | '[' | '=' | '+' | '&' | '|' | ':' | '.'
+                ))
+            );
             if open == 0 && !parenthesized {
                 let ends = token.first && !goes_on && self.at > begin;
                 if ends || matches!(sign, '{' | '}' | ';') {
@@ -263,7 +276,10 @@ impl Parser<'_> {
                 Kind::Sign(sign) => shown.push(*sign),
                 Kind::Text(text, _) => {
                     shown.push('\'');
-                    shown.extend(text.chars().map(|it| if it.is_control() { ' ' } else { it }));
+                    shown.extend(
+                        text.chars()
+                            .map(|it| if it.is_control() { ' ' } else { it }),
+                    );
                     shown.push('\'');
                 }
             }

@@ -23,7 +23,9 @@ impl Around {
         for kind in agent.children() {
             match &*kind.name {
                 "docker" => {
-                    let image = kind.argument("image").or_else(|| kind.child("image")?.argument("image"));
+                    let image = kind
+                        .argument("image")
+                        .or_else(|| kind.child("image")?.argument("image"));
                     self.image = image.map(|it| it.as_str().to_owned());
                     for more in kind.children().iter().filter(|it| it.name != "image") {
                         pipeline.note(&more.mark, format!("`{}` of the agent", more.words), "`options` of the executor in `.ci/settings.yml` have volumes and limits");
@@ -33,14 +35,20 @@ impl Around {
                     let hint = "GitLab has `tags`; CircleCI a `resource_class`; here `labels` of `.ci/settings.yml`";
                     pipeline.note(&kind.mark, format!("the agent `{}`", kind.words), hint);
                 }
-                _ => pipeline.note(&kind.mark, format!("the agent `{}`", kind.words), "name an image for it"),
+                _ => pipeline.note(
+                    &kind.mark,
+                    format!("the agent `{}`", kind.words),
+                    "name an image for it",
+                ),
             }
         }
     }
 
     pub(super) fn options(&mut self, options: &Statement, pipeline: &mut Pipeline) {
         for option in options.children() {
-            let number = option.argument("time").and_then(|it| it.as_str().parse::<i64>().ok());
+            let number = option
+                .argument("time")
+                .and_then(|it| it.as_str().parse::<i64>().ok());
             let unit = option.named("unit").map_or("MINUTES", Argumented::as_str);
             if option.name == "timeout"
                 && let Some(number) = number
@@ -55,7 +63,9 @@ impl Around {
             }
             let hint = match &*option.name {
                 "retry" => "`retry` of the job in `.ci/settings.yml`, or GitLab's `retry`",
-                "disableConcurrentBuilds" => "`groups` of the job in `.ci/settings.yml`, or GitLab's `resource_group`",
+                "disableConcurrentBuilds" => {
+                    "`groups` of the job in `.ci/settings.yml`, or GitLab's `resource_group`"
+                }
                 "buildDiscarder" => "`store.retention` of `.ci/settings.yml`",
                 "timestamps" | "ansiColor" => "logs have times and colours anyway",
                 _ => "nothing of CircleCI or GitLab is the same",
@@ -79,7 +89,11 @@ impl Stages {
             if stage.name == "stage" {
                 self.stage(stage, around, pipeline);
             } else {
-                pipeline.note(&stage.mark, format!("`{}`", stage.words), "only `stage` stands in `stages`");
+                pipeline.note(
+                    &stage.mark,
+                    format!("`{}`", stage.words),
+                    "only `stage` stands in `stages`",
+                );
             }
         }
     }
@@ -102,9 +116,19 @@ impl Stages {
                 "options" => own.options(part, pipeline),
                 "input" => held = Some(part),
                 "failFast" => {}
-                "tools" => pipeline.note(&part.mark, "`tools` of a stage", "use an image that has them"),
-                "matrix" => pipeline.note(&part.mark, "`matrix`", "write a stage for each combination"),
-                _ => pipeline.note(&part.mark, format!("`{}`", part.words), "nothing of CircleCI or GitLab is the same"),
+                "tools" => pipeline.note(
+                    &part.mark,
+                    "`tools` of a stage",
+                    "use an image that has them",
+                ),
+                "matrix" => {
+                    pipeline.note(&part.mark, "`matrix`", "write a stage for each combination")
+                }
+                _ => pipeline.note(
+                    &part.mark,
+                    format!("`{}`", part.words),
+                    "nothing of CircleCI or GitLab is the same",
+                ),
             }
         }
         let name = stage.argument("name").map_or("stage", Argumented::as_str);
@@ -112,7 +136,11 @@ impl Stages {
             let mut job = Job::new(unique(&format!("approve-{name}"), pipeline), BASE);
             job.approval = true;
             job.needs = std::mem::take(&mut self.before);
-            pipeline.note(&held.mark, format!("the words of `input` of the stage `{name}`"), "the job that waits carries the name of the stage");
+            pipeline.note(
+                &held.mark,
+                format!("the words of `input` of the stage `{name}`"),
+                "the job that waits carries the name of the stage",
+            );
             self.before = vec![job.name.clone()];
             pipeline.jobs.push(job);
         }
@@ -120,7 +148,9 @@ impl Stages {
             let before = self.before.clone();
             let mut after = Vec::new();
             for branch in parallel.children() {
-                let mut line = Self { before: before.clone() };
+                let mut line = Self {
+                    before: before.clone(),
+                };
                 line.stage(branch, &own, pipeline);
                 after.extend(line.before);
             }
@@ -130,7 +160,11 @@ impl Stages {
         } else if let Some(steps) = steps {
             self.job(name, steps, own, pipeline);
         } else {
-            pipeline.note(&stage.mark, format!("the stage `{name}` without steps"), "write its steps");
+            pipeline.note(
+                &stage.mark,
+                format!("the stage `{name}` without steps"),
+                "write its steps",
+            );
         }
     }
 
@@ -141,15 +175,28 @@ impl Stages {
         job.guard = around.guard;
         job.timeout_minutes = around.timeout_minutes;
         job.env = around.env;
-        job.steps.push(Step::new("Checkout", &steps.mark, Action::Checkout).added());
+        job.steps
+            .push(Step::new("Checkout", &steps.mark, Action::Checkout).added());
         job.steps.extend(steps::read(steps, pipeline));
-        for (when, part) in around.post.iter().flat_map(Statement::children).filter_map(moment) {
+        for (when, part) in around
+            .post
+            .iter()
+            .flat_map(Statement::children)
+            .filter_map(moment)
+        {
             for mut step in steps::read(part, pipeline) {
                 step.when = when;
-                if step.is_placeholder() || matches!(step.action, Action::Run(Run { .. })) || when != When::Failure {
+                if step.is_placeholder()
+                    || matches!(step.action, Action::Run(Run { .. }))
+                    || when != When::Failure
+                {
                     job.steps.push(step);
                 } else {
-                    pipeline.note(&part.mark, format!("`{}` after a failure", step.name), "it runs always or never: do it in a command");
+                    pipeline.note(
+                        &part.mark,
+                        format!("`{}` after a failure", step.name),
+                        "it runs always or never: do it in a command",
+                    );
                 }
             }
         }
@@ -191,11 +238,19 @@ fn both(outer: Option<Text>, own: Option<Text>) -> Option<Text> {
 /// A name that fits both vendors, and that no other job has.
 fn unique(name: &str, pipeline: &Pipeline) -> String {
     let letters = name.chars().map(|it| {
-        if it.is_ascii_alphanumeric() { it.to_ascii_lowercase() } else { '-' }
+        if it.is_ascii_alphanumeric() {
+            it.to_ascii_lowercase()
+        } else {
+            '-'
+        }
     });
     let name: String = letters.collect();
     let words: Vec<&str> = name.split('-').filter(|it| !it.is_empty()).collect();
-    let name = if words.is_empty() { "stage".to_owned() } else { words.join("-") };
+    let name = if words.is_empty() {
+        "stage".to_owned()
+    } else {
+        words.join("-")
+    };
     let taken = |name: &str| pipeline.jobs.iter().any(|job| job.name == name);
     let mut found = name.clone();
     let mut number = 2;

@@ -41,16 +41,28 @@ fn collect(block: &Statement, dir: Option<&str>, pipeline: &mut Pipeline, steps:
 
 /// Whether a block has nothing but steps.
 fn understood(block: &Statement) -> bool {
-    block.children().iter().all(|it| !it.code && !matches!(&*it.name, "def" | "if" | "for" | "try" | "while" | "switch"))
+    block.children().iter().all(|it| {
+        !it.code && !matches!(&*it.name, "def" | "if" | "for" | "try" | "while" | "switch")
+    })
 }
 
 fn step(statement: &Statement, dir: Option<&str>, pipeline: &mut Pipeline) -> Step {
-    let converted = if statement.code { None } else { action(statement, dir, pipeline) };
+    let converted = if statement.code {
+        None
+    } else {
+        action(statement, dir, pipeline)
+    };
     let name: String = statement.words.chars().take(60).collect();
     let action = converted.unwrap_or_else(|| {
         let hint = suggestion(&statement.name);
-        pipeline.note(&statement.mark, format!("the step `{}`", statement.words), hint);
-        Action::Placeholder { what: statement.words.clone() }
+        pipeline.note(
+            &statement.mark,
+            format!("the step `{}`", statement.words),
+            hint,
+        );
+        Action::Placeholder {
+            what: statement.words.clone(),
+        }
     });
     Step::new(name, &statement.mark, action)
 }
@@ -58,42 +70,73 @@ fn step(statement: &Statement, dir: Option<&str>, pipeline: &mut Pipeline) -> St
 fn action(statement: &Statement, dir: Option<&str>, pipeline: &mut Pipeline) -> Option<Action> {
     let run = |script: Text| {
         let dir = dir.map(Text::plain);
-        Action::Run(Run { script, dir, ..Run::default() })
+        Action::Run(Run {
+            script,
+            dir,
+            ..Run::default()
+        })
     };
     Some(match &*statement.name {
         "sh" => {
             if let Some(more) = statement.arguments.iter().find(|it| is_result(it)) {
                 let name = more.name.clone().unwrap_or_default();
-                pipeline.note(&statement.mark, format!("`{name}` of `sh`"), "use what the command prints in the same command");
+                pipeline.note(
+                    &statement.mark,
+                    format!("`{name}` of `sh`"),
+                    "use what the command prints in the same command",
+                );
             }
             run(text(statement.argument("script")?))
         }
         "echo" => {
             let mut script = Text::plain("echo \"");
-            script.append(crate::config::import::pipeline::in_double_quotes(&text(statement.argument("message")?)));
+            script.append(crate::config::import::pipeline::in_double_quotes(&text(
+                statement.argument("message")?,
+            )));
             script.push("\"");
             run(script)
         }
-        "sleep" => run(Text::plain(format!("sleep {}", quoted(statement.argument("time")?.as_str())))),
+        "sleep" => run(Text::plain(format!(
+            "sleep {}",
+            quoted(statement.argument("time")?.as_str())
+        ))),
         "error" => {
-            let words = statement.argument("message").map_or("error", Argumented::as_str);
+            let words = statement
+                .argument("message")
+                .map_or("error", Argumented::as_str);
             run(Text::plain(format!("echo {} >&2; exit 1", quoted(words))))
         }
         "checkout" => Action::Checkout,
         "git" => {
-            pipeline.note(&statement.mark, format!("the repository of `{}`", statement.words), "the repository of the pipeline is checked out");
+            pipeline.note(
+                &statement.mark,
+                format!("the repository of `{}`", statement.words),
+                "the repository of the pipeline is checked out",
+            );
             Action::Checkout
         }
-        "junit" => Action::TestResults { path: directory(statement.argument("testResults")?.as_str()) },
+        "junit" => Action::TestResults {
+            path: directory(statement.argument("testResults")?.as_str()),
+        },
         "archiveArtifacts" => {
-            let globs = statement.argument("artifacts")?.as_str().split(',').map(str::trim);
+            let globs = statement
+                .argument("artifacts")?
+                .as_str()
+                .split(',')
+                .map(str::trim);
             let paths: Vec<String> = globs.filter(|it| !it.is_empty()).map(directory).collect();
-            Action::Artifacts { paths, for_jobs: false }
+            Action::Artifacts {
+                paths,
+                for_jobs: false,
+            }
         }
         "stash" => {
             let globs = statement.named("includes").map_or(".", Argumented::as_str);
             let paths = globs.split(',').map(|it| it.trim().to_owned()).collect();
-            Action::Artifacts { paths, for_jobs: true }
+            Action::Artifacts {
+                paths,
+                for_jobs: true,
+            }
         }
         "unstash" => Action::Attach,
         "cleanWs" | "deleteDir" => run(Text::plain("true")),
@@ -102,7 +145,10 @@ fn action(statement: &Statement, dir: Option<&str>, pipeline: &mut Pipeline) -> 
 }
 
 fn is_result(argument: &Argument) -> bool {
-    matches!(argument.name.as_deref(), Some("returnStdout" | "returnStatus"))
+    matches!(
+        argument.name.as_deref(),
+        Some("returnStdout" | "returnStatus")
+    )
 }
 
 /// The directory above what a pattern stands for.
@@ -111,18 +157,27 @@ fn directory(glob: &str) -> String {
     if plain.len() == glob.len() {
         return glob.to_owned();
     }
-    plain.rsplit_once('/').map_or(".", |(above, _)| above).to_owned()
+    plain
+        .rsplit_once('/')
+        .map_or(".", |(above, _)| above)
+        .to_owned()
 }
 
 fn suggestion(name: &str) -> &'static str {
     match name {
-        "bat" | "powershell" | "pwsh" => "only Linux jobs are converted: write the command for a shell",
-        "emailext" | "mail" | "slackSend" | "office365ConnectorSend" => "`notify` of `.ci/settings.yml` tells chats and mail",
+        "bat" | "powershell" | "pwsh" => {
+            "only Linux jobs are converted: write the command for a shell"
+        }
+        "emailext" | "mail" | "slackSend" | "office365ConnectorSend" => {
+            "`notify` of `.ci/settings.yml` tells chats and mail"
+        }
         "build" => "start the other pipeline through its API",
         "input" => "make it a job of type approval",
         "docker" | "withDockerRegistry" => "`docker` in a `sh` step",
         "publishHTML" => "keep the pages as artifacts",
-        "script" | "def" | "if" | "for" | "try" | "while" => "this is Groovy code: write a shell script that does the same",
+        "script" | "def" | "if" | "for" | "try" | "while" => {
+            "this is Groovy code: write a shell script that does the same"
+        }
         _ => "do in a `sh` step what it does",
     }
 }
@@ -131,13 +186,20 @@ fn suggestion(name: &str) -> &'static str {
 pub(super) fn environment(block: &Statement, pipeline: &mut Pipeline) -> Vec<(String, Text)> {
     let mut env = Vec::new();
     for statement in block.children() {
-        let value = statement.words.split_once('=').map(|(_, value)| value.trim());
+        let value = statement
+            .words
+            .split_once('=')
+            .map(|(_, value)| value.trim());
         let plain = value.and_then(|it| it.strip_prefix('\'')?.strip_suffix('\''));
         match plain.filter(|it| !it.contains('\'')) {
             Some(value) => env.push((variable(&statement.name), live(value))),
             None => {
                 let hint = "set the variable in a context (CircleCI), in the project's variables (GitLab), or here with `--context FILE`";
-                pipeline.note(&statement.mark, format!("the variable `{}`", statement.words), hint);
+                pipeline.note(
+                    &statement.mark,
+                    format!("the variable `{}`", statement.words),
+                    hint,
+                );
             }
         }
     }
@@ -176,7 +238,8 @@ fn live(source: &str) -> Text {
             name = braced[..end].trim();
             rest = &braced[end + 1..];
         } else {
-            let end = rest.find(|it: char| !(it.is_ascii_alphanumeric() || matches!(it, '_' | '.')));
+            let end =
+                rest.find(|it: char| !(it.is_ascii_alphanumeric() || matches!(it, '_' | '.')));
             let end = end.unwrap_or(rest.len());
             name = rest[..end].trim_end_matches('.');
             rest = &rest[name.len()..];
@@ -192,7 +255,10 @@ fn live(source: &str) -> Text {
 }
 
 fn piece(name: &str) -> Piece {
-    let name = name.strip_prefix("env.").or_else(|| name.strip_prefix("params.")).unwrap_or(name);
+    let name = name
+        .strip_prefix("env.")
+        .or_else(|| name.strip_prefix("params."))
+        .unwrap_or(name);
     match name {
         "BRANCH_NAME" | "GIT_BRANCH" => Piece::Known(Known::RefName),
         "GIT_COMMIT" => Piece::Known(Known::Sha),
@@ -206,8 +272,13 @@ fn piece(name: &str) -> Piece {
 
 /// `when { … }` as a condition of a shell.
 pub(super) fn when(block: &Statement, pipeline: &mut Pipeline) -> Option<Text> {
-    let conditions = block.children().iter().filter(|it| it.name != "beforeAgent");
-    let conditions: Vec<Text> = conditions.filter_map(|it| condition(it, pipeline)).collect();
+    let conditions = block
+        .children()
+        .iter()
+        .filter(|it| it.name != "beforeAgent");
+    let conditions: Vec<Text> = conditions
+        .filter_map(|it| condition(it, pipeline))
+        .collect();
     all(conditions, " && ")
 }
 
@@ -225,20 +296,33 @@ fn all(conditions: Vec<Text>, between: &str) -> Option<Text> {
 
 fn condition(statement: &Statement, pipeline: &mut Pipeline) -> Option<Text> {
     let inner = |pipeline: &mut Pipeline| -> Vec<Text> {
-        statement.children().iter().filter_map(|it| condition(it, pipeline)).collect()
+        statement
+            .children()
+            .iter()
+            .filter_map(|it| condition(it, pipeline))
+            .collect()
     };
     let fits = |known: Known, glob: &str| {
         let mut text = Text::plain("case \"");
         text.0.push(Piece::Known(known));
-        let safe = |it: char| it.is_ascii_alphanumeric() || matches!(it, '*' | '?' | '/' | '-' | '_' | '.');
+        let safe = |it: char| {
+            it.is_ascii_alphanumeric() || matches!(it, '*' | '?' | '/' | '-' | '_' | '.')
+        };
         let glob: String = glob.chars().filter(|it| safe(*it)).collect();
-        text.push(&format!("\" in {}) true;; *) false;; esac", if glob.is_empty() { "?*" } else { &glob }));
+        text.push(&format!(
+            "\" in {}) true;; *) false;; esac",
+            if glob.is_empty() { "?*" } else { &glob }
+        ));
         text
     };
     let found = match &*statement.name {
-        "branch" => statement.argument("pattern").map(|it| fits(Known::Branch, it.as_str())),
+        "branch" => statement
+            .argument("pattern")
+            .map(|it| fits(Known::Branch, it.as_str())),
         "tag" | "buildingTag" => {
-            let glob = statement.argument("pattern").map_or("?*", Argumented::as_str);
+            let glob = statement
+                .argument("pattern")
+                .map_or("?*", Argumented::as_str);
             Some(fits(Known::Tag, glob))
         }
         "environment" => environment_is(statement),
@@ -253,7 +337,11 @@ fn condition(statement: &Statement, pipeline: &mut Pipeline) -> Option<Text> {
     };
     if found.is_none() {
         let hint = "no condition of a shell says the same: the stage runs in spite of it";
-        pipeline.note(&statement.mark, format!("the condition `{}`", statement.words), hint);
+        pipeline.note(
+            &statement.mark,
+            format!("the condition `{}`", statement.words),
+            hint,
+        );
     }
     found
 }
@@ -261,5 +349,9 @@ fn condition(statement: &Statement, pipeline: &mut Pipeline) -> Option<Text> {
 fn environment_is(statement: &Statement) -> Option<Text> {
     let name = statement.named("name")?.as_str();
     let value = statement.named("value")?.as_str();
-    Some(Text::plain(format!("[ \"${{{}}}\" = {} ]", variable(name), quoted(value))))
+    Some(Text::plain(format!(
+        "[ \"${{{}}}\" = {} ]",
+        variable(name),
+        quoted(value)
+    )))
 }

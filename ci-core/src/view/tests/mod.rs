@@ -1,0 +1,3 @@
+//! Views of runs that really ran, of told ones, and of hostile ones.
+
+mod failures;
