@@ -85,6 +85,9 @@ if [ -z "${CI_CORE_DOCKER_HOST:-}" ]; then
     fi
 fi
 
+say "Python packages that tests ask"
+./tests/python.sh
+
 say "building"
 # One set of features for everything, so that nothing is built twice.
 cargo build --workspace --all-features --all-targets

@@ -9,12 +9,16 @@
 mod circleci;
 mod commands;
 mod crash;
+mod deploy;
 mod docker;
 mod faults;
 mod gitlab;
 mod gitlab_ci_local;
 mod images;
+mod imported;
 mod latest;
+mod mcp;
+mod notified;
 mod quickstart;
 mod registry;
 mod reported;

@@ -13,12 +13,14 @@ pub mod report;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 19] = [
     ("archive", engine::archive),
     ("circleci", config::circleci),
     ("circleci_expression", config::circleci_expression),
     ("gitlab", config::gitlab),
     ("gitlab_rules", config::gitlab_rules),
+    ("import_github", config::import_github),
+    ("import_jenkins", config::import_jenkins),
     ("masking", engine::masking),
     ("report_coverage", report::coverage),
     ("report_diff", report::diff),
