@@ -80,7 +80,7 @@ fn a_github_workflow_runs_in_both_forms() {
     for to in ["circleci", "gitlab"] {
         let (listed, events) = imported("github", GITHUB, to);
         assert!(
-            listed.contains("source:24: the action `somebody/unknown-action@v2`"),
+            listed.contains("source:23: the action `somebody/unknown-action@v2`"),
             "{listed}"
         );
         assert!(

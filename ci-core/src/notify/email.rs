@@ -18,10 +18,12 @@ use crate::settings::MailSecurity;
 /// How long the mail server may be silent.
 const SILENCE: Duration = Duration::from_secs(30);
 
+type Smtp = AsyncSmtpTransport<Tokio1Executor>;
+
 /// E-mail over SMTP: one mail a message, in plain text.
 #[derive(Clone)]
 pub struct Email {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    transport: Smtp,
     from: Mailbox,
     to: Vec<Mailbox>,
 }
@@ -82,7 +84,6 @@ impl Email {
         let wrong = |error: lettre::transport::smtp::Error| {
             SendError::refused(format!("the mail server `{server}`: {}", chain(&error)))
         };
-        type Smtp = AsyncSmtpTransport<Tokio1Executor>;
         let mut builder = match security {
             MailSecurity::Starttls => Smtp::starttls_relay(server).map_err(wrong)?,
             MailSecurity::Tls => Smtp::relay(server).map_err(wrong)?,

@@ -81,9 +81,8 @@ impl Http {
         while body.len() < LONGEST_ANSWER {
             match answer.chunk().await {
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => break,
                 // The status says more than a body that breaks off.
-                Err(_) => break,
+                Ok(None) | Err(_) => break,
             }
         }
         body.truncate(LONGEST_ANSWER);

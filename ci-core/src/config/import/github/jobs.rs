@@ -25,7 +25,7 @@ pub(super) fn read(id: &str, entry: &Entry, defaults: Option<&Node>, pipeline: &
     for (key, entry) in map.entries() {
         let (node, mark) = (&entry.node, &entry.key);
         match &**key {
-            "name" | "steps" => {}
+            "name" | "steps" | "runs-on" => {}
             "needs" => job.needs = words(node),
             "env" => job.env = environment(node, pipeline),
             "if" => condition(&mut job, node, pipeline),
@@ -42,7 +42,6 @@ pub(super) fn read(id: &str, entry: &Entry, defaults: Option<&Node>, pipeline: &
                 ),
             },
             "defaults" => own_defaults = Some(node),
-            "runs-on" => {}
             other => unknown(pipeline, mark, other),
         }
     }

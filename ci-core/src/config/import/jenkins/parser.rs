@@ -135,7 +135,7 @@ impl Parser<'_> {
             self.at += 1;
         }
         let parenthesized = self.is('(') && !made.code;
-        self.arguments(&mut made, parenthesized)?;
+        self.arguments(&mut made, begin, parenthesized)?;
         made.words = self.shown(begin, self.at);
         if self.is('{') {
             made.block = Some(self.block(depth)?);
@@ -179,7 +179,12 @@ impl Parser<'_> {
     }
 
     /// The arguments of a statement, up to the end of the line or the closing bracket.
-    fn arguments(&mut self, made: &mut Statement, parenthesized: bool) -> Result<(), Problem> {
+    fn arguments(
+        &mut self,
+        made: &mut Statement,
+        statement: usize,
+        parenthesized: bool,
+    ) -> Result<(), Problem> {
         let begin = self.at;
         self.at += usize::from(parenthesized);
         let (mut open, mut from) = (0_usize, self.at);
@@ -197,7 +202,7 @@ impl Parser<'_> {
                 ))
             );
             if open == 0 && !parenthesized {
-                let ends = token.first && !goes_on && self.at > begin;
+                let ends = token.first && !goes_on && self.at > statement;
                 if ends || matches!(sign, '{' | '}' | ';') {
                     break;
                 }
