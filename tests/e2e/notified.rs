@@ -11,8 +11,8 @@ use crate::support::{Project, python};
 /// A mail server (aiosmtpd) and a receiver that verifies signatures (standardwebhooks). What they get
 /// stands in a file, a line each, before they answer.
 const SERVERS: &str = r#"
-import http.server, json, sys, threading
-from aiosmtpd.controller import Controller
+import asyncio, http.server, json, sys, threading
+from aiosmtpd.controller import UnthreadedController
 from standardwebhooks import Webhook
 
 lock = threading.Lock()
@@ -40,12 +40,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-mail = Controller(Mail(), hostname="127.0.0.1", port=0)
-class Server(Controller):
-    def _trigger_server(self):
-        pass
-mail._trigger_server = lambda: None
-mail.start()
+loop = asyncio.new_event_loop()
+mail = UnthreadedController(Mail(), hostname="127.0.0.1", port=0, loop=loop)
+mail.begin()
+threading.Thread(target=loop.run_forever, daemon=True).start()
 web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 print(json.dumps([mail.server.sockets[0].getsockname()[1], web.server_port]), flush=True)
 web.serve_forever()
@@ -165,16 +163,13 @@ fn who_cannot_be_told_changes_nothing_and_is_named() {
     };
     project.write(
         ".ci/settings.yml",
-        &format!(
-            "version: 1
+        "version: 1
 notify:
   channels:
-    gone: {{chat: {{webhook: $GONE}}, attempts: 1}}
-    unset: {{status: {{forge: github, repository: a/b, token: $NOT_SET_ANYWHERE}}}}
-  rules: [{{to: [gone, unset]}}]
-# {port}
-"
-        ),
+    gone: {chat: {webhook: $GONE}, attempts: 1}
+    unset: {status: {forge: github, repository: a/b, token: $NOT_SET_ANYWHERE}}
+  rules: [{to: [gone, unset]}]
+",
     );
     let mut command = project.command(&["run", "-q", "--format", "json"]);
     let hook = format!("http://127.0.0.1:{port}/secret-part");
