@@ -27,11 +27,8 @@ impl Http {
             .ok_or_else(|| {
                 SendError::refused("the address is no URL that begins with `https://` or `http://`")
             })?;
-        // The second installation in a process is refused, and says nothing new.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
+        let client = crate::http::client()
             .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("ci-core/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| SendError::refused(words(error)))?;
         Ok(Self { client, url })
