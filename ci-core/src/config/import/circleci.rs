@@ -1,7 +1,7 @@
 //! Writes a pipeline as a file of CircleCI.
 
 use super::Target;
-use super::pipeline::{Action, Filter, Job, Pipeline, Step, When};
+use super::pipeline::{Action, Filter, Job, Pipeline, Step, When, directory};
 use super::text::{Text, parameter, quoted};
 use super::tree::{list, map, text, texts};
 use crate::config::yaml::{Mark, Node, Value};
@@ -167,13 +167,15 @@ fn step(step: &Step) -> Option<Node> {
             let entries = [("root", text(".")), ("paths", texts(paths.clone()))];
             map([("persist_to_workspace", map(entries))])
         }
-        Action::TestResults { path } => map([("store_test_results", map([("path", text(path))]))]),
+        Action::TestResults { path } => {
+            map([("store_test_results", map([("path", text(directory(path)))]))])
+        }
         Action::Placeholder { what } => {
             let command = format!("echo {} >&2", quoted(&format!("not converted: {what}")));
             run(&name, command.replace("<<", "\\<<"), &rest)
         }
         Action::Run(it) => {
-            if let Some(shell) = &it.shell {
+            if let Some(shell) = it.own_shell() {
                 rest.push(("shell", text(shell)));
             }
             run(&name, it.whole(&[]).render(TARGET), &rest)

@@ -195,22 +195,11 @@ fn scripts(job: &Job) -> (Vec<String>, Vec<String>) {
 fn line(step: &Step) -> Option<String> {
     match &step.action {
         Action::Run(run) => {
-            let mut whole = run.whole(&[]);
-            let shell = run.shell.as_deref().unwrap_or("sh");
-            if matches!(
-                shell.split_whitespace().next(),
-                Some("sh" | "bash" | "/bin/bash" | "/bin/sh")
-            ) {
-                // A shell of its own: directories and variables of one step are not those of the next.
-                let mut own = Text::plain("(\nset -e\n");
-                own.append(std::mem::take(&mut whole));
-                own.push("\n)");
-                return Some(own.render(TARGET));
-            }
-            let script = whole.render(TARGET);
-            Some(format!(
-                "cat <<'END_OF_STEP' | {shell}\n{script}\nEND_OF_STEP"
-            ))
+            // A shell of its own: directories and variables of one step are not those of the next.
+            let mut own = Text::plain("(\nset -e\n");
+            own.append(run.whole(&[]));
+            own.push("\n)");
+            Some(own.render(TARGET))
         }
         Action::Placeholder { what } => Some(format!(
             "echo {} >&2",

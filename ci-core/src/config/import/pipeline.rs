@@ -152,7 +152,28 @@ impl Step {
     }
 }
 
+/// Whether a program is a shell as any other.
+fn is_shell(program: &str) -> bool {
+    let name = program.split_whitespace().next().unwrap_or_default();
+    matches!(name.rsplit('/').next(), Some("sh" | "bash"))
+}
+
+/// The directory above what a pattern stands for.
+pub(super) fn directory(glob: &str) -> String {
+    let plain = glob.split('*').next().unwrap_or(glob);
+    if plain.len() == glob.len() {
+        return glob.to_owned();
+    }
+    let above = plain.rsplit_once('/').map_or(".", |(above, _)| above);
+    above.to_owned()
+}
+
 impl Run {
+    /// The shell, where it is not the usual one.
+    pub(super) fn own_shell(&self) -> Option<&str> {
+        self.shell.as_deref().filter(|shell| is_shell(shell))
+    }
+
     /// The script with its condition, its variables and its directory, as one shell script.
     pub(super) fn whole(&self, extra: &[(String, Text)]) -> Text {
         let mut whole = Text::default();
@@ -174,7 +195,15 @@ impl Run {
         if self.ignore_failure {
             whole.push("(\n");
         }
+        // What stands before it is for a shell: another program gets only the script.
+        let other = self.shell.as_deref().filter(|shell| !is_shell(shell));
+        if let Some(program) = other {
+            whole.push(&format!("cat <<'END_OF_STEP' | {program}\n"));
+        }
         whole.append(self.script.clone());
+        if other.is_some() {
+            whole.push("\nEND_OF_STEP");
+        }
         if self.ignore_failure {
             whole.push("\n) || echo 'failed, which is allowed'");
         }

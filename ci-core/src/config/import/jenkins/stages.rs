@@ -175,9 +175,16 @@ impl Stages {
         job.guard = around.guard;
         job.timeout_minutes = around.timeout_minutes;
         job.env = around.env;
-        job.steps
-            .push(Step::new("Checkout", &steps.mark, Action::Checkout).added());
-        job.steps.extend(steps::read(steps, pipeline));
+        job.steps = steps::read(steps, pipeline);
+        // Every stage has the files without asking for them.
+        if !job
+            .steps
+            .iter()
+            .any(|step| matches!(step.action, Action::Checkout))
+        {
+            let step = Step::new("Checkout", &steps.mark, Action::Checkout).added();
+            job.steps.insert(0, step);
+        }
         for (when, part) in around
             .post
             .iter()

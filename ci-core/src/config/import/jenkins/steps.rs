@@ -1,7 +1,7 @@
 //! Steps, variables and conditions of stages.
 
 use super::parser::{Argument, Argumented, Statement};
-use crate::config::import::pipeline::{Action, Pipeline, Run, Step};
+use crate::config::import::pipeline::{Action, Pipeline, Run, Step, directory};
 use crate::config::import::text::{Known, Piece, Text, quoted, variable};
 
 /// The steps of a block.
@@ -116,7 +116,7 @@ fn action(statement: &Statement, dir: Option<&str>, pipeline: &mut Pipeline) -> 
             Action::Checkout
         }
         "junit" => Action::TestResults {
-            path: directory(statement.argument("testResults")?.as_str()),
+            path: statement.argument("testResults")?.as_str().to_owned(),
         },
         "archiveArtifacts" => {
             let globs = statement
@@ -149,18 +149,6 @@ fn is_result(argument: &Argument) -> bool {
         argument.name.as_deref(),
         Some("returnStdout" | "returnStatus")
     )
-}
-
-/// The directory above what a pattern stands for.
-fn directory(glob: &str) -> String {
-    let plain = glob.split('*').next().unwrap_or(glob);
-    if plain.len() == glob.len() {
-        return glob.to_owned();
-    }
-    plain
-        .rsplit_once('/')
-        .map_or(".", |(above, _)| above)
-        .to_owned()
 }
 
 fn suggestion(name: &str) -> &'static str {
