@@ -152,12 +152,12 @@ impl Notifier {
         let secrets = Arc::new(plan.secrets);
         let (mut couriers, mut lines) = (Vec::new(), Vec::new());
         for (name, planned) in plan.channels {
-            let (line, coming) = unbounded_channel();
+            let (out, coming) = unbounded_channel();
             let mine = |rule: &&NotifyRule| rule.to.contains(&name);
             lines.push(Line {
                 rules: plan.rules.iter().filter(mine).cloned().collect(),
                 states: planned.channel.shows_states(),
-                line,
+                out,
             });
             let courier = Courier {
                 name: name.clone(),
@@ -201,7 +201,7 @@ impl Notifier {
                 Err(_) => {
                     report
                         .failures
-                        .push(NotifyFailure::new(&name, "the channel panicked", 0))
+                        .push(NotifyFailure::new(&name, "the channel panicked", 0));
                 }
             }
         }
@@ -214,7 +214,7 @@ impl Notifier {
 struct Line {
     rules: Vec<NotifyRule>,
     states: bool,
-    line: UnboundedSender<Arc<Notice>>,
+    out: UnboundedSender<Arc<Notice>>,
 }
 
 /// How the last run before ended that said yes or no.
@@ -253,7 +253,7 @@ impl Router {
                     let fits = |rule: &NotifyRule| route::fits(rule, &notice, line.states);
                     if line.rules.iter().any(fits) {
                         // A courier that gave up has told so.
-                        let _ = line.line.send(Arc::clone(&notice));
+                        let _ = line.out.send(Arc::clone(&notice));
                     }
                 }
             }

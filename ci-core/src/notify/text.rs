@@ -29,13 +29,11 @@ fn one_line(text: &str) -> String {
 
 /// `text` with at most `most` characters, and a sign that there were more.
 pub(super) fn cut(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        None => text.to_owned(),
-        Some(_) => {
-            let kept: String = text.chars().take(most.saturating_sub(1)).collect();
-            format!("{kept}…")
-        }
+    if text.char_indices().nth(most).is_none() {
+        return text.to_owned();
     }
+    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{kept}…")
 }
 
 /// The notice in one line: what it is about and how it ended.

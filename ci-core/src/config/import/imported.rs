@@ -76,7 +76,7 @@ impl fmt::Display for Note {
 }
 
 impl Imported {
-    pub(super) fn new(config: Node, target: Target, pipelines: Vec<Pipeline>) -> Self {
+    pub(super) fn new(config: Node, target: Target, pipelines: &[Pipeline]) -> Self {
         let jobs = || pipelines.iter().flat_map(|pipeline| &pipeline.jobs);
         let mut notes: Vec<Note> = pipelines.iter().flat_map(|it| it.notes.clone()).collect();
         notes.sort_by_key(|note| note.mark.place());

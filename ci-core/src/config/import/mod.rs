@@ -55,5 +55,5 @@ fn all(files: &[(&str, &str)], target: Target, read: Read) -> Result<Imported, C
         Target::CircleCi => circleci::write(&mut pipelines),
         Target::GitLab => gitlab::write(&mut pipelines),
     };
-    Ok(Imported::new(config, target, pipelines))
+    Ok(Imported::new(config, target, &pipelines))
 }

@@ -257,13 +257,13 @@ pub(super) fn tell_apart(pipelines: &mut [Pipeline]) {
         if pipeline.name.is_empty() {
             pipeline.name = "build".into();
         }
-        pipeline.name = free(&names, pipeline.name.clone());
+        pipeline.name = free(&names, &pipeline.name);
         names.push(pipeline.name.clone());
         for at in 0..pipeline.jobs.len() {
             let old = pipeline.jobs[at].name.clone();
             let mut new = old.clone();
             if jobs.contains(&new) {
-                new = free(&jobs, format!("{}-{old}", pipeline.name));
+                new = free(&jobs, &format!("{}-{old}", pipeline.name));
                 for job in &mut pipeline.jobs {
                     for need in job.needs.iter_mut().filter(|need| **need == old) {
                         need.clone_from(&new);
@@ -283,8 +283,8 @@ pub(super) fn tell_apart(pipelines: &mut [Pipeline]) {
     }
 }
 
-fn free(taken: &[String], name: String) -> String {
-    let mut free = name.clone();
+fn free(taken: &[String], name: &str) -> String {
+    let mut free = name.to_owned();
     let mut number = 2;
     while taken.contains(&free) {
         free = format!("{name}-{number}");

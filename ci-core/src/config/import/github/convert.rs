@@ -26,7 +26,7 @@ pub(super) fn text(source: &str) -> Converted {
         let plain = &rest[..begin];
         done.text.push(plain);
         match plain.rfind('\n') {
-            Some(end) => line_before = plain[end + 1..].to_owned(),
+            Some(end) => plain[end + 1..].clone_into(&mut line_before),
             None => line_before.push_str(plain),
         }
         let Some(length) = rest[begin..].find("}}") else {
@@ -34,17 +34,14 @@ pub(super) fn text(source: &str) -> Converted {
             return done;
         };
         let inner = rest[begin + 3..begin + length].trim();
-        match parse(inner).and_then(|it| value(&it)) {
-            Some(text) => {
-                if !text.is_fixed() && line_before.matches('\'').count() % 2 == 1 {
-                    done.in_quotes.push(inner.to_owned());
-                }
-                done.text.append(text);
+        if let Some(text) = parse(inner).and_then(|it| value(&it)) {
+            if !text.is_fixed() && line_before.matches('\'').count() % 2 == 1 {
+                done.in_quotes.push(inner.to_owned());
             }
-            None => {
-                done.left.push(inner.to_owned());
-                done.text.0.push(Piece::Env(UNKNOWN.into()));
-            }
+            done.text.append(text);
+        } else {
+            done.left.push(inner.to_owned());
+            done.text.0.push(Piece::Env(UNKNOWN.into()));
         }
         rest = &rest[begin + length + 2..];
     }
@@ -106,8 +103,7 @@ fn path(path: &str) -> Option<Text> {
     let (context, name) = path.split_once('.')?;
     let piece = match (context, name) {
         ("matrix", name) if !name.contains('.') => Piece::Matrix(name.to_owned()),
-        ("env", name) => Piece::Env(variable(name)),
-        ("secrets" | "vars", name) => Piece::Env(variable(name)),
+        ("env" | "secrets" | "vars", name) => Piece::Env(variable(name)),
         ("github", "sha") => Piece::Known(Known::Sha),
         ("github", "ref") => Piece::Known(Known::Ref),
         ("github", "ref_name") => Piece::Known(Known::RefName),

@@ -50,22 +50,21 @@ pub(super) fn read(id: &str, entry: &Entry, defaults: Option<&Node>, pipeline: &
         runs_on(&mut job, node, pipeline);
     }
     let defaults = Defaults::of(defaults, own_defaults);
-    match map.get("steps").and_then(Node::as_seq) {
-        Some(nodes) => steps::read(&mut job, nodes, &defaults, pipeline),
-        None => {
-            let what = map.get("uses").and_then(Node::as_str).unwrap_or("no steps");
-            let what = format!("the job `{id}` uses `{what}`");
-            pipeline.note(
-                &entry.key,
-                &*what,
-                "convert the workflow that it uses, and write its jobs here",
-            );
-            job.steps.push(Step::new(
-                "Not converted",
-                &entry.key,
-                Action::Placeholder { what },
-            ));
-        }
+    if let Some(nodes) = map.get("steps").and_then(Node::as_seq) {
+        steps::read(&mut job, nodes, &defaults, pipeline);
+    } else {
+        let what = map.get("uses").and_then(Node::as_str).unwrap_or("no steps");
+        let what = format!("the job `{id}` uses `{what}`");
+        pipeline.note(
+            &entry.key,
+            &*what,
+            "convert the workflow that it uses, and write its jobs here",
+        );
+        job.steps.push(Step::new(
+            "Not converted",
+            &entry.key,
+            Action::Placeholder { what },
+        ));
     }
     pipeline.jobs.push(job);
 }
@@ -82,20 +81,17 @@ fn words(node: &Node) -> Vec<String> {
 
 fn condition(job: &mut Job, node: &Node, pipeline: &mut Pipeline) {
     let source = node.scalar().unwrap_or_default();
-    match convert::condition(&source) {
-        Some(condition) => {
-            job.guard = condition.guard;
-            if condition.when != When::Success {
-                let message = format!("`if: {source}` of the job `{}`", job.name);
-                let hint = "it runs only after successes here: in CircleCI write `requires: [{JOB: [success, failed]}]`, in GitLab `when: always`";
-                pipeline.note(&node.mark, message, hint);
-            }
-        }
-        None => {
+    if let Some(condition) = convert::condition(&source) {
+        job.guard = condition.guard;
+        if condition.when != When::Success {
             let message = format!("`if: {source}` of the job `{}`", job.name);
-            let hint = "no condition of a shell says the same: the job always runs; write a filter (CircleCI) or rules (GitLab)";
+            let hint = "it runs only after successes here: in CircleCI write `requires: [{JOB: [success, failed]}]`, in GitLab `when: always`";
             pipeline.note(&node.mark, message, hint);
         }
+    } else {
+        let message = format!("`if: {source}` of the job `{}`", job.name);
+        let hint = "no condition of a shell says the same: the job always runs; write a filter (CircleCI) or rules (GitLab)";
+        pipeline.note(&node.mark, message, hint);
     }
 }
 

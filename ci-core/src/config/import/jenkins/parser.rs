@@ -212,7 +212,8 @@ impl Parser<'_> {
                 self.at += 1;
                 from = self.at;
                 if sign == ')' {
-                    return self.behind(made);
+                    self.behind(made);
+                    return Ok(());
                 }
                 continue;
             }
@@ -235,7 +236,7 @@ impl Parser<'_> {
     }
 
     /// Behind the closing bracket of a statement nothing but a block may stand: the rest is code.
-    fn behind(&mut self, made: &mut Statement) -> Result<(), Problem> {
+    fn behind(&mut self, made: &mut Statement) {
         while let Some(token) = self.tokens.get(self.at) {
             let ends = token.first || matches!(token.kind, Kind::Sign('{' | '}' | ';'));
             if ends && !matches!(token.kind, Kind::Sign('.')) {
@@ -244,7 +245,6 @@ impl Parser<'_> {
             made.code = true;
             self.at += 1;
         }
-        Ok(())
     }
 
     fn argument(&self, made: &mut Statement, mut from: usize, to: usize) {

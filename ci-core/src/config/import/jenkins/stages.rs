@@ -122,7 +122,7 @@ impl Stages {
                     "use an image that has them",
                 ),
                 "matrix" => {
-                    pipeline.note(&part.mark, "`matrix`", "write a stage for each combination")
+                    pipeline.note(&part.mark, "`matrix`", "write a stage for each combination");
                 }
                 _ => pipeline.note(
                     &part.mark,

@@ -179,16 +179,15 @@ pub(super) fn environment(block: &Statement, pipeline: &mut Pipeline) -> Vec<(St
             .split_once('=')
             .map(|(_, value)| value.trim());
         let plain = value.and_then(|it| it.strip_prefix('\'')?.strip_suffix('\''));
-        match plain.filter(|it| !it.contains('\'')) {
-            Some(value) => env.push((variable(&statement.name), live(value))),
-            None => {
-                let hint = "set the variable in a context (CircleCI), in the project's variables (GitLab), or here with `--context FILE`";
-                pipeline.note(
-                    &statement.mark,
-                    format!("the variable `{}`", statement.words),
-                    hint,
-                );
-            }
+        if let Some(value) = plain.filter(|it| !it.contains('\'')) {
+            env.push((variable(&statement.name), live(value)));
+        } else {
+            let hint = "set the variable in a context (CircleCI), in the project's variables (GitLab), or here with `--context FILE`";
+            pipeline.note(
+                &statement.mark,
+                format!("the variable `{}`", statement.words),
+                hint,
+            );
         }
     }
     env
