@@ -111,6 +111,9 @@ if [ "$(cat "$tools/pins" 2>/dev/null)" != "$pins" ]; then
 fi
 export CI_CORE_AWS_TOOLS=$tools/bin
 
+say "Python packages that tests ask"
+./tests/python.sh
+
 say "building"
 # One set of features for everything, so that nothing is built twice.
 cargo build --workspace --all-features --all-targets

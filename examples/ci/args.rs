@@ -156,6 +156,11 @@ pub(crate) enum Command {
         #[arg(required = true, value_name = "PATTERN")]
         patterns: Vec<String>,
     },
+    /// Convert GitHub Actions workflows or Jenkins files, and list what does not come along
+    #[command(subcommand)]
+    Import(crate::commands::import::ImportCommand),
+    /// Answer questions about runs over the Model Context Protocol, on standard input and output
+    Mcp(crate::commands::mcp::McpArgs),
     /// What jobs call as a program of the vendor's
     #[command(hide = true, subcommand)]
     Shim(ShimCommand),

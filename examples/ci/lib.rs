@@ -9,6 +9,7 @@ mod failure;
 mod image_args;
 mod kept;
 mod library;
+mod notify;
 mod open;
 mod origin;
 mod output;
@@ -113,6 +114,8 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         Command::Ec2(command) => aws::ec2(&global, command).await,
         Command::E2c(command) => aws::e2c(&global, command).await,
         Command::Latest(args) => commands::latest::run(&global, args).await,
+        Command::Import(command) => commands::import::import(&global, &command),
+        Command::Mcp(args) => commands::mcp::mcp(&global, args).await,
         Command::Glob { patterns } => commands::split::glob(&patterns),
         Command::Shim(ShimCommand::Circleci { words }) => {
             commands::shim::circleci(&global, &words).await

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::value::{self, CoresNumber, DurationText, ImageSubstitute, SizeText};
-use super::{JobSettings, Rules};
+use super::{JobSettings, NotifySettings, Rules};
 use crate::workflow::OverBudget;
 
 /// The settings of a project; see the [module](super) for the file.
@@ -55,6 +55,9 @@ pub struct Settings {
     /// relative to the project.
     #[serde(default)]
     pub includes: BTreeMap<String, PathBuf>,
+    /// Whom to tell how runs end.
+    #[serde(default)]
+    pub notify: NotifySettings,
     /// How much of this machine local jobs may use.
     #[serde(default)]
     pub local: LocalSettings,
@@ -100,6 +103,7 @@ impl Default for Settings {
             stages: BTreeMap::new(),
             budgets: BTreeMap::new(),
             includes: BTreeMap::new(),
+            notify: NotifySettings::default(),
             local: LocalSettings::default(),
             storage: StorageSettings::default(),
             store: StoreSettings::default(),

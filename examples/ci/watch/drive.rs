@@ -14,6 +14,7 @@ use ci_core::steps::step_runner::StepRunner;
 use ci_core::store::{RunQuery, RunStore, SqliteStore};
 use ci_core::trigger::watch::{ChangeKind, CommitWatcher, First, Found, Positions, ScanOptions};
 use ci_core::trigger::{Event, EventKind};
+use ci_core::workflow::RunFacts;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -25,7 +26,8 @@ use crate::commands::run::next_signal;
 use crate::executors::executors;
 use crate::failure::{self, Failure, chain};
 use crate::kept::Kept;
-use crate::{open, output};
+use crate::notify::Telling;
+use crate::{notify, open, output};
 
 /// How often a step that runs one at a time asks whether it is its turn.
 const TURN: Duration = Duration::from_millis(100);
@@ -121,9 +123,9 @@ impl<'a> Watch<'a> {
                 blocking(move || plan::write_files(&occasion, &to)).await?;
                 (open::settings(None, &dir)?, Some(dir))
             };
-            let options = self.options(settings, dir.as_deref())?;
+            let (options, telling) = self.options(settings, dir.as_deref(), &stored.facts)?;
             match ci_core::run::resume(run.id, options).await {
-                Ok(handle) => self.follow(handle, dir, "goes on"),
+                Ok(handle) => self.follow((handle, telling), dir, "goes on"),
                 Err(error) => self.trouble(&chain(&error)),
             }
         }
@@ -329,12 +331,16 @@ impl<'a> Watch<'a> {
             dir,
             supersede,
         } = planned;
-        let mut options = self.options(settings, dir.as_deref())?.facts(facts);
+        let (options, telling) = self.options(settings, dir.as_deref(), &facts)?;
+        let mut options = options.facts(facts);
         if supersede || self.args.supersede {
             options = options.supersede();
         }
         match ci_core::run::start(workflow, options).await {
-            Ok(handle) => self.follow(handle, dir, &format!("is for {}", shown(occasion))),
+            Ok(handle) => {
+                let what = format!("is for {}", shown(occasion));
+                self.follow((handle, telling), dir, &what);
+            }
             Err(error) => self.trouble(&chain(&error)),
         }
         Ok(())
@@ -356,17 +362,25 @@ impl<'a> Watch<'a> {
         Ok(false)
     }
 
-    fn options(&self, settings: Settings, dir: Option<&Path>) -> Result<RunOptions, Failure> {
+    fn options(
+        &self,
+        settings: Settings,
+        dir: Option<&Path>,
+        facts: &RunFacts,
+    ) -> Result<(RunOptions, Telling), Failure> {
+        let store = Arc::clone(&self.store) as Arc<dyn RunStore>;
         let mut options = RunOptions::new()
             .storage(self.kept.storage()?)
-            .store(Arc::clone(&self.store) as Arc<dyn RunStore>)
+            .store(Arc::clone(&store))
             // What waits for a person must not keep others waiting: it can be resumed.
             .hold(Hold::Finish);
         for executor in executors(&settings)? {
             options = options.executor(executor);
         }
-        options = options.settings(settings);
-        for (name, variables) in open::contexts(&self.args.context)? {
+        let contexts = open::contexts(&self.args.context)?;
+        let (told, telling) = notify::tell(options, &settings.notify, &contexts, facts, &store);
+        options = told.settings(settings);
+        for (name, variables) in contexts {
             options = options.context(name, variables);
         }
         if let Some(slots) = self.args.slots {
@@ -382,16 +396,24 @@ impl<'a> Watch<'a> {
         if self.global.format == Format::Json {
             options = options.sink(JsonLines::new(std::io::stdout()));
         }
-        Ok(options)
+        Ok((options, telling))
     }
 
     /// Waits for the end of a run beside everything else.
-    fn follow(&mut self, handle: RunHandle, dir: Option<PathBuf>, what: &str) {
+    fn follow(
+        &mut self,
+        (handle, telling): (RunHandle, Telling),
+        dir: Option<PathBuf>,
+        what: &str,
+    ) {
         let run = handle.id();
         self.tell(&format!("run {run} {what}"));
         self.controls.insert(run, (handle.control(), dir));
-        self.running
-            .spawn(async move { (run, handle.wait().await) });
+        self.running.spawn(async move {
+            let result = handle.wait().await;
+            telling.finish().await;
+            (run, result)
+        });
     }
 
     async fn ended(&mut self, run: RunId, result: Result<RunReport, RunError>) {

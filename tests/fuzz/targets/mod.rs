@@ -20,6 +20,8 @@ pub const TARGETS: [Target; 19] = [
     ("circleci_expression", config::circleci_expression),
     ("gitlab", config::gitlab),
     ("gitlab_rules", config::gitlab_rules),
+    ("import_github", config::import_github),
+    ("import_jenkins", config::import_jenkins),
     ("masking", engine::masking),
     ("measure_findings", measure::findings),
     ("measure_values", measure::values),
