@@ -159,3 +159,27 @@ async fn what_somebody_else_wrote_into_a_journal_is_an_error_and_not_a_gap() {
     let error = place.open().load(run).await.expect_err("unreadable");
     insta::assert_snapshot!(place.read(&error), @"Damaged: the run store `DIR/runs.db` has an event that cannot be read: EOF while parsing a string at line 1 column 15");
 }
+
+#[tokio::test]
+async fn the_version_changes_with_whatever_is_written_and_with_nothing_else() {
+    let place = Place::new();
+    let (run, _) = place.filled(1).await;
+    let (store, other) = (place.open(), place.open());
+    let version = async || store.version().await.expect("readable").expect("it tells");
+    let mut last = version().await;
+    let mut changed = async |what: &str| {
+        let now = version().await;
+        assert_ne!(now, last, "{what}");
+        last = now;
+        assert_eq!(version().await, now);
+    };
+    store.load(run).await.expect("there");
+    let before = store.version().await.expect("readable");
+    assert_eq!(store.version().await.expect("readable"), before);
+    fill(&store, run, [2]).await.expect("room");
+    changed("an own event").await;
+    fill(&other, run, [3]).await.expect("room");
+    changed("another process's event").await;
+    assert!(store.set_mark("k", None, "v").await.expect("writable"));
+    changed("a mark").await;
+}
