@@ -289,7 +289,8 @@ async def coverage_over_time(server: Server, branch: str | None = None, limit: L
 def _point(kept: KeptCoverage, branch: str | None) -> CoveragePoint:
     def percent(name: str) -> float | None:
         ratio = kept.totals[name]
-        return round(100 * ratio["covered"] / ratio["total"], 2) if ratio["total"] else None
+        # Rounded down, as the engine does: only all of it is 100.
+        return ratio["covered"] * 10_000 // ratio["total"] / 100 if ratio["total"] else None
 
     stated = kept.totals.get("stated")
     lines = percent("lines")
