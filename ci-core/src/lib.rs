@@ -91,6 +91,8 @@ pub mod event;
 pub mod executor;
 #[cfg(feature = "engine")]
 pub mod graph;
+#[cfg(feature = "http")]
+mod http;
 #[cfg(feature = "engine")]
 pub mod id;
 #[cfg(feature = "engine")]

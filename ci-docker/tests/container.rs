@@ -88,11 +88,8 @@ async fn limits_and_mounts_are_those_of_the_options() {
             "100663296\n",
         ),
     ] {
-        assert!(
-            said(&*session, script).await.1.ends_with(expected),
-            "{script}: {:?}",
-            said(&*session, script).await
-        );
+        let answer = said(&*session, script).await;
+        assert!(answer.1.ends_with(expected), "{script}: {answer:?}");
     }
     // A disk that is full fails the command and nothing else.
     let full = "dd if=/dev/zero of=/scratch/x bs=1M count=9";

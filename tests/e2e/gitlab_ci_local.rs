@@ -154,7 +154,7 @@ fn missing(case: &Case) -> Vec<String> {
     let mut words: Vec<String> = match case.asks {
         Asks::Compiles => vec!["compile".into()],
         Asks::Refusal => vec!["validate".into()],
-        _ => ["run", "-v", "--hold", "finish"].map(Into::into).to_vec(),
+        _ => ["run", "-v", "--executor", "local", "--hold", "finish"].map(Into::into).to_vec(),
     };
     words.extend(["--config".into(), case.file.clone()]);
     let mut option = |name: &str, values: &[String]| {

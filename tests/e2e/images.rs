@@ -87,7 +87,8 @@ impl Place {
             format!("RELEASE_REGISTRY_PASSWORD={}", USER.1),
             format!("BASE={}", self.base("amd64")),
         ];
-        let mut args = vec!["run", "--format", "json", how[0], how[1]];
+        let image = format!("busybox:1={}", self.base("amd64"));
+        let mut args = vec!["run", "--format", "json", how[0], how[1], "--image", &image];
         for variable in variables
             .iter()
             .map(String::as_str)

@@ -29,9 +29,9 @@ mod files;
 mod job_env;
 #[cfg(all(feature = "storage", feature = "reports"))]
 pub(crate) mod reports;
+mod skip;
 #[cfg(feature = "http")]
 pub mod step_runner;
-mod skip;
 #[cfg(test)]
 mod storage_tests;
 #[cfg(test)]

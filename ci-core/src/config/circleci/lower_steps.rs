@@ -336,7 +336,10 @@ mod tests {
             .env_remove("CI_CORE_PROGRAM")
             .env(
                 "SHIM",
-                concat!(env!("CARGO_MANIFEST_DIR"), "/src/config/circleci/scripts/circleci.sh"),
+                concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/src/config/circleci/scripts/circleci.sh"
+                ),
             )
             .env("WHO", "a $b")
             .stdin(std::fs::File::open(dir.join(".input")).unwrap())

@@ -88,13 +88,12 @@ impl StepRunner {
         };
         let host = if host.is_empty() { "127.0.0.1" } else { host };
         let address = format!("http://{host}:{port}");
-        let client = reqwest::Client::builder()
+        let client = crate::http::client()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .connect_timeout(CONNECT)
             // A connection that was kept is dead after a restart of the runner.
             .pool_max_idle_per_host(0)
-            .user_agent(concat!("ci-core/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| wrong(crate::error::chain(&error)))?;
         let url = reqwest::Url::parse(&address);

@@ -28,10 +28,9 @@ pub(super) fn request(url: &str) -> Result<Request, String> {
         let why = crate::error::chain(&error.without_url());
         format!("`{}` is no URL: {why}", crate::steps::mask_url(url))
     };
-    let client = reqwest::Client::builder()
+    let client = crate::http::client()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
-        .user_agent(concat!("ci-core/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(no_url)?;
     let request = client.get(url).build().map_err(no_url)?;
