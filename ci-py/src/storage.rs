@@ -52,7 +52,17 @@ impl Storage {
     }
 
     /// Copies the artifacts of a job into a directory.
-    fn export(&self, py: Python<'_>, run: &str, job: &str, dest: PathBuf) -> PyResult<Vec<PathBuf>> {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a path of Python becomes one of ours"
+    )]
+    fn export(
+        &self,
+        py: Python<'_>,
+        run: &str,
+        job: &str,
+        dest: PathBuf,
+    ) -> PyResult<Vec<PathBuf>> {
         let run = run_id(run)?;
         py.detach(|| self.0.export(run, job, &dest)).or_raise()
     }

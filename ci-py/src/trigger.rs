@@ -91,9 +91,9 @@ impl Triggers {
     /// From YAML, of which JSON is a part.
     #[staticmethod]
     fn from_yaml(text: &str) -> PyResult<Self> {
-        serde_saphyr::from_str(text).map(Self).map_err(|error| {
-            raise("SpecError", &format!("the triggers: {error}"), |_| Ok(()))
-        })
+        serde_saphyr::from_str(text)
+            .map(Self)
+            .map_err(|error| raise("SpecError", &format!("the triggers: {error}"), |_| Ok(())))
     }
 
     /// The facts of the run that an event, given as JSON, starts; or why it starts none.

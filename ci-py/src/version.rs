@@ -53,7 +53,10 @@ pub(crate) fn sort_versions(mut versions: Vec<String>, by: &str) -> PyResult<Vec
                 Ok(version) => Ok((version, text)),
                 Err(error) => Err(PyValueError::new_err(error.to_string())),
             };
-            let mut parsed = versions.into_iter().map(parse).collect::<PyResult<Vec<_>>>()?;
+            let mut parsed = versions
+                .into_iter()
+                .map(parse)
+                .collect::<PyResult<Vec<_>>>()?;
             parsed.sort_by(|a, b| a.0.cmp(&b.0));
             Ok(parsed.into_iter().map(|(_, text)| text).collect())
         }
@@ -91,7 +94,12 @@ pub(crate) fn moves_latest(
         "auto" => LatestStrategy::Auto,
         "force" => LatestStrategy::Force,
         "skip" => LatestStrategy::Skip,
-        other => return Err(unknown(other, "strategy; there are `auto`, `force` and `skip`")),
+        other => {
+            return Err(unknown(
+                other,
+                "strategy; there are `auto`, `force` and `skip`",
+            ));
+        }
     };
     let said = match kind {
         None => None,

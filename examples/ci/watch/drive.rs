@@ -244,7 +244,11 @@ impl Watch {
         })
     }
 
-    pub(super) fn options(&self, settings: Settings, dir: Option<&Path>) -> Result<RunOptions, Failure> {
+    pub(super) fn options(
+        &self,
+        settings: Settings,
+        dir: Option<&Path>,
+    ) -> Result<RunOptions, Failure> {
         let mut options = RunOptions::new()
             .storage(self.kept.storage()?)
             .store(Arc::clone(&self.store) as Arc<dyn RunStore>)

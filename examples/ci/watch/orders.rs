@@ -43,7 +43,10 @@ pub(super) struct Orders(pub(super) mpsc::UnboundedSender<Order>);
 
 impl Orders {
     /// Asks for something that has an answer.
-    pub(super) async fn ask<T>(&self, order: impl FnOnce(Answer<T>) -> Order) -> Result<T, Failure> {
+    pub(super) async fn ask<T>(
+        &self,
+        order: impl FnOnce(Answer<T>) -> Order,
+    ) -> Result<T, Failure> {
         let ended = || Failure::engine("nothing is watched any more");
         let (sender, answer) = oneshot::channel();
         self.0.send(order(sender)).map_err(|_| ended())?;

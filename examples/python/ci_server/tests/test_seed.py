@@ -57,7 +57,7 @@ def shown(repository: Repository, serve: Serve, tmp_path: Path) -> Server:
         facts = {"revision": commit, "branch": "main"}
         workflow = Workflow("w").job("first", ends.get(status, "true")).job("last", "true", needs=["first"])
         if status == "skipped":
-            workflow = Workflow("w").job("only", "true", when={"branch": "other"})
+            workflow = Workflow("w").job("only", "true", when={"branch": {"is": "other"}})
         run(workflow, store=store, facts=facts)
     return serve(repository, "--no-watch")
 
