@@ -74,6 +74,10 @@ impl Store {
     }
 
     /// How many runs match, and those of this part as dictionaries.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the Python half gives them names"
+    )]
     fn runs<'py>(
         &self,
         py: Python<'py>,

@@ -47,24 +47,18 @@ pub(crate) fn compare_versions(a: &str, b: &str, by: &str) -> PyResult<i8> {
 /// From the lowest to the highest.
 #[pyfunction]
 pub(crate) fn sort_versions(mut versions: Vec<String>, by: &str) -> PyResult<Vec<String>> {
-    match order(by)? {
-        VersionOrder::Semver => {
-            let parse = |text: String| match Version::from_str(&text) {
-                Ok(version) => Ok((version, text)),
-                Err(error) => Err(PyValueError::new_err(error.to_string())),
-            };
-            let mut parsed = versions
-                .into_iter()
-                .map(parse)
-                .collect::<PyResult<Vec<_>>>()?;
-            parsed.sort_by(|a, b| a.0.cmp(&b.0));
-            Ok(parsed.into_iter().map(|(_, text)| text).collect())
-        }
-        _ => {
-            versions.sort_by(|a, b| sort_v(a, b));
-            Ok(versions)
-        }
+    if order(by)? == VersionOrder::SortV {
+        versions.sort_by(|a, b| sort_v(a, b));
+        return Ok(versions);
     }
+    let parse = |text: String| match Version::from_str(&text) {
+        Ok(version) => Ok((version, text)),
+        Err(error) => Err(PyValueError::new_err(error.to_string())),
+    };
+    let parsed = versions.into_iter().map(parse);
+    let mut parsed = parsed.collect::<PyResult<Vec<_>>>()?;
+    parsed.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(parsed.into_iter().map(|(_, text)| text).collect())
 }
 
 /// The highest of the tags that are versions.

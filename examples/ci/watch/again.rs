@@ -22,7 +22,7 @@ impl Watch {
         let unfinished = page.runs.into_iter().rev();
         for run in unfinished.filter(|run| run.outcome.is_none() && !run.active) {
             let stored = self.store.load(run.id).await?;
-            let Some((options, dir)) = self.options_again(&stored).await? else {
+            let Some((options, dir)) = self.options_again(&stored, false).await? else {
                 continue;
             };
             match ci_core::run::resume(run.id, options).await {
@@ -33,11 +33,12 @@ impl Watch {
         Ok(())
     }
 
-    /// How a run of a repository that is watched is done again, and where the files of its commit are
-    /// for it; nothing, if it is another's.
+    /// How a run of a repository that is watched is gone on with, or is done again as a new one, and
+    /// where the files of its commit are for it; nothing, if it is another's.
     async fn options_again(
         &self,
         stored: &StoredRun,
+        is_new: bool,
     ) -> Result<Option<(RunOptions, Option<PathBuf>)>, Failure> {
         let repository = stored.facts.repository.clone().unwrap_or_default();
         let ours = self.repositories.contains(&repository);
@@ -46,7 +47,13 @@ impl Watch {
         };
         let mut event = Event::new(EventKind::Api { branch: None });
         event.revision.clone_from(&stored.facts.revision);
-        let occasion = Occasion::new(repository, event, id.clone());
+        let own = match (is_new, stored.summary.rerun_of) {
+            (false, None) => id.clone(),
+            // Several of one change may run beside each other.
+            (false, Some(_)) => format!("{id}#{}", stored.summary.id),
+            (true, _) => format!("{id}#{}", RunId::new()),
+        };
+        let occasion = Occasion::new(repository, event, own);
         if self.runner.is_some() {
             return Ok(Some((self.options(Settings::default(), None)?, None)));
         }
@@ -98,9 +105,12 @@ impl Watch {
 
     async fn again(&mut self, run: RunId, from_failed: bool) -> Result<RunId, Failure> {
         let stored = self.store.load(run).await?;
-        let (options, dir) = self.options_again(&stored).await?.ok_or_else(|| {
-            Failure::input(format!("the run `{run}` is for nothing that is watched"))
-        })?;
+        let (options, dir) = self
+            .options_again(&stored, from_failed)
+            .await?
+            .ok_or_else(|| {
+                Failure::input(format!("the run `{run}` is for nothing that is watched"))
+            })?;
         let (handle, what) = if from_failed {
             let handle = ci_core::run::rerun(run, options).await?;
             (handle, format!("repeats what failed in {run}"))

@@ -29,6 +29,8 @@ def main() -> int:
         port=args.port,
         log_level="warning",
         access_log=False,
+        # Longer than clients keep a connection: who asks on one that is just closed gets no answer.
+        timeout_keep_alive=75,
         # Whoever follows a run would keep the server for ever.
         timeout_graceful_shutdown=3,
     )

@@ -9,11 +9,11 @@ from typing import Annotated
 from ci_core import CiError, RunSummary, Watch
 from fastapi import APIRouter, Depends, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from . import status
 from .api import JobName, RunId, known_job
-from .seed import problem
+from .seed import known_parameters, problem
 from .state import Server, State
 
 bearer = HTTPBearer(auto_error=False, description="The token that the server said at its start.")
@@ -30,7 +30,10 @@ def authorized(
 
 
 router = APIRouter(
-    prefix="/api/v1", tags=["actions"], dependencies=[Depends(authorized)], responses=problem(401)
+    prefix="/api/v1",
+    tags=["actions"],
+    dependencies=[Depends(authorized), Depends(known_parameters)],
+    responses=problem(400, 401, 503),
 )
 
 
@@ -49,7 +52,7 @@ class Rerun(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    all: bool = Field(False, description="All of it, and not only what did not succeed.")
+    all: StrictBool = Field(False, description="All of it, and not only what did not succeed.")
 
 
 class Cancel(BaseModel):
@@ -65,8 +68,8 @@ class Approve(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    approved: bool = True
-    by: str = Field("the API", min_length=1, max_length=200, description="Who decides.")
+    approved: StrictBool = True
+    by: str = Field(default="the API", min_length=1, max_length=200, description="Who decides.")
 
 
 class Accepted(BaseModel):
@@ -75,7 +78,7 @@ class Accepted(BaseModel):
     id: str
 
 
-@router.post("/runs", status_code=202, summary="Start a run", responses=problem(400, 503))
+@router.post("/runs", status_code=202, summary="Start a run")
 async def start(server: Server, wanted: Start) -> Accepted:
     """Starts a run that no commit asks for: for a commit, for the last one of a branch, or for what is
     checked out."""
@@ -92,7 +95,7 @@ def _typed(value: str | int | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-@router.post("/runs/{run}/rerun", status_code=202, summary="Run again", responses=problem(400, 404, 409, 503))
+@router.post("/runs/{run}/rerun", status_code=202, summary="Run again", responses=problem(404, 409))
 async def rerun(server: Server, run: RunId, how: Rerun | None = None) -> Accepted:
     """Runs again what did not succeed, as a new run that reuses the rest; or all of it."""
     stored = await server.run(run)
@@ -124,7 +127,7 @@ async def cancel(server: Server, run: RunId, what: Cancel | None = None) -> Acce
     "/runs/{run}/jobs/{job:path}/approve",
     status_code=202,
     summary="Decide about a job that is held",
-    responses=problem(404, 409, 503),
+    responses=problem(404, 409),
 )
 async def approve(server: Server, run: RunId, job: JobName, what: Approve | None = None) -> Accepted:
     """Lets a job that is held go on, or refuses it. A run that ended because only held jobs were left

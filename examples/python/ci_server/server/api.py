@@ -12,18 +12,18 @@ from urllib.parse import quote
 
 from ci_core import JobResult, KeptCoverage, KeptTest, LogLine
 from ci_core.reports import FlakyTest, flaky_tests
-from fastapi import APIRouter, HTTPException, Path, Query, Request
-from fastapi.responses import PlainTextResponse, Response, StreamingResponse
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field
 
 from . import status, view
 from .ranges import Part, part
-from .seed import LARGEST, problem
+from .seed import LARGEST, known_parameters, problem
 from .state import Server, State
 from .status import Status
 from .view import JobView, RunDetail, RunView
 
-router = APIRouter(prefix="/api/v1")
+router = APIRouter(prefix="/api/v1", dependencies=[Depends(known_parameters)])
 
 RunId = Annotated[
     str, Path(description="The id of the run.", pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
@@ -31,6 +31,7 @@ RunId = Annotated[
 JobName = Annotated[str, Path(description="The name of the job.", min_length=1)]
 Limit = Annotated[int, Query(ge=0, le=10_000, description="At most so many.")]
 Offset = Annotated[int, Query(ge=0, le=LARGEST, description="Passes over so many.")]
+TEXT: dict[str, Any] = {"content": {"text/plain": {"schema": {"type": "string"}}}}
 Outcome = Literal["passed", "skipped", "failed", "error"]
 
 
@@ -93,7 +94,7 @@ class Bar(BaseModel):
     status: str
     start: float
     end: float
-    waited: float = Field(0, description="How long before the start it could have begun.")
+    waited: float = Field(default=0, description="How long before the start it could have begun.")
     steps: list[Bar] = []
 
 
@@ -202,8 +203,8 @@ async def timeline(server: Server, run: RunId) -> Timeline:
     "/runs/{run}/jobs/{job:path}/log",
     tags=["logs"],
     summary="Get the log of a job",
-    response_class=PlainTextResponse,
-    responses={206: {"content": {"text/plain": {}}}, **problem(404, 416)},
+    response_class=Response,
+    responses={200: TEXT, 206: TEXT, **problem(404, 416)},
 )
 async def log(
     server: Server,
@@ -327,8 +328,10 @@ async def artifacts(server: Server, request: Request, run: RunId) -> Artifacts:
     data = []
     for it in found:
         url = f"/api/v1/runs/{run}/jobs/{quote(it.job)}/artifacts/{it.kind}/{quote(it.path)}"
-        fields = {"job": it.job, "kind": it.kind, "path": it.path, "bytes": it.bytes}
-        data.append(ArtifactView(**fields, digest=it.digest, url=url))
+        file = ArtifactView(
+            job=it.job, kind=it.kind, path=it.path, bytes=it.bytes, digest=it.digest, url=url
+        )
+        data.append(file)
     return Artifacts(total=len(data), data=data)
 
 
@@ -336,7 +339,7 @@ async def artifacts(server: Server, request: Request, run: RunId) -> Artifacts:
     "/runs/{run}/jobs/{job:path}/artifacts/{kind}/{path:path}",
     tags=["artifacts"],
     summary="Download a file",
-    response_class=StreamingResponse,
+    response_class=Response,
     responses={200: {"content": {"application/octet-stream": {}}}, **problem(404)},
 )
 async def artifact(

@@ -11,6 +11,7 @@ from ci_core import CiError, NotFound, StoreError
 from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -39,7 +40,8 @@ def create_app(config: Config) -> FastAPI:
         title="CI server", description=ABOUT, version="1", lifespan=life, docs_url=None, redoc_url=None
     )
     # The more specific paths first: names of jobs may have slashes.
-    for part in (seed, health, live, api, actions, pages):
+    parts = (seed, health, live, api, actions, pages)
+    for part in parts:
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=HERE / "static"))
     # The package has the files of Swagger UI; nothing comes from elsewhere when it runs.
@@ -56,7 +58,16 @@ def create_app(config: Config) -> FastAPI:
             swagger_favicon_url="/swagger/favicon-32x32.png",
         )
 
+    async def not_so(request: Request, error: Exception) -> Response:
+        """Names every method of a path: one of its endpoints knows only its own."""
+        routes = [route for part in parts for route in part.router.routes if isinstance(route, APIRoute)]
+        fitting = [route for route in routes if route.path_regex.match(request.url.path)]
+        methods = {method for route in fitting for method in route.methods or ()}
+        headers = {"Allow": ", ".join(sorted(methods))} if methods else {}
+        return JSONResponse({"detail": "Method Not Allowed"}, 405, headers)
+
     app.add_exception_handler(CiError, refused)
+    app.add_exception_handler(405, not_so)
     app.add_middleware(Guard)
     return app
 

@@ -6,14 +6,15 @@ from collections import Counter
 from typing import get_args
 
 import ci_core
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
 from . import status
+from .seed import known_parameters
 from .state import Server
 from .status import Status
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], dependencies=[Depends(known_parameters)])
 
 
 class Health(BaseModel):

@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from ci_core import Event, LogLine
-from fastapi import APIRouter, Header, Query
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Depends, Header, Query
+from fastapi.responses import Response, StreamingResponse
 
 from . import view
 from .api import JobName, RunId, known_job
-from .seed import problem
+from .seed import known_parameters, problem
 from .state import Server, State
 
-router = APIRouter(prefix="/api/v1", tags=["live"])
+router = APIRouter(prefix="/api/v1", tags=["live"], dependencies=[Depends(known_parameters)])
 
 PAUSE = 0.2
 """How often the store is looked at for a reader, in seconds. Looking costs little where nothing changed."""
@@ -58,7 +58,7 @@ async def paced(server: State, source: AsyncIterator[list[bytes]]) -> AsyncItera
 
 
 @router.get(
-    "/events", summary="Follow all runs", response_class=EventStreamResponse, responses=STREAM
+    "/events", summary="Follow all runs", response_class=Response, responses=STREAM
 )
 async def events(server: Server) -> EventStreamResponse:
     """An event `changed` whenever anything about any run has changed."""
@@ -80,7 +80,7 @@ LastId = Annotated[str | None, Header(alias="Last-Event-ID", description="Goes o
 @router.get(
     "/runs/{run}/events",
     summary="Follow a run",
-    response_class=EventStreamResponse,
+    response_class=Response,
     responses={**STREAM, **problem(404)},
 )
 async def run_events(
@@ -121,7 +121,7 @@ def told(event: Event) -> dict[str, Any]:
 @router.get(
     "/runs/{run}/jobs/{job:path}/log/live",
     summary="Follow a log",
-    response_class=EventStreamResponse,
+    response_class=Response,
     responses={**STREAM, **problem(404)},
 )
 async def log(

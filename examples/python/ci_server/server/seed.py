@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 
 from .index import entry
 from .state import Server
 from .status import Status
 
-router = APIRouter(tags=["runs of commits"])
+
+
+def known_parameters(request: Request) -> None:
+    """Refuses parameters that the endpoint does not have: a misspelt filter must not look like one that
+    everything passes."""
+    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    errors = [
+        {"type": "extra_forbidden", "loc": ("query", name), "msg": "there is no such parameter", "input": value}
+        for name, value in request.query_params.items()
+        if name not in known
+    ]
+    if errors:
+        raise RequestValidationError(errors)
+
+
+router = APIRouter(tags=["runs of commits"], dependencies=[Depends(known_parameters)])
 LARGEST = 1_000_000_000
 """Larger numbers of runs there are none."""
 
@@ -21,7 +37,7 @@ class CommitRun(BaseModel):
 
     id: str = Field(description="The commit; of a single one, as it was asked for.")
     status: Status
-    failed_steps: list[str] = Field(default=None, description="Only of a run that failed.")  # type: ignore[assignment]
+    failed_steps: list[str] = Field([], description="Only of a run that failed.")
 
 
 class CommitRuns(BaseModel):

@@ -263,7 +263,7 @@ def test_health_and_figures_are_told(made: tuple[Server, str, str], serve: Serve
     assert 'ci_server_runs{status="failure"} 1' in figures
     assert re.search(r'ci_server_requests_total\{route="/healthz",code="200"\} [1-9]', figures)
     for line in figures.splitlines():
-        assert re.fullmatch(r"# (HELP|TYPE) \w+ .+|\w+(\{\w+="[^"]*"(,\w+="[^"]*")*\})? [\d.]+", line), line
+        assert re.fullmatch(r'# (HELP|TYPE) \w+ .+|\w+(\{\w+="[^"]*"(,\w+="[^"]*")*\})? [\d.]+', line), line
     shown = serve(repository, "--no-watch")
     assert not shown.get("/healthz")["watching"]
     assert shown.get("/runs") == server.get("/runs")

@@ -94,7 +94,7 @@ def text(browser: Chrome, selector: str) -> str:
 def picture(browser: Chrome, name: str, tmp_path: Path) -> None:
     """Keeps a picture of the whole page."""
     height = browser.execute_script("return document.documentElement.scrollHeight")
-    browser.set_window_size(1180, max(400, height + 90))
+    browser.set_window_size(1180, max(400, height + 160))
     file = Path(os.environ.get("CI_SERVER_PICTURES", tmp_path)) / f"{name}.png"
     assert browser.save_screenshot(str(file)) and file.stat().st_size > 5000
     browser.set_window_size(1180, 900)
@@ -102,7 +102,8 @@ def picture(browser: Chrome, name: str, tmp_path: Path) -> None:
 
 def silent(browser: Chrome) -> None:
     """Fails for whatever the browser complains about."""
-    severe = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    entries = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    severe = [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
     assert severe == []
 
 
@@ -162,7 +163,7 @@ def test_a_run_is_seen_from_its_beginning_to_its_end(
 
     browser.get(server.url + "/ui/coverage")
     assert len(browser.find_elements(By.CSS_SELECTOR, ".curve circle")) == 4
-    heights = [float(it.get_attribute("cy")) for it in browser.find_elements(By.CSS_SELECTOR, ".curve circle")]
+    heights = [float(it.get_attribute("cy") or "") for it in browser.find_elements(By.CSS_SELECTOR, ".curve circle")]
     assert heights == [20, 20, 20, 70], "lower is less"
     picture(browser, "coverage", tmp_path)
     browser.get(server.url + "/")
