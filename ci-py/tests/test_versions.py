@@ -55,9 +55,9 @@ def test_flaky_tests_are_found_in_reports_and_in_stores(tmp_path: Path) -> None:
     store = Store(tmp_path / "runs.db")
     for report in (GOOD, BAD):
         (tmp_path / "junit.xml").write_bytes(report)
-        copy = f"cp {tmp_path}/junit.xml ."
-        Workflow("w").job("j", copy, {"store_test_results": {"paths": ["junit.xml"]}}).run(
-            store=store, storage=tmp_path / "kept", facts={"revision": "c0ffee"}
+        workflow = Workflow("w").job("j", {"store_test_results": {"paths": ["junit.xml"]}})
+        workflow.run(
+            store=store, storage=tmp_path / "kept", facts={"revision": "c0ffee"}, project_dir=tmp_path
         )
     (kept,) = flaky_tests(store)
     assert (kept.id, kept.origin, kept.runs) == ("net.Client::waits", "j", 2)

@@ -75,8 +75,8 @@ def test_every_commit_and_tag_is_found_once_also_after_a_restart(
         assert (change.commit, change.kind, change.name) == (commit, "commit", "main")
         assert change.mark == (commit == commits[-1])
         watcher.done(change)
-    with pytest.raises(ValueError, match="not given out"):
-        watcher.done(change)
+        with pytest.raises(ValueError, match="not given out"):
+            watcher.done(change)
     assert watcher.next(0) is None
     repository.git("tag", "-a", "v1", "-m", "one")
     again = CommitWatcher(store, [repository.path], first="everything")
@@ -108,7 +108,7 @@ def test_what_is_new_runs_and_a_program_asks_for_more(repository: Repository, tm
         assert [line.text for line in store.log(asked, "a")] == ["hello from api"]
         for wrong in ({"branch": "none"}, {"revision": "f" * 40}, {"repository": tmp_path}):
             with pytest.raises(SpecError):
-                watch.start(**wrong)  # type: ignore[arg-type]
+                watch.start(**wrong)
         with pytest.raises(SpecError, match="NO"):
             watch.start(arguments={"NO": "1"})
         bad = repository.commit("exit 3")
@@ -198,7 +198,9 @@ def test_a_store_tells_tests_coverage_artifacts_and_logs_as_they_grow(tmp_path: 
     ]
     version = store.version()
     facts = {"branch": "main", "revision": "c0ffee"}
-    report = Workflow("w").job("j", *steps).run(store=store, storage=tmp_path / "kept", facts=facts)
+    workflow = Workflow("w").job("j", *steps)
+    report = workflow.run(store=store, storage=tmp_path / "kept", facts=facts, project_dir=tmp_path)
+    assert report.is_success, report
     assert store.version() != version, "another one after a run"
     assert store.version() == store.version()
     tests = store.tests(run=report.run)
@@ -213,7 +215,7 @@ def test_a_store_tells_tests_coverage_artifacts_and_logs_as_they_grow(tmp_path: 
     file = next(it for it in storage.artifacts(report.run) if it.kind == "artifact")
     assert storage.open(file).read() == JUNIT.encode()
     assert storage.open(file).read(10) == JUNIT.encode()[:10]
-    written = storage.export(report.run, "j", tmp_path / "out")
+    written = storage.export(report.run, "j", tmp_path / "copied")
     assert {Path(path).name for path in written} == {"junit.xml", "lcov"}
     lines = store.follow_log(report.run, "j", step=0)
     assert [line.text for line in lines.read()] == ["one"]
