@@ -39,6 +39,9 @@ need setsid util-linux
 need ssh openssh-client
 need docker-registry docker-registry
 need skopeo skopeo
+# The pages of the CI server are looked at in a real browser.
+need chromium chromium
+need chromedriver chromium-driver
 [ -x /usr/sbin/sshd ] || need sshd openssh-server
 need python3 python3
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || need a-module-of-python3 python3-venv
@@ -114,5 +117,8 @@ done
 
 say "the Python module"
 ./ci-py/tests/run.sh
+
+say "the CI server"
+./examples/python/ci_server/tests/run.sh
 
 say "all tests passed"

@@ -1,6 +1,6 @@
 """How fast `/runs` answers with many runs stored, beside a handler of FastAPI that does nothing.
 
-    python bench/load.py [--runs 10000] [--rate 500] [--seconds 10]
+    python bench/load.py [--runs 10000] [--rate 500] [--seconds 10] [--state DIR]
 
 Stores the runs, starts both servers, and asks each so many times a second over connections that are
 kept. The clients are processes of their own; how late an answer is counts from when its question was
@@ -40,17 +40,18 @@ uvicorn.run(app, port=int(sys.argv[1]), log_level="warning", access_log=False)
 
 
 def fill(path: Path, count: int) -> None:
-    """Stores so many runs, each of its own commit; every tenth failed."""
+    """Stores runs until there are so many, each of its own commit; every tenth failed."""
     store = Store(path)
+    there = store.runs(limit=0).total
     good = spec(["true", "true", "true"])
     bad = spec(["true", "false", "false"])
     began = time.monotonic()
-    for number in range(count):
+    for number in range(there, count):
         commit = hashlib.sha1(str(number).encode()).hexdigest()
         facts = {"revision": commit, "branch": "main"}
         (bad if number % 10 == 0 else good).run(store=store, facts=facts, steps=STEPS)
     took = time.monotonic() - began
-    print(f"{count} runs stored in {took:.0f} s", file=sys.stderr)
+    print(f"{count - there} runs stored in {took:.0f} s", file=sys.stderr)
 
 
 def nothing(ctx: object) -> None:
@@ -146,10 +147,11 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--rate", type=float, default=500)
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--state", type=Path, help="keeps the runs there, and takes those that are there already")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as dir:
-        state = Path(dir) / "state"
-        state.mkdir()
+        state: Path = args.state or Path(dir) / "state"
+        state.mkdir(exist_ok=True)
         fill(state / "runs.db", args.runs)
         repository = Path(dir) / "repository"
         subprocess.run(["git", "init", "-q", str(repository)], check=True)

@@ -53,7 +53,7 @@ async def paced(server: State, source: AsyncIterator[list[bytes]]) -> AsyncItera
         try:
             await asyncio.wait_for(server.closing.wait(), PAUSE)
             return
-        except asyncio.TimeoutError:  # Before Python 3.11 not the usual class.
+        except TimeoutError:
             pass
 
 
