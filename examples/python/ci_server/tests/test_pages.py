@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from conftest import TOKEN, Repository, Server, until
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import (
+    ElementNotInteractableException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 Serve = Callable[..., Server]
 Browse = Callable[..., Chrome]
+T = TypeVar("T")
 
 WORKFLOW = r"""
 version: 1
@@ -82,13 +89,30 @@ def find(browser: Chrome, selector: str) -> WebElement:
     return found
 
 
-def text(browser: Chrome, selector: str) -> str:
-    """What stands in an element; the page may take it away meanwhile."""
+def on(browser: Chrome, selector: str, act: Callable[[WebElement], T]) -> T:
+    """Does something with an element. The page may put a newer one in its place meanwhile."""
+    end = time.monotonic() + 30
     while True:
         try:
-            return find(browser, selector).text
-        except StaleElementReferenceException:
-            pass
+            return act(find(browser, selector))
+        except (StaleElementReferenceException, ElementNotInteractableException):
+            if time.monotonic() > end:
+                raise
+
+
+def text(browser: Chrome, selector: str) -> str:
+    """What stands in an element."""
+    return on(browser, selector, lambda it: it.text)
+
+
+def click(browser: Chrome, selector: str) -> None:
+    """Clicks on an element."""
+    on(browser, selector, lambda it: it.click())
+
+
+def stroke(browser: Chrome, selector: str) -> str:
+    """The colour of a line."""
+    return on(browser, selector, lambda it: it.value_of_css_property("stroke"))
 
 
 def picture(browser: Chrome, name: str, tmp_path: Path) -> None:
@@ -126,14 +150,14 @@ def test_a_run_is_seen_from_its_beginning_to_its_end(
     # The list shows the new run without being loaded again.
     find(browser, "table.runs tbody tr[data-status=running]")
     run = server.run_of(commit)
-    find(browser, f"tr[data-run='{run}'] a").click()
+    click(browser, f"tr[data-run='{run}'] a")
 
     job = "#graph [data-job='test (linux)']"
     find(browser, f"{job}.is-waiting, {job}.is-running")
     find(browser, f"{job}.is-running")
     find(browser, "#graph [data-job='package'].is-success")
     find(browser, "#graph [data-job='deploy'].is-waiting")
-    stroke = find(browser, f"{job} rect").value_of_css_property("stroke")
+    before = stroke(browser, f"{job} rect")
     assert text(browser, "#status") == "running"
     picture(browser, "running", tmp_path)
     assert not browser.find_elements(By.CSS_SELECTOR, "#failed-tests")
@@ -144,19 +168,20 @@ def test_a_run_is_seen_from_its_beginning_to_its_end(
     assert "red" not in text(log, "#log")
     gate.touch()
     until("the log grew by itself", lambda: "red at the end" in text(log, "#log"), 20)
-    assert find(log, "#log .of-stderr").text == "red at the end", "no orders for a terminal"
+    assert text(log, "#log .of-stderr") == "red at the end", "no orders for a terminal"
     until("its end is told", lambda: text(log, "#status") == "failure")
     picture(log, "log", tmp_path)
     silent(log)
 
     find(browser, f"{job}.is-failure")
     until("the end is told", lambda: text(browser, "#status") == "failure")
-    assert find(browser, f"{job} rect").value_of_css_property("stroke") != stroke, "in another colour"
+    assert stroke(browser, f"{job} rect") != before, "in another colour"
     find(browser, "#graph [data-job='deploy'].is-skipped")
     assert "net.Client::times_out_after_a_second" in text(browser, "#failed-tests summary")
     assert "expected <b>1.0</b>" in text(browser, "#failed-tests pre"), "as text"
     assert len(browser.find_elements(By.CSS_SELECTOR, "#timeline .bar")) == 4
-    assert find(browser, "#timeline .bar.is-failure").get_attribute("data-job") == "test (linux)"
+    failed = on(browser, "#timeline .bar.is-failure", lambda it: it.get_attribute("data-job"))
+    assert failed == "test (linux)"
     assert "75.0 %" in text(browser, "#coverage")
     assert "lcov.info" in text(browser, "#artifacts")
     picture(browser, "run", tmp_path)
@@ -184,11 +209,11 @@ def test_the_list_needs_no_javascript(repository: Repository, serve: Serve, brow
     shown = [(row.get_attribute("data-status"), row.find_element(By.CSS_SELECTOR, "code").text) for row in rows]
     assert shown == [("success", good[:10]), ("failure", bad[:10])]
     browser.get(server.url + "/?status=failure")
-    find(browser, "table.runs a").click()
+    click(browser, "table.runs a")
     assert text(browser, "#status") == "failure"
-    assert find(browser, "#graph .job.is-failure").is_displayed()
-    assert not find(browser, ".actions").is_displayed(), "what needs JavaScript is not there"
-    find(browser, "table.jobs a").click()
+    assert on(browser, "#graph .job.is-failure", lambda it: it.is_displayed())
+    assert not on(browser, ".actions", lambda it: it.is_displayed()), "what needs JavaScript is not there"
+    click(browser, "table.jobs a")
     assert text(browser, "#status") == "failure"
 
 
@@ -202,7 +227,7 @@ def test_a_button_asks_for_the_token_and_repeats_a_run(
     browser.get(f"{server.url}/ui/run/{server.run_of(commit)}")
     first = browser.current_url
     for token, told in (("wrong", "this needs the token of the server"), (TOKEN, None)):
-        find(browser, ".actions button").click()
+        click(browser, ".actions button")
         prompt = browser.switch_to.alert
         prompt.send_keys(token)
         prompt.accept()
