@@ -154,7 +154,9 @@ fn missing(case: &Case) -> Vec<String> {
     let mut words: Vec<String> = match case.asks {
         Asks::Compiles => vec!["compile".into()],
         Asks::Refusal => vec!["validate".into()],
-        _ => ["run", "-v", "--executor", "local", "--hold", "finish"].map(Into::into).to_vec(),
+        _ => ["run", "-v", "--executor", "local", "--hold", "finish"]
+            .map(Into::into)
+            .to_vec(),
     };
     words.extend(["--config".into(), case.file.clone()]);
     let mut option = |name: &str, values: &[String]| {
@@ -209,10 +211,10 @@ fn is_printed(line: &str, printed: &str) -> bool {
     let ends = [("PASS", "success"), ("FAIL", "failed")];
     for (word, outcome) in ends {
         if let Some(rest) = line.trim().strip_prefix(word) {
-            if let Some((job, percent)) = rest.trim().rsplit_once(' ')
-                && percent == "coverage"
+            if let Some(rest) = rest.trim().strip_suffix("% coverage")
+                && let Some((job, percent)) = rest.rsplit_once(' ')
             {
-                let told = plain(&format!("{job}coverage"));
+                let told = plain(&format!("{job}|coverage:{percent}%"));
                 return printed.lines().any(|it| plain(it) == told);
             }
             let row = plain(&format!("{}{outcome}", rest.trim()));

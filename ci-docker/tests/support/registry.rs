@@ -129,6 +129,7 @@ pub async fn put_raw(
     media_type: &str,
     manifest: Vec<u8>,
 ) -> String {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::new();
     let base = format!("http://{}/v2/{}", image.registry(), image.repository());
     for blob in blobs {

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ci_core::config::fidelity::Fidelity;
-use ci_core::config::gitlab::coverage;
 use ci_core::event::{
     Choice, ChromeTrace, Console, ConsoleOptions, Environment, JsonLines, Verbosity,
 };
@@ -15,7 +14,7 @@ use ci_core::job::{JobSpec, Start};
 use ci_core::outcome::{CancelReason, OutcomeKind};
 use ci_core::run::{Hold, RunControl, RunHandle, RunOptions, RunReport};
 use ci_core::settings::Settings;
-use ci_core::store::{LogQuery, RunStore, SqliteStore, StoredRun};
+use ci_core::store::{RunStore, SqliteStore, StoredRun};
 use ci_core::workflow::WorkflowSpec;
 
 use crate::args::{AgainArgs, Color, Format, Global, HoldChoice, HowArgs, RerunArgs, RunArgs};
@@ -309,43 +308,12 @@ impl<'a> Course<'a> {
         let interrupted = signals.is_finished();
         signals.abort();
         let report = result?;
-        if self.global.format == Format::Text {
-            tell_coverage(&**places.1, id).await?;
-        }
         Ok(if interrupted {
             failure::INTERRUPTED
         } else {
             exit_code(&report)
         })
     }
-}
-
-/// Says the coverage that the patterns of GitLab jobs find in what they wrote.
-async fn tell_coverage(store: &dyn RunStore, run: RunId) -> Result<(), Failure> {
-    let workflow = store.load(run).await?.workflow;
-    for job in workflow.jobs.iter() {
-        let Some(pattern) = job.options.extra.get("gitlab.coverage") else {
-            continue;
-        };
-        let query = LogQuery {
-            run,
-            job: Some(job.name.to_string()),
-            attempt: None,
-            step: None,
-        };
-        let lines = store.read_log(&query).await?;
-        let text = lines
-            .iter()
-            .map(|line| String::from_utf8_lossy(&line.bytes));
-        let text: Vec<_> = text.collect();
-        let found = pattern
-            .as_str()
-            .and_then(|it| coverage(it, &text.join("\n")));
-        if let Some(percent) = found {
-            output::say(format!("{}  {percent}% coverage", job.name));
-        }
-    }
-    Ok(())
 }
 
 fn exit_code(report: &RunReport) -> u8 {

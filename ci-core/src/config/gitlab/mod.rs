@@ -10,7 +10,6 @@ mod check;
 mod children;
 mod compile;
 mod container;
-mod coverage;
 mod duration;
 mod explain;
 mod fidelity;
@@ -41,7 +40,6 @@ mod workflow_rules;
 
 pub use children::Child;
 pub use compile::{Compiled, ListedJob, Project, SkippedJob};
-pub use coverage::coverage;
 pub use files::{Directory, Files, MemoryFiles, Sources};
 pub use job_rules::When;
 pub use options::{Facts, Options};

@@ -9,8 +9,8 @@ mod board;
 mod estimate;
 mod lines;
 mod options;
-#[cfg(feature = "console")]
 mod reports;
+#[cfg(feature = "console")]
 mod rows;
 #[cfg(feature = "console")]
 mod screen;
