@@ -19,7 +19,7 @@ from .state import Server, State
 bearer = HTTPBearer(auto_error=False, description="The token that the server said at its start.")
 
 
-def authorized(
+async def authorized(
     server: Server, given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 ) -> None:
     """Lets nobody pass who does not have the token."""

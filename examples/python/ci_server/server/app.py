@@ -98,6 +98,8 @@ class Guard:
                 key = (route, message["status"])
                 counts: dict[tuple[str, int], int] = scope["app"].state.server.requests
                 counts[key] = counts.get(key, 0) + 1
+                if scope["method"] == "POST":
+                    scope["app"].state.server.index.forget()
                 headers = message.setdefault("headers", [])
                 headers.append((b"x-content-type-options", b"nosniff"))
                 if scope["path"] != "/docs":

@@ -16,6 +16,8 @@ from . import status
 
 PART = 100
 """How many runs are read at once."""
+TRUST = 0.02
+"""For how many seconds nobody asks the store whether it has changed: asking means waiting for a thread."""
 STALE = 1.0
 """After how many seconds runs that go on are looked at again: that a process died changes no store."""
 
@@ -61,14 +63,25 @@ class Index:
         self._version: int | None = None
         self._looked = 0.0
         self._goes_on = False
+        self._asked = float("-inf")
         self.listing = Listing()
 
     def is_fresh(self) -> bool:
-        """Whether the listing still says what the store says."""
+        """Whether the listing still says what the store says, or said a moment ago."""
+        now = time.monotonic()
+        if now - self._asked < TRUST:
+            return True
         version = self._store.version()
         if version is None or version != self._version:
             return False
-        return not self._goes_on or time.monotonic() - self._looked < STALE
+        if self._goes_on and now - self._looked >= STALE:
+            return False
+        self._asked = now
+        return True
+
+    def forget(self) -> None:
+        """Asks the store the next time, however soon: whoever is told of a change has to see it."""
+        self._asked = float("-inf")
 
     def refresh(self) -> Listing:
         """The listing as of now. Blocks."""

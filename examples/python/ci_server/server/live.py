@@ -68,6 +68,8 @@ async def events(server: Server) -> EventStreamResponse:
         yield [message("hello", {})]
         while True:
             now = server.store.version()
+            if now != last:
+                server.index.forget()
             yield [message("changed", {})] if now != last else []
             last = now
 

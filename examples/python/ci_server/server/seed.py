@@ -14,7 +14,7 @@ from .status import Status
 
 
 
-def known_parameters(request: Request) -> None:
+async def known_parameters(request: Request) -> None:
     """Refuses parameters that the endpoint does not have: a misspelt filter must not look like one that
     everything passes."""
     known = {field.alias for field in request.scope["route"].dependant.query_params}

@@ -71,8 +71,8 @@ class State:
         return await asyncio.to_thread(self.store.load, run_id)
 
 
-def state(request: Request) -> State:
-    """The state of the server that a request came to."""
+async def state(request: Request) -> State:
+    """The state of the server that a request came to. Asynchronous, as what is not has a thread to wait for."""
     found: State = request.app.state.server
     return found
 

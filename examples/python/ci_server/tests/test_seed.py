@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from ci_core import Workflow, run
-from conftest import CALM, Repository, Server, StepRunner
+from conftest import CALM, Repository, Server, StepRunner, until
 
 Serve = Callable[..., Server]
 
@@ -79,7 +79,7 @@ def test_the_latest_run_of_a_commit_counts(shown: Server, tmp_path: Path) -> Non
     assert shown.get("/runs")["total"] == 3
     # Another process writes into the same store.
     run(Workflow("w").job("first", "true"), store=tmp_path / "state/runs.db", facts={"revision": commit})
-    assert shown.get(f"/run/{commit}") == {"id": commit, "status": "success"}
+    until("it is seen", lambda: shown.get(f"/run/{commit}") == {"id": commit, "status": "success"}, 2)
     listed = shown.get("/runs")
     assert listed["total"] == 3
     assert listed["data"][0] == {"id": commit, "status": "success"}, "the newest run comes first"
