@@ -48,6 +48,9 @@ need unshare util-linux
 need nsenter util-linux
 need openssl openssl
 need skopeo skopeo
+# The pages of the CI server are looked at in a real browser.
+need chromium chromium
+need chromedriver chromium-driver
 [ -x /usr/sbin/sshd ] || need sshd openssh-server
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || need a-module-of-python3 python3-venv
 # What looks at the pages of runs.
@@ -154,5 +157,8 @@ say "pages of runs in a browser"
 
 say "the Python module"
 ./ci-py/tests/run.sh
+
+say "the CI server"
+./examples/python/ci_server/tests/run.sh
 
 say "all tests passed"

@@ -48,7 +48,7 @@ Exit codes: 0 success, 1 the workflow failed, 2 the input was wrong, 3 the engin
 broke, 130 interrupted.";
 
 /// Options of every command.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Global {
     /// The file that keeps the runs [default: in the user's state directory]
     #[arg(long, global = true, value_name = "FILE", env = "CI_STORE")]

@@ -24,7 +24,9 @@ use std::ffi::OsString;
 use clap::Parser;
 
 use args::{Args, Command, Format, ReportCommand, ShimCommand};
+pub use commands::flaky::{bad_in_the_end, history};
 pub use library::{Project, UsageError, executors_of, load, set_program};
+pub use watch::{Start, Watching};
 
 /// Does what was typed: the name of the program and its words. Gives the exit code.
 ///
