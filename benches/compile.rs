@@ -170,7 +170,10 @@ fn command_line(rounds: usize) -> Result<(), Error> {
         );
     }
     if peer.is_none() {
-        note("gitlab-ci-local does not start: npm i gitlab-ci-local, and name it in CI_BENCH_PEER");
+        note(
+            "gitlab-ci-local does not start: npm i gitlab-ci-local (4.61.0 for Node 20), and name it in \
+             CI_BENCH_PEER",
+        );
     }
     let title =
         format!("GitLab pipelines in the shell, overhead over the commands, median of {rounds}");

@@ -48,9 +48,15 @@ need unshare util-linux
 need nsenter util-linux
 need openssl openssl
 need skopeo skopeo
+# The pages of the CI server are looked at in a real browser.
+need chromium chromium
+need chromedriver chromium-driver
 [ -x /usr/sbin/sshd ] || need sshd openssh-server
-need python3 python3
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || need a-module-of-python3 python3-venv
+# What looks at the pages of runs.
+need chromium chromium
+need node nodejs
+need npm npm
 [ -x /bin/busybox ] || [ -x /usr/bin/busybox ] || need busybox busybox-static
 
 command -v cargo >/dev/null 2>&1 || {
@@ -94,6 +100,23 @@ if [ -z "${CI_CORE_DOCKER_HOST:-}" ]; then
     fi
 fi
 
+# What speaks for EC2 in the tests, and the tools that the example of a pipeline on EC2 calls.
+tools=$PWD/target/aws-tools
+pins="moto[server,ec2]==5.2.5 awscli==1.46.3 pytest==9.2.0"
+if [ "$(cat "$tools/pins" 2>/dev/null)" != "$pins" ]; then
+    say "installing $pins"
+    rm -rf "$tools"
+    python3 -m venv "$tools"
+    # Each is a word of its own.
+    # shellcheck disable=SC2086
+    "$tools/bin/pip" install -q --disable-pip-version-check $pins
+    echo "$pins" >"$tools/pins"
+fi
+export CI_CORE_AWS_TOOLS=$tools/bin
+
+say "Python packages that tests ask"
+./tests/python.sh
+
 say "building"
 # One set of features for everything, so that nothing is built twice.
 cargo build --workspace --all-features --all-targets
@@ -129,7 +152,13 @@ for program in quickstart custom_step custom_executor approval; do
     cargo run -q -p ci-examples --all-features --example "$program" >/dev/null
 done
 
+say "pages of runs in a browser"
+./tests/pages/run.sh
+
 say "the Python module"
 ./ci-py/tests/run.sh
+
+say "the CI server"
+./examples/python/ci_server/tests/run.sh
 
 say "all tests passed"

@@ -15,10 +15,10 @@ mod support;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ssh_executor() {
-    if support::missing() {
+    if support::machines::sshd::missing() {
         return;
     }
-    let sshd = support::Sshd::start();
+    let sshd = support::machines::sshd::Sshd::start();
     let mut options = ConformanceOptions::new(support::GRACE).watch_this_machine();
     // A shell is between the step and the supervisor's trailer.
     options.exact_signals = false;

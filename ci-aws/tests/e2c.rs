@@ -211,3 +211,56 @@ async fn a_setup_that_fails_leaves_nothing() {
     let ended = bench.cloud.ec2.instances();
     assert!(ended.iter().any(|it| it.tags.contains_key(tags::RUN)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_copy_sends_what_has_changed() {
+    let bench = Bench::new("template").await;
+    let long_ago = std::time::SystemTime::now() - Duration::from_hours(1);
+    let write = |name: &str, text: &str, time| {
+        let path = bench.project.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::File::options()
+            .append(true)
+            .open(&path)
+            .unwrap()
+            .set_modified(time)
+            .unwrap();
+    };
+    for file in 0..2000 {
+        let text = format!("{file}\n").repeat(200);
+        write(&format!("src/{}/{file}.txt", file % 40), &text, long_ago);
+    }
+    write("bake.hcl", "target \"default\" {}\n", long_ago);
+    write("src/[odd] *.txt", "odd", long_ago);
+    write("old", "old", long_ago);
+    bench.shell().await.setup().await.unwrap();
+    let there = bench.cloud.path("builds/4711");
+    assert_eq!(fs::read(there.join("src/[odd] *.txt")).unwrap(), b"odd");
+    let later = long_ago + Duration::from_secs(60);
+    write("src/[odd] *.txt", "new", later);
+    write("src/7/added.txt", "added", later);
+    fs::remove_file(bench.project.join("old")).unwrap();
+    bench.shell().await.setup().await.unwrap();
+    assert_eq!(fs::read(there.join("src/[odd] *.txt")).unwrap(), b"new");
+    assert_eq!(fs::read(there.join("src/7/added.txt")).unwrap(), b"added");
+    assert!(!there.join("old").exists());
+    // Nobody has changed it on the machine either, and if somebody does it is mended.
+    fs::write(there.join("src/7/7.txt"), "changed there").unwrap();
+    bench.shell().await.setup().await.unwrap();
+    assert!(
+        fs::read_to_string(there.join("src/7/7.txt"))
+            .unwrap()
+            .starts_with("7\n7\n")
+    );
+    let shown = String::from_utf8(bench.shown.0.lock().unwrap().clone()).unwrap();
+    assert!(
+        shown.contains("copied 2 changed files, removed 1"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("copied 1 changed files, removed 0"),
+        "{shown}"
+    );
+    bench.shell().await.teardown().await.unwrap();
+}

@@ -59,7 +59,7 @@ fn kind(error: &ExecutorError) -> Ec2ErrorKind {
 /// A stand-in without machines, and an executor that reaches nothing.
 fn bare(strategy: Strategy) -> (FakeEc2, Ec2Executor, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
-    support::keygen(&dir.path().join("host"));
+    support::machines::sshd::keygen(&dir.path().join("host"));
     let fake = FakeEc2::in_memory();
     let mut options = cloud::options(dir.path(), strategy);
     options.launch_deadline = Duration::from_secs(300);
@@ -363,7 +363,7 @@ async fn where_there_is_no_capacity_the_verdict_names_what_was_tried() {
 #[tokio::test]
 async fn a_run_does_not_cost_more_than_it_may() {
     let dir = tempfile::tempdir().unwrap();
-    support::keygen(&dir.path().join("host"));
+    support::machines::sshd::keygen(&dir.path().join("host"));
     let fake = FakeEc2::in_memory();
     let mut options = cloud::options(dir.path(), template());
     options.time_limit = Duration::from_secs(3600);

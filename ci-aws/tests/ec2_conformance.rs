@@ -19,7 +19,7 @@ use support::cloud::Cloud;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ec2_executor() {
-    if support::missing() {
+    if support::machines::sshd::missing() {
         return;
     }
     let cloud = Cloud::start().await;

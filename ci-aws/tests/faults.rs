@@ -8,10 +8,12 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command as Process, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ci_aws::ssh::{HostKey, SshError, SshErrorKind, SshExecutor};
+use ci_core::archive::{PackRoot, pack_stream};
 use ci_core::clock::Clock;
 use ci_core::executor::{Executor, ExecutorError, PrepareRequest, ReapScope};
 use ci_core::id::RunId;
@@ -24,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod support;
-use support::Sshd;
+use support::machines::sshd::Sshd;
 
 /// What this test program is asked to do when it is its own child.
 const CONTROLLER: &str = "CI_AWS_TEST_CONTROLLER";
@@ -93,7 +95,7 @@ fn kind(error: &ExecutorError) -> SshErrorKind {
 
 #[tokio::test]
 async fn a_wrong_host_key_is_refused() {
-    if support::missing() {
+    if support::machines::sshd::missing() {
         return;
     }
     let sshd = Sshd::start();
@@ -115,7 +117,7 @@ async fn a_wrong_host_key_is_refused() {
 
 #[tokio::test]
 async fn accept_new_takes_the_first_key_and_no_other() {
-    if support::missing() {
+    if support::machines::sshd::missing() {
         return;
     }
     let sshd = Sshd::start();
@@ -139,7 +141,7 @@ async fn accept_new_takes_the_first_key_and_no_other() {
 
 #[tokio::test]
 async fn a_closed_port_and_a_wrong_user_key_are_told_apart() {
-    if support::missing() {
+    if support::machines::sshd::missing() {
         return;
     }
     let sshd = Sshd::start();
@@ -162,7 +164,7 @@ fn connections(sshd: &Sshd) -> Vec<u32> {
 
 #[tokio::test]
 async fn a_link_that_breaks_in_a_step_is_no_exit_code() {
-    if support::missing() {
+    if support::machines::sshd::missing() {
         return;
     }
     let sshd = Sshd::start();
@@ -219,7 +221,7 @@ async fn controller() {
 
 #[tokio::test]
 async fn a_killed_controller_ends_the_remote_tree() {
-    if support::missing() {
+    if support::machines::sshd::missing() {
         return;
     }
     let sshd = Sshd::start();
@@ -245,7 +247,7 @@ async fn a_killed_controller_ends_the_remote_tree() {
 
 #[tokio::test]
 async fn a_controller_that_is_silent_loses_its_lease() {
-    if support::missing() {
+    if support::machines::sshd::missing() {
         return;
     }
     let sshd = Sshd::start();
@@ -284,7 +286,7 @@ async fn a_controller_that_is_silent_loses_its_lease() {
 
 #[tokio::test]
 async fn the_environment_is_on_no_command_line() {
-    if support::missing() {
+    if support::machines::sshd::missing() {
         return;
     }
     let sshd = Sshd::start();
@@ -316,7 +318,7 @@ async fn the_environment_is_on_no_command_line() {
 
 #[tokio::test]
 async fn what_a_dead_guard_left_is_reaped_and_what_lives_is_not() {
-    if support::missing() {
+    if support::machines::sshd::missing() {
         return;
     }
     let sshd = Sshd::start();
@@ -338,4 +340,122 @@ async fn what_a_dead_guard_left_is_reaped_and_what_lives_is_not() {
         ExitStatus::Code(0)
     );
     living.teardown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_the_session_lives_on() {
+    let Some(sshd) = Sshd::with_small_disk().filter(|_| !support::machines::sshd::missing()) else {
+        return;
+    };
+    let session = prepare(&sshd.executor(), &[]).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("large"), vec![7; 4 << 20]).unwrap();
+    let tree = pack_stream(vec![PackRoot::new("", dir.path())]).unwrap();
+    let error = session.copy_in(tree, "in").await.unwrap_err();
+    assert_eq!(error.kind(), SessionErrorKind::Other, "{error}");
+    // Not every tar says why it could not write.
+    assert!(error.to_string().contains("large"), "{error}");
+    let kept = Kept::default();
+    let run = async |script: &str| {
+        let io = ExecIo::new(kept.output(), CancellationToken::new());
+        session.exec(&Command::sh(script), io).await.unwrap()
+    };
+    assert_eq!(
+        run("cat /dev/zero >rest || exit 7").await,
+        ExitStatus::Code(7)
+    );
+    assert!(kept.text().contains("No space left"), "{}", kept.text());
+    // Another job is told why it cannot begin.
+    let error = prepare(&sshd.executor(), &[]).await.err().unwrap();
+    assert_eq!(kind(&error), SshErrorKind::Machine, "{error}");
+    assert!(error.to_string().contains("full"), "{error}");
+    assert_eq!(run("rm -r rest in && echo x >y").await, ExitStatus::Code(0));
+    session.teardown().await.unwrap();
+    let again = prepare(&sshd.executor(), &[]).await.unwrap();
+    again.teardown().await.unwrap();
+}
+
+/// Counts what it is given.
+#[derive(Debug, Default, Clone)]
+struct Counted(Arc<AtomicU64>);
+
+impl LogSink for Counted {
+    fn write(&mut self, chunk: &OutputChunk) -> std::io::Result<()> {
+        let length = u64::try_from(chunk.bytes.len()).unwrap();
+        self.0.fetch_add(length, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// The most memory that this process has had, in KiB.
+fn most_memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    number.map_or(0, |number| number.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gigabyte_of_output_comes_whole_and_is_not_kept() {
+    if support::machines::sshd::missing() {
+        return;
+    }
+    let sshd = Sshd::start();
+    let session = prepare(&sshd.executor(), &[]).await.unwrap();
+    let counted = Counted::default();
+    let options = OutputOptions::new(Arc::default(), Clock::system());
+    let output = Output::new(&options, Box::new(counted.clone()));
+    let (before, began) = (most_memory(), Instant::now());
+    let script = "yes \"$(printf '%0999d' 7)\" | head -c 1000000000";
+    let io = ExecIo::new(output, CancellationToken::new());
+    let status = session.exec(&Command::sh(script), io).await.unwrap();
+    let took = began.elapsed();
+    assert_eq!(status, ExitStatus::Code(0));
+    assert_eq!(counted.0.load(Ordering::Relaxed), 1_000_000_000);
+    let grown = most_memory() - before;
+    assert!(grown < 64 * 1024, "{grown} KiB");
+    assert!(took < Duration::from_mins(4), "{took:?}");
+    session.teardown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_step_with_an_image_of_its_own_is_refused() {
+    if support::machines::sshd::missing() {
+        return;
+    }
+    let sshd = Sshd::start();
+    let session = prepare(&sshd.executor(), &[]).await.unwrap();
+    let mut command = Command::sh("true");
+    command.image = Some("alpine:3".to_owned());
+    let io = ExecIo::new(Output::discard(), CancellationToken::new());
+    let error = session.exec(&command, io).await.unwrap_err();
+    assert_eq!(error.kind(), SessionErrorKind::Refused);
+    assert!(error.to_string().contains("`alpine:3`"), "{error}");
+    session.teardown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_job_without_a_checkout_works_on_a_copy_of_the_project() {
+    if support::machines::sshd::missing() {
+        return;
+    }
+    let sshd = Sshd::start();
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("file"), "of the project").unwrap();
+    let env = BTreeMap::new();
+    for (start, script) in [
+        (None, "grep project file"),
+        (Some("sub/dir"), "grep project ../../file"),
+        (Some("~/own"), "[ ! -e file ] && [ ! -e ../work/file ]"),
+    ] {
+        let job = JobSpec::new("job").with(|it| it.working_dir = start.map(ToOwned::to_owned));
+        let mut request = PrepareRequest::new(RunId::new(), &job, &env);
+        request.project_dir = Some(dir.path().to_owned());
+        let session = sshd.executor().prepare(request).await.unwrap();
+        let command = Command::sh(script).dir(start.unwrap_or("."));
+        let io = ExecIo::new(Output::discard(), CancellationToken::new());
+        let status = session.exec(&command, io).await.unwrap();
+        assert_eq!(status, ExitStatus::Code(0), "{start:?}");
+        session.teardown().await.unwrap();
+    }
 }

@@ -46,12 +46,15 @@
 //! | `git` | no | the checkout step, and facts about the revision, on libgit2 |
 //! | `http` | no | HTTP health checks in the step that waits for a service; `steps::step_runner` |
 //! | `console` | no | the live board of running jobs on a terminal |
+//! | `html` | no | the report of a run as one HTML file |
 //! | `yaml` | no | workflows and settings as YAML |
 //! | `circleci` | no | `config::circleci`: CircleCI 2.x files as workflows |
 //! | `gitlab` | no | `config::gitlab`: GitLab CI files as workflows |
+//! | `import` | no | `config::import`: GitHub Actions and Jenkins files as CircleCI or GitLab files |
 //! | `triggers` | no | `trigger`: what starts runs, with filters, parameters and schedules |
 //! | `watch` | no | `trigger::watch`: new commits and tags of repositories, each once |
-//! | `reports` | yes | `report`: test reports and coverage of every dialect, read in constant memory |
+//! | `notify` | no | `notify`: chats, webhooks, e-mail, commit statuses and checks told how runs end |
+//! | `reports` | yes | `report`: test reports and coverage of every dialect, read in constant memory; `measure`: findings of scanners |
 //! | `release` | no | `release`: version order, tag kinds, whether `latest` follows a release |
 //! | `testing` | no | `testing`: mock executor, virtual clock, executor conformance kit |
 //!
@@ -71,8 +74,10 @@
 //! | say which machine a job gets | [`settings`] |
 //! | hide values | [`secret`] |
 //! | read and write test reports | `report`, with the feature `reports` |
+//! | tell people and forges how runs end | `notify`, with the feature `notify` |
 //! | start runs by pushes, tags and times | `trigger`, with the features `triggers` and `watch` |
 //! | decide what a release does | `release`, with the feature `release` |
+//! | look at a run that is over | [`view`] |
 //! | draw a workflow | [`graph::render`] |
 //! | schedule without running | [`scheduler::Machine`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -81,7 +86,7 @@
 pub mod archive;
 #[cfg(feature = "engine")]
 pub mod clock;
-#[cfg(any(feature = "circleci", feature = "gitlab"))]
+#[cfg(any(feature = "circleci", feature = "gitlab", feature = "import"))]
 pub mod config;
 #[cfg(feature = "engine")]
 mod error;
@@ -97,6 +102,10 @@ mod http;
 pub mod id;
 #[cfg(feature = "engine")]
 pub mod job;
+#[cfg(feature = "reports")]
+pub mod measure;
+#[cfg(feature = "notify")]
+pub mod notify;
 #[cfg(feature = "engine")]
 pub mod outcome;
 #[cfg(feature = "release")]
@@ -131,6 +140,8 @@ pub mod trigger;
 pub mod units;
 #[cfg(feature = "git")]
 pub mod vcs;
+#[cfg(feature = "engine")]
+pub mod view;
 #[cfg(feature = "engine")]
 mod wildcard;
 #[cfg(feature = "engine")]

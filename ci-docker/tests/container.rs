@@ -73,7 +73,8 @@ async fn limits_and_mounts_are_those_of_the_options() {
     );
     let session = session(&executor, run, &JobSpec::new("limits")).await;
     for (script, expected) in [
-        ("ulimit -n", "77\n"),
+        // The soft one is not always set for an exec: runc 1.1 and the runtime of Go race for it.
+        ("ulimit -Hn", "99\n"),
         ("touch here && ls", "here\n"),
         ("touch /etc/x 2>/dev/null || echo refused", "refused\n"),
         ("touch /tmp/x ~/x && echo fine", "fine\n"),

@@ -9,8 +9,10 @@ use ci_core::report::coverage::CoverageError;
 use ci_core::run::RunError;
 use ci_core::session::SessionError;
 use ci_core::settings::SettingsError;
+use ci_core::steps::step_runner::StepRunnerError;
 use ci_core::storage::StorageError;
 use ci_core::store::{StoreError, StoreErrorKind};
+use ci_core::trigger::{TriggerError, TriggerErrorKind};
 use ci_core::workflow::{InvalidWorkflow, SpecError};
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
@@ -156,6 +158,25 @@ impl Raise for StoreError {
         raise(class, &chain(self), |attributes| {
             attributes.set_item("hints", self.hints().to_vec())
         })
+    }
+}
+
+impl Raise for TriggerError {
+    fn raise(&self) -> PyErr {
+        let class = match self.kind() {
+            TriggerErrorKind::Store => "StoreError",
+            TriggerErrorKind::Repository => "RunError",
+            _ => "SpecError",
+        };
+        raise(class, &chain(self), |attributes| {
+            attributes.set_item("hints", self.hints().to_vec())
+        })
+    }
+}
+
+impl Raise for StepRunnerError {
+    fn raise(&self) -> PyErr {
+        raise("SpecError", &chain(self), |_| Ok(()))
     }
 }
 

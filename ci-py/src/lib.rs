@@ -15,13 +15,19 @@ mod coverage;
 mod error;
 mod event;
 mod executor;
+mod flaky;
 mod run;
 mod runtime;
 mod source;
 mod split;
 mod step;
+mod step_runner;
+mod storage;
 mod store;
 mod test_report;
+mod trigger;
+mod version;
+mod watch;
 mod workflow;
 
 /// The engine below the package `ci_core`.
@@ -39,6 +45,8 @@ mod _native {
     #[pymodule_export]
     use crate::executor::{Io, Native, local_executor};
     #[pymodule_export]
+    use crate::flaky::{History, failed_in_store, flaky_in_store, rerun_arguments};
+    #[pymodule_export]
     use crate::run::{Run, rerun, resume, start};
     #[pymodule_export]
     use crate::runtime::quiesce;
@@ -49,11 +57,23 @@ mod _native {
     #[pymodule_export]
     use crate::step::Context;
     #[pymodule_export]
-    use crate::store::Store;
+    use crate::step_runner::StepRunner;
+    #[pymodule_export]
+    use crate::storage::{ArtifactFile, Storage};
+    #[pymodule_export]
+    use crate::store::{LogReader, Store};
     #[pymodule_export]
     use crate::test_report::{
         TestCase, TestCases, TestReport, iter_tests, one_test, read_tests, test_times,
     };
+    #[pymodule_export]
+    use crate::trigger::Triggers;
+    #[pymodule_export]
+    use crate::version::{
+        compare_versions, highest_version, is_version, moves_latest, sort_versions,
+    };
+    #[pymodule_export]
+    use crate::watch::{CommitWatcher, Watch, watch};
     #[pymodule_export]
     use crate::workflow::Spec;
 

@@ -25,6 +25,7 @@ use crate::event::PySink;
 use crate::executor::{self, PyExecutor};
 use crate::runtime::{in_python, runtime, wait};
 use crate::step::{PyStep, Raised};
+use crate::step_runner::StepRunner;
 use crate::store::Store;
 use crate::workflow::{Spec, facts};
 
@@ -38,6 +39,7 @@ pub(crate) struct Options {
     /// Name, function, whether it wants output.
     sinks: Vec<(String, Py<PyAny>, bool)>,
     steps: BTreeMap<String, Py<PyAny>>,
+    step_runner: Option<StepRunner>,
     approver: Option<Py<PyAny>>,
     store: Option<Store>,
     storage: Option<PathBuf>,
@@ -121,6 +123,9 @@ impl Options {
             });
         }
         options = options.steps(registry);
+        if let Some(runner) = &self.step_runner {
+            options = runner.0.register(options);
+        }
         if let Some(approver) = self.approver {
             options = options.approver(PyApprover(Function::new(approver.bind(py), &place)?));
         }

@@ -155,6 +155,13 @@ pub(crate) fn one_test(junit: &[u8]) -> PyResult<TestCase> {
 #[derive(Clone, PartialEq)]
 pub(crate) struct TestReport(Arc<tests::TestReport>);
 
+impl TestReport {
+    /// All cases, as the engine has them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Case> {
+        self.0.cases()
+    }
+}
+
 /// Reads a report as a whole.
 #[pyfunction]
 pub(crate) fn read_tests(py: Python<'_>, source: Source) -> PyResult<TestReport> {

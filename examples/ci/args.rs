@@ -5,8 +5,15 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::commands::flaky::{FailedArgs, FlakyArgs};
+pub(crate) use crate::report_args::{
+    CoverageArgs, ReportCommand, SplitArgs, SplitBy, TestsArgs, TimingsFrom,
+};
+pub(crate) use crate::workflow_args::{EventChoice, WorkflowArgs};
+
+use crate::commands::flaky::FlakyArgs;
 use crate::commands::rules::RulesArgs;
+use crate::commands::show::ShowArgs;
+use crate::commands::trends::TrendsArgs;
 use crate::watch::WatchArgs;
 
 /// Run CI workflows on this machine, and look at what happened.
@@ -29,7 +36,9 @@ const EXAMPLES: &str = "Examples:
   ci run --job test               one job and what it needs
   ci runs                         what ran lately
   ci show last                    how the last run went
+  ci show --last --failed         what failed in it, and what changed since it last went well
   ci logs last test               what its job `test` printed
+  ci report html last -o run.html the run as a page
   ci rerun last --from-failed     run again what failed
   ci graph --as mermaid           the jobs as a diagram
   ci explain                      what differs from the vendor's machines
@@ -39,7 +48,7 @@ Exit codes: 0 success, 1 the workflow failed, 2 the input was wrong, 3 the engin
 broke, 130 interrupted.";
 
 /// Options of every command.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Global {
     /// The file that keeps the runs [default: in the user's state directory]
     #[arg(long, global = true, value_name = "FILE", env = "CI_STORE")]
@@ -65,6 +74,8 @@ pub(crate) enum Format {
     Json,
     /// Reports for pull requests.
     Markdown,
+    /// A run as a page.
+    Html,
     /// Test reports as one JUnit file.
     Junit,
     /// Coverage reports as one LCOV file.
@@ -106,7 +117,7 @@ pub(crate) enum Command {
     /// List runs, newest first
     Runs(RunsArgs),
     /// Show how a run went
-    Show(RunRef),
+    Show(ShowArgs),
     /// Print what jobs wrote
     Logs(LogsArgs),
     /// Ask a run or a job to stop
@@ -122,11 +133,19 @@ pub(crate) enum Command {
     Report(ReportCommand),
     /// List tests that now pass and now fail
     Flaky(FlakyArgs),
+    /// Show how the runs of each branch change: durations, queue time, pass rate, coverage, values
+    Trends(TrendsArgs),
     /// Build the images of a bake file, in parallel
     Bake(crate::image_args::BakeArgs),
     /// Build, merge, copy and look up images
     #[command(subcommand)]
     Image(crate::image_args::ImageCommand),
+    /// Look at what an executor on EC2 needs
+    #[command(subcommand)]
+    Ec2(crate::aws::args::Ec2Command),
+    /// Keep one machine of EC2 over several commands, as a job of GitLab does
+    #[command(subcommand)]
+    E2c(crate::aws::args::E2cCommand),
     /// Let the tag `latest` follow a release, if it should
     Latest(crate::image_args::LatestArgs),
     /// Share out tests over machines: reads names, prints those of one shard
@@ -137,12 +156,18 @@ pub(crate) enum Command {
         #[arg(required = true, value_name = "PATTERN")]
         patterns: Vec<String>,
     },
+    /// Convert GitHub Actions workflows or Jenkins files, and list what does not come along
+    #[command(subcommand)]
+    Import(crate::commands::import::ImportCommand),
+    /// Answer questions about runs over the Model Context Protocol, on standard input and output
+    Mcp(crate::commands::mcp::McpArgs),
     /// What jobs call as a program of the vendor's
     #[command(hide = true, subcommand)]
     Shim(ShimCommand),
     /// Remove old runs
     Prune(PruneArgs),
-    /// End and remove what dead runs left behind: processes, containers, networks, volumes
+    /// End and remove what dead runs left behind: processes, containers, networks, volumes,
+    /// machines of EC2
     Reap(ReapArgs),
     /// Write a job in the form of another tool
     #[command(subcommand)]
@@ -157,78 +182,6 @@ pub(crate) enum Command {
     Changed(ChangedArgs),
     /// Stay, and run the workflow of every new commit and tag of repositories, and their schedules
     Watch(WatchArgs),
-}
-
-/// A workflow and what a run of it is for.
-#[derive(Debug, clap::Args)]
-pub(crate) struct WorkflowArgs {
-    /// A file, or a directory with `.ci/workflow.yml`, `.circleci/config.yml` or `.gitlab-ci.yml` in it
-    #[arg(default_value = ".", value_name = "PATH")]
-    pub(crate) path: PathBuf,
-    /// The file to use, where the directory has several
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Only this workflow of the file
-    #[arg(long, value_name = "NAME")]
-    pub(crate) workflow: Option<String>,
-    /// An argument of the pipeline's parameters; may be repeated
-    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
-    pub(crate) parameters: Vec<(String, String)>,
-    /// A directory of published orbs, as NAMESPACE/NAME/VERSION/orb.yml; `.circleci/orbs` is one
-    /// anyway
-    #[arg(long, value_name = "DIR")]
-    pub(crate) orbs: Vec<PathBuf>,
-    /// Where GitLab's includes from elsewhere are: a project's files, those of `templates`, the file of
-    /// a URL; may be repeated
-    #[arg(long, value_name = "FROM=PATH", value_parser = mapping)]
-    pub(crate) include_map: Vec<(String, String)>,
-    /// Go on without includes that are not on this machine, and report them
-    #[arg(long)]
-    pub(crate) stub_missing: bool,
-    /// What started the pipeline
-    #[arg(long, value_enum, default_value_t = EventChoice::Push)]
-    pub(crate) event: EventChoice,
-    /// The branch the run is for [default: the one checked out]
-    #[arg(long)]
-    pub(crate) branch: Option<String>,
-    /// The tag the run is for
-    #[arg(long)]
-    pub(crate) tag: Option<String>,
-    /// The commit the run is for [default: the one checked out]
-    #[arg(long)]
-    pub(crate) revision: Option<String>,
-    /// Compare with this revision to find the changed paths
-    #[arg(long, value_name = "REV")]
-    pub(crate) base: Option<String>,
-    /// A variable of the run; may be repeated
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = pair)]
-    pub(crate) variables: Vec<(String, String)>,
-    /// A GitLab variable of the type file: its value is the path of a copy; may be repeated
-    #[arg(long = "var-file", value_name = "NAME=FILE", value_parser = pair)]
-    pub(crate) variable_files: Vec<(String, String)>,
-    /// The settings file [default: `.ci/settings.yml` of the project]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) settings: Option<PathBuf>,
-    /// Where jobs run for which nothing else decides it: `auto`, `local`, `docker` or an executor of the
-    /// settings. A vendor's jobs with an image run in it with `auto` where a Docker Engine answers, and
-    /// in the shell of this machine where not [default for a vendor's file: auto]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) executor: Option<String>,
-    /// Use another image instead of one (`*` and `?` are wildcards), or `local` for no container; may be
-    /// repeated
-    #[arg(long = "image", value_name = "FROM=TO", value_parser = pair)]
-    pub(crate) images: Vec<(String, String)>,
-}
-
-/// What starts a pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum EventChoice {
-    /// A push.
-    Push,
-    /// A schedule.
-    Schedule,
-    /// Somebody, through an interface.
-    Api,
 }
 
 /// How a run is done.
@@ -252,6 +205,10 @@ pub(crate) struct HowArgs {
     /// Write a trace for Chrome or Perfetto
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
+    /// Write the run as a page when it has ended; `{run}` in the name is the run's id [default: what the
+    /// settings say]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 /// What to do when only held jobs are left.
@@ -440,91 +397,6 @@ pub(crate) enum ShimCommand {
     },
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum ReportCommand {
-    /// Test results: JUnit, TAP, TRX, go test -json and others, found from the content
-    Tests(TestsArgs),
-    /// Coverage: LCOV, Cobertura, JaCoCo, coverage.py and others, merged into one
-    Coverage(CoverageArgs),
-    /// The tests of a run that failed, as a test runner takes them
-    Failed(FailedArgs),
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct TestsArgs {
-    /// Report files
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
-    /// List every case in the JSON
-    #[arg(long)]
-    pub(crate) cases: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct CoverageArgs {
-    /// Report files
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
-    /// The least share of covered lines, in percent
-    #[arg(long, value_name = "PCT")]
-    pub(crate) fail_under: Option<f64>,
-    /// The least share of covered branches, in percent
-    #[arg(long, value_name = "PCT")]
-    pub(crate) fail_under_branches: Option<f64>,
-    /// The least share of covered lines among those that differ from --base, in percent
-    #[arg(long, value_name = "PCT", requires = "base")]
-    pub(crate) fail_under_changed: Option<f64>,
-    /// The revision that changed lines are found by
-    #[arg(long, value_name = "REV")]
-    pub(crate) base: Option<String>,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct SplitArgs {
-    /// What the shards are made equal by
-    #[arg(long, value_enum, default_value_t = SplitBy::Timings)]
-    pub(crate) by: SplitBy,
-    /// Which shard to print, from 0
-    #[arg(long, value_name = "I", env = "CI_NODE_INDEX", default_value_t = 0)]
-    pub(crate) index: u32,
-    /// How many shards there are
-    #[arg(long, value_name = "N", env = "CI_NODE_TOTAL", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(crate) total: u32,
-    /// Test reports with times [default: what earlier runs in the store took]
-    #[arg(long, value_name = "FILE", num_args = 1..)]
-    pub(crate) timings: Vec<PathBuf>,
-    /// Also take the times of earlier runs in the store
-    #[arg(long, value_enum)]
-    pub(crate) timings_from: Option<TimingsFrom>,
-    /// Of the runs in the store only those of this workflow [default: that of the run around it]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) workflow: Option<String>,
-    /// Say on standard error what each shard gets and why
-    #[arg(long)]
-    pub(crate) explain: bool,
-    /// Files with names [default: standard input]
-    #[arg(value_name = "NAMES")]
-    pub(crate) names: Vec<PathBuf>,
-}
-
-/// Where times are taken from beside report files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum TimingsFrom {
-    /// The run store.
-    Store,
-}
-
-/// What shards are made equal by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SplitBy {
-    /// How long tests took.
-    Timings,
-    /// How large files are.
-    Filesize,
-    /// How many names there are.
-    Name,
-}
-
 #[derive(Debug, clap::Args)]
 pub(crate) struct PruneArgs {
     /// Remove ended runs older than this, such as `30d` or `12h`
@@ -540,6 +412,10 @@ pub(crate) struct ReapArgs {
     /// Only what is on Docker Engines
     #[arg(long)]
     pub(crate) docker: bool,
+    /// Only machines of EC2, also where no executor of the settings uses them. The exit code is 3 if
+    /// one that costs money is left
+    #[arg(long)]
+    pub(crate) aws: bool,
     /// The settings file [default: `.ci/settings.yml` of this directory]
     #[arg(long, value_name = "FILE")]
     pub(crate) settings: Option<PathBuf>,
@@ -595,7 +471,7 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 /// A URL may have a `=` of its own: the last one counts.
-fn mapping(text: &str) -> Result<(String, String), String> {
+pub(crate) fn mapping(text: &str) -> Result<(String, String), String> {
     let (from, path) = text
         .rsplit_once('=')
         .ok_or_else(|| format!("`{text}` has no `=`; write FROM=PATH"))?;

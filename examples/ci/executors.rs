@@ -12,12 +12,17 @@ use ci_core::workflow::WorkflowSpec;
 use ci_docker::{DockerExecutor, DockerOptions, SwarmExecutor, SwarmOptions};
 use serde::{Deserialize, Serialize};
 
-use crate::args::WorkflowArgs;
+use crate::args::{ReapArgs, WorkflowArgs};
+use crate::aws::{self, EC2};
 use crate::failure::{Failure, chain};
 use crate::output;
 
 /// The kinds of executors of this program.
-const KINDS: &str = "`local`, `docker` and `swarm`";
+const KINDS: &str = "`local`, `docker`, `swarm` and `ec2`";
+
+/// How the settings say that there is an executor of the type `ec2`.
+pub(crate) const AN_EC2: &str =
+    "name one in `.ci/settings.yml`: `executors: {ec2: {type: ec2, options: {template: NAME}}}`";
 
 /// The executor of containers that is always there, and its type.
 const DOCKER: &str = "docker";
@@ -86,6 +91,7 @@ fn make(name: &str, settings: &ExecutorSettings) -> Result<Arc<dyn Executor>, Fa
             Ok(Arc::new(LocalExecutor::with_options(options).name(name)))
         }
         DOCKER => Ok(Arc::new(docker(name, settings)?)),
+        EC2 => aws::executor(name, settings),
         SWARM => {
             let options = SwarmOptions::from_settings(&settings.options).map_err(failed)?;
             Ok(Arc::new(SwarmExecutor::with_options(options).name(name)))
@@ -139,16 +145,28 @@ impl Wanted {
         settings: &Settings,
         workflow: WorkflowSpec,
     ) -> Result<(WorkflowSpec, Vec<Chosen>), Failure> {
+        let image = |job: &JobSpec| job.options.requires.image.clone();
+        let before: Vec<Option<String>> = workflow.jobs.iter().map(image).collect();
         let workflow = self.with_images(workflow);
-        let Ok(choice) = self.executor.as_deref().unwrap_or("auto").parse();
+        let typed = workflow.jobs.iter().map(image).zip(before);
+        let typed: Vec<_> = typed
+            .map(|(now, was)| now.filter(|now| was.as_ref() != Some(now)))
+            .collect();
+        let wanted = self.executor.as_deref().unwrap_or("auto");
+        let Ok(choice) = named(settings, wanted).parse();
         let mut answers = None;
         match &choice {
             ExecutorChoice::Named(name) if !is_known(settings, name) => {
                 let known: Vec<&str> = settings.executors.keys().map(String::as_str).collect();
                 let known = ["local", DOCKER, SWARM].into_iter().chain(known);
                 let known: Vec<String> = known.map(|name| format!("`{name}`")).collect();
-                return Err(Failure::input(format!("there is no executor `{name}`"))
-                    .hint(format!("there are {}", known.join(", "))));
+                let failure = Failure::input(format!("there is no executor `{name}`"))
+                    .hint(format!("there are {}", known.join(", ")));
+                return Err(if name == EC2 {
+                    failure.hint(AN_EC2)
+                } else {
+                    failure
+                });
             }
             ExecutorChoice::Auto if workflow.jobs.iter().any(JobSpec::asks_for_a_place) => {
                 let name = settings.container_executor().unwrap_or(DOCKER);
@@ -160,7 +178,13 @@ impl Wanted {
             }
             _ => {}
         }
-        Ok(settings.choose(workflow, &choice, answers.as_deref()))
+        let (workflow, mut chosen) = settings.choose(workflow, &choice, answers.as_deref());
+        for (it, typed) in chosen.iter_mut().zip(typed) {
+            if it.dropped_image.is_none() {
+                it.other_image = it.other_image.take().or(typed);
+            }
+        }
+        Ok((workflow, chosen))
     }
 
     /// The workflow with other images.
@@ -179,6 +203,16 @@ impl Wanted {
         settings.images = images.collect();
         settings.apply(workflow).0
     }
+}
+
+/// The executor that was meant: its type will do for the first of EC2.
+fn named<'a>(settings: &'a Settings, wanted: &'a str) -> &'a str {
+    if wanted != EC2 || settings.executors.contains_key(EC2) {
+        return wanted;
+    }
+    let mut executors = settings.executors.iter();
+    let found = executors.find(|(_, executor)| executor.kind == EC2);
+    found.map_or(wanted, |(name, _)| name)
 }
 
 fn is_known(settings: &Settings, name: &str) -> bool {
@@ -242,11 +276,23 @@ pub(crate) async fn sweep(settings: &Settings, workflow: &WorkflowSpec) -> Resul
 /// The executors that have something to reap.
 pub(crate) fn reaping(
     settings: &Settings,
-    only_docker: bool,
+    args: &ReapArgs,
 ) -> Result<Vec<Arc<dyn Executor>>, Failure> {
+    let is_ec2 = |name: &str| {
+        settings
+            .executors
+            .get(name)
+            .is_some_and(|it| it.kind == EC2)
+    };
     let mut executors = executors(settings)?;
     executors.retain(|executor| {
         let name = executor.name();
+        let is_all = !args.docker && !args.aws;
+        is_all || (args.docker && is_docker(settings, name)) || (args.aws && is_ec2(name))
+    });
+    if args.aws && !settings.executors.keys().any(|name| is_ec2(name)) {
+        executors.push(aws::reaper_of_nothing()?);
+    }
         // A swarm that nobody named may not be there at all.
         let is_meant = name != SWARM || settings.executors.contains_key(name) || is_swarm();
         is_meant && (!only_docker || is_docker(settings, name))

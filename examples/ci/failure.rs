@@ -1,5 +1,6 @@
 //! Why a command could not do what it was asked, and the exit code that says so.
 
+use ci_core::config::problem::ConfigError;
 use ci_core::run::{RunError, RunErrorKind};
 use ci_core::store::{StoreError, StoreErrorKind};
 
@@ -18,6 +19,8 @@ pub(crate) struct Failure {
     code: u8,
     pub(crate) message: String,
     pub(crate) hints: Vec<String>,
+    /// Whether each line of the message begins with its place, as tools that read them expect.
+    pub(crate) has_places: bool,
 }
 
 impl Failure {
@@ -27,6 +30,15 @@ impl Failure {
             code: INPUT,
             message: message.into(),
             hints: Vec::new(),
+            has_places: false,
+        }
+    }
+
+    /// A file of a vendor has mistakes, each at its place.
+    pub(crate) fn config(error: &ConfigError) -> Self {
+        Self {
+            has_places: true,
+            ..Self::input(error.to_string())
         }
     }
 
@@ -36,6 +48,7 @@ impl Failure {
             code: WORKFLOW,
             message: message.into(),
             hints: Vec::new(),
+            has_places: false,
         }
     }
 
@@ -45,6 +58,7 @@ impl Failure {
             code: ENGINE,
             message: message.into(),
             hints: Vec::new(),
+            has_places: false,
         }
     }
 
@@ -83,6 +97,7 @@ impl From<RunError> for Failure {
             code,
             message: chain(&error),
             hints: error.hints().to_vec(),
+            has_places: false,
         }
     }
 }
@@ -98,6 +113,7 @@ impl From<StoreError> for Failure {
             code,
             message: chain(&error),
             hints: error.hints().to_vec(),
+            has_places: false,
         }
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Kept {
     storage: Option<PathBuf>,
     cache_limit: Option<u64>,
     retention: Retention,
+    /// The page of every run.
+    pub(crate) page: Option<PathBuf>,
 }
 
 impl Kept {
@@ -33,6 +35,7 @@ impl Kept {
                 .clone()
                 .or_else(|| own(&settings.storage.path)),
             cache_limit: settings.storage.cache_limit,
+            page: own(&settings.report.html),
             retention: Retention {
                 max_age: retention.max_age,
                 max_runs: retention.max_runs.map(u64::from),

@@ -2,25 +2,31 @@
 //! `python -m ci_core` is the same program.
 
 mod args;
+mod aws;
 mod commands;
 mod executors;
 mod failure;
 mod image_args;
 mod kept;
 mod library;
+mod notify;
 mod open;
 mod origin;
 mod output;
 mod registries;
+mod report_args;
 mod setup;
 mod watch;
+mod workflow_args;
 
 use std::ffi::OsString;
 
 use clap::Parser;
 
 use args::{Args, Command, Format, ReportCommand, ShimCommand};
+pub use commands::flaky::{bad_in_the_end, history};
 pub use library::{Project, UsageError, executors_of, load, set_program};
+pub use watch::{Start, Watching};
 
 /// Does what was typed: the name of the program and its words. Gives the exit code.
 ///
@@ -50,7 +56,9 @@ pub fn main(words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 
             return failure::ENGINE;
         }
     };
-    let result = runtime.block_on(dispatch(args));
+    let mut result = runtime.block_on(dispatch(args));
+    let closed = runtime.block_on(aws::close());
+    result = result.and_then(|code| closed.map(|()| code));
     // A sink or a reader that hangs must not keep the process.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match result {
@@ -67,7 +75,7 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
     let is_common = matches!(global.format, Format::Text | Format::Json);
     if !(is_common || matches!(args.command, Command::Report(_))) {
         return Err(failure::Failure::input("that format is for reports")
-            .hint("`ci report tests` and `ci report coverage` have it"));
+            .hint("the commands of `ci report` have it"));
     }
     match args.command {
         Command::Run(args) => commands::run::run(&global, *args).await,
@@ -79,7 +87,7 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         Command::Graph(args) => commands::graph::graph(&args),
         Command::List(args) => commands::graph::list(&global, &args),
         Command::Runs(args) => commands::runs::runs(&global, &args).await,
-        Command::Show(args) => commands::runs::show(&global, &args).await,
+        Command::Show(args) => commands::show::show(&global, &args).await,
         Command::Logs(args) => commands::logs::logs(&global, &args).await,
         Command::Cancel(args) => commands::requests::cancel(&global, args).await,
         Command::Approve(args) => commands::requests::approve(&global, args).await,
@@ -92,11 +100,24 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         Command::Report(ReportCommand::Failed(args)) => {
             commands::flaky::failed(&global, &args).await
         }
+        Command::Report(ReportCommand::Findings(args)) => {
+            commands::findings::findings(&global, &args)
+        }
+        Command::Report(ReportCommand::Metrics(args)) => {
+            commands::trends::metrics(&global, &args).await
+        }
+        Command::Trends(args) => commands::trends::show(&global, &args).await,
+        Command::Report(ReportCommand::Run(args)) => commands::page::run(&global, &args).await,
+        Command::Report(ReportCommand::Html(args)) => commands::page::html(&global, &args).await,
         Command::Flaky(args) => commands::flaky::flaky(&global, &args).await,
         Command::Split(args) => commands::split::split(&global, &args).await,
         Command::Bake(args) => commands::bake::run(&global, args).await,
         Command::Image(command) => commands::image::run(&global, command).await,
+        Command::Ec2(command) => aws::ec2(&global, command).await,
+        Command::E2c(command) => aws::e2c(&global, command).await,
         Command::Latest(args) => commands::latest::run(&global, args).await,
+        Command::Import(command) => commands::import::import(&global, &command),
+        Command::Mcp(args) => commands::mcp::mcp(&global, args).await,
         Command::Glob { patterns } => commands::split::glob(&patterns),
         Command::Shim(ShimCommand::Circleci { words }) => {
             commands::shim::circleci(&global, &words).await

@@ -79,11 +79,7 @@ struct Words {
 pub fn load(words: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Project, UsageError> {
     let words = words.into_iter().map(Into::into);
     let words = Words::try_parse_from(std::iter::once(OsString::from("load")).chain(words))
-        .map_err(|error| {
-            let text = error.to_string();
-            let first = text.lines().next().unwrap_or_default();
-            Failure::input(first.trim_start_matches("error: "))
-        })?;
+        .map_err(|error| unusable(&error))?;
     let project = open::project(&words.workflow, &[])?;
     let skipped = project.origin.skipped.into_iter();
     Ok(Project {
@@ -94,6 +90,13 @@ pub fn load(words: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Proj
         skipped: skipped.map(|job| (job.name, job.why)).collect(),
         fidelity: project.origin.fidelity,
     })
+}
+
+/// Why words could not be used.
+pub(crate) fn unusable(error: &clap::Error) -> UsageError {
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    Failure::input(first.trim_start_matches("error: ")).into()
 }
 
 /// The executors that the settings name; the first is the default.

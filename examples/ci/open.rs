@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ci_core::config::fidelity::Fidelity;
 use ci_core::config::place::{self, AskedByJobs};
+use ci_core::config::problem::Problem;
 use ci_core::id::RunId;
 use ci_core::settings::{Chosen, Settings};
 use ci_core::store::{RunQuery, RunStore, StoredRun};
@@ -13,6 +14,7 @@ use ci_core::vcs::ChangeScope;
 use ci_core::workflow::{RunFacts, WorkflowSpec};
 
 use crate::args::WorkflowArgs;
+use crate::aws;
 use crate::executors::Wanted;
 use crate::failure::{Failure, chain};
 use crate::origin::{self, Located, Vendor, locate};
@@ -40,6 +42,8 @@ pub(crate) struct Origin {
     pub(crate) dropped: Vec<(Arc<str>, String)>,
     /// What is not the same as on the vendor's machines.
     pub(crate) fidelity: Fidelity,
+    /// What is odd about the file.
+    pub(crate) warnings: Vec<Problem>,
 }
 
 /// A job that does not run.
@@ -83,6 +87,7 @@ pub(crate) fn for_facts(
     } else {
         (wanted.with_images(workflow), Vec::new())
     };
+    let workflow = aws::interruptible(&settings, workflow);
     place::compare(&chosen, &asked, &mut origin.fidelity);
     Ok(Project {
         workflow,
@@ -101,14 +106,14 @@ fn circleci(
     (file, jobs): (&Path, &[String]),
     facts: &RunFacts,
 ) -> Result<(WorkflowSpec, Origin, AskedByJobs), Failure> {
-    let options = setup.options(facts);
+    let options = setup.options(&origin::of_push(args, facts));
     let compiled = origin::circleci(file, &options)?;
     let mut only = args.workflow.as_deref();
     if compiled.is_setup() && only.is_some_and(|only| !compiled.has_workflow(only)) {
         setup.workflow = only.take().map(str::to_owned);
     }
     let lowered = compiled.lower(only, &options);
-    let lowered = lowered.map_err(|error| Failure::input(error.to_string()))?;
+    let lowered = lowered.map_err(|error| Failure::config(&error))?;
     let mut workflow = lowered.workflow;
     setup::with_program(&mut workflow);
     if compiled.is_setup() {
@@ -127,6 +132,7 @@ fn circleci(
         workflows: lowered.workflows,
         dropped: dropped.map(|it| (it.name, it.why)).collect(),
         fidelity: lowered.fidelity,
+        warnings: compiled.warnings,
     };
     Ok((workflow, origin, lowered.asked))
 }
@@ -147,10 +153,11 @@ fn gitlab(
     let mut origin = Origin {
         skipped: skipped.collect(),
         fidelity: compiled.fidelity().clone(),
+        warnings: compiled.warnings().to_vec(),
         ..Origin::default()
     };
     let workflow = compiled.workflow();
-    let workflow = workflow.map_err(|error| Failure::input(error.to_string()))?;
+    let workflow = workflow.map_err(|error| Failure::config(&error))?;
     if let Some(why) = compiled.why() {
         origin
             .dropped

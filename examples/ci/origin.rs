@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use ci_core::config::circleci::{CompileOptions, Compiled, compile};
 use ci_core::config::gitlab::{self, Sources};
 use ci_core::settings::Settings;
+use ci_core::vcs::{commit_info, remote_info};
 use ci_core::workflow::RunFacts;
 
 use crate::args::{EventChoice, WorkflowArgs};
@@ -89,7 +90,8 @@ fn project_of(file: &Path) -> &Path {
     }
 }
 
-/// Whose language a file is in, by its name or what it says: CircleCI's begin with a version of 2.
+/// Whose language a file is in, by its name or what it says: CircleCI's have a version of 2, and
+/// GitLab's none.
 fn vendor_of(file: &Path) -> Result<Option<Vendor>, Failure> {
     let name = file.file_name().and_then(|name| name.to_str());
     if name.is_some_and(|name| name.contains("gitlab-ci")) {
@@ -100,9 +102,17 @@ fn vendor_of(file: &Path) -> Result<Option<Vendor>, Failure> {
         .lines()
         .find_map(|line| line.strip_prefix("version:"))
         .map(|version| version.trim().trim_matches(['"', '\'']));
-    Ok(version
-        .filter(|version| version.starts_with('2'))
-        .map(|_| Vendor::CircleCi))
+    let is_own = |line: &str| {
+        ["jobs:", "name:", "{"]
+            .iter()
+            .any(|start| line.starts_with(start))
+    };
+    Ok(match version {
+        Some(version) if version.starts_with('2') => Some(Vendor::CircleCi),
+        // The engine's own form names its version and has the key `jobs`.
+        None if !text.lines().any(is_own) => Some(Vendor::GitLab),
+        _ => None,
+    })
 }
 
 fn read(file: &Path) -> Result<String, Failure> {
@@ -134,9 +144,28 @@ pub(crate) fn gitlab(
         EventChoice::Push => "push",
         EventChoice::Schedule => "schedule",
         EventChoice::Api => "api",
+        EventChoice::Mr => "merge_request_event",
     };
     let name = file.strip_prefix(dir).unwrap_or(file).display().to_string();
-    let mut facts = gitlab::Facts::of(facts.clone()).source(source);
+    let mut facts = gitlab::Facts::of(of_push(args, facts)).source(source);
+    let remote = remote_info(dir).unwrap_or_default();
+    if let Some(project) = remote.project() {
+        facts.project = project;
+    }
+    if let Some(branch) = remote.default_branch {
+        facts.default_branch = branch;
+    }
+    if let Some(revision) = &facts.run.revision
+        && let Ok(commit) = commit_info(dir, revision)
+    {
+        facts.message = Some(commit.message);
+        facts.author = Some(commit.author);
+        facts.timestamp = Some(commit.written);
+    }
+    if args.event == EventChoice::Mr {
+        let target = args.target.clone();
+        facts.target_branch = Some(target.unwrap_or_else(|| facts.default_branch.clone()));
+    }
     for (name, file) in &args.variable_files {
         facts = facts.file(name, read(Path::new(file))?);
     }
@@ -149,7 +178,16 @@ pub(crate) fn gitlab(
     }
     options = options.sources(includes(args, dir, settings)?);
     gitlab::Project::load(&gitlab::Directory::new(dir), &options)
-        .map_err(|error| Failure::input(error.to_string()))
+        .map_err(|error| Failure::config(&error))
+}
+
+/// The facts of a push: of the branch that is checked out, even if a tag stands at the same commit.
+pub(crate) fn of_push(args: &WorkflowArgs, facts: &RunFacts) -> RunFacts {
+    let mut facts = facts.clone();
+    if args.tag.is_none() && facts.branch.is_some() {
+        facts.tag = None;
+    }
+    facts
 }
 
 /// What stands for files that are included from elsewhere: those of the settings, then those typed.
@@ -173,7 +211,7 @@ fn includes(args: &WorkflowArgs, dir: &Path, settings: &Settings) -> Result<Sour
 /// Compiles a CircleCI file.
 pub(crate) fn circleci(file: &Path, options: &CompileOptions) -> Result<Compiled, Failure> {
     let name = shown(file);
-    compile(&read(file)?, &name, options).map_err(|error| Failure::input(error.to_string()))
+    compile(&read(file)?, &name, options).map_err(|error| Failure::config(&error))
 }
 
 /// A file as people typed it: relative to where they are.

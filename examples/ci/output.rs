@@ -30,7 +30,11 @@ pub(crate) fn say(text: impl AsRef<str>) {
 
 /// Says what went wrong and what to do next.
 pub(crate) fn error(failure: &Failure) {
-    say(format!("error: {}", failure.message));
+    if failure.has_places {
+        say(&failure.message);
+    } else {
+        say(format!("error: {}", failure.message));
+    }
     for hint in &failure.hints {
         say(format!("\nhint: {hint}"));
     }

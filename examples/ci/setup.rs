@@ -11,6 +11,7 @@ use ci_core::config::place;
 use ci_core::id::RunId;
 use ci_core::settings::{Chosen, Settings};
 use ci_core::storage::{Artifact, Storage};
+use ci_core::vcs::remote_info;
 use ci_core::workflow::{RunFacts, WorkflowSpec};
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +74,11 @@ impl Setup {
         pipeline.number = 1;
         pipeline.id.clone_from(&self.pipeline);
         pipeline.schedule.clone_from(&self.schedule);
+        let remote = facts.repository.as_deref().map(remote_info);
+        if let Some(Ok(remote)) = remote {
+            pipeline.repository_url = remote.url;
+            pipeline.default_branch = remote.default_branch;
+        }
         options
     }
 
@@ -88,14 +94,14 @@ impl Setup {
             return Ok(None);
         };
         let file = format!("{} (continued)", self.file);
-        let wrong =
-            |error: ci_core::config::problem::ConfigError| Failure::input(error.to_string());
+        let wrong = |error: ci_core::config::problem::ConfigError| Failure::config(&error);
         let options = self.options(facts);
         let compiled = continuation.compile(&file, &options).map_err(wrong)?;
         let lowered = compiled
             .lower(self.workflow.as_deref(), &options)
             .map_err(wrong)?;
-        let (mut workflow, chosen) = self.wanted.choose(settings, lowered.workflow)?;
+        let (workflow, chosen) = self.wanted.choose(settings, lowered.workflow)?;
+        let mut workflow = crate::aws::interruptible(settings, workflow);
         let mut fidelity = lowered.fidelity;
         place::compare(&chosen, &lowered.asked, &mut fidelity);
         with_program(&mut workflow);

@@ -165,6 +165,7 @@ fn a_wrong_configuration_is_told_with_its_places() {
         .replace("- halted\n      - broken", "- haltd\n      - broken");
     project.write(".circleci/config.yml", &wrong);
     let told = project.ci(&["validate"]).exits(2).stderr;
+    assert!(told.starts_with(".circleci/config.yml:18:17: "), "{told}");
     for words in [
         "config.yml:18:17: the command `greet` has no parameter `hwo`",
         "did you mean `who`?",
@@ -190,4 +191,27 @@ fn a_key_that_nobody_knows_is_told() {
         ),
         "{explained}"
     );
+}
+
+#[test]
+fn the_repository_fills_the_values_of_the_pipeline_and_odd_jobs_warn() {
+    let text = r#"version: 2.1
+jobs:
+  build:
+    machine: true
+    steps:
+      - run: echo "<< pipeline.project.slug >> << pipeline.git.branch.is_default >> $CIRCLE_PROJECT_USERNAME/$CIRCLE_PROJECT_REPONAME"
+  spare:
+    machine: true
+    steps: [chekout]
+"#;
+    let project = Project::of_vendor(".circleci/config.yml", text);
+    project.git(&["remote", "add", "origin", "git@host.example:org/app.git"]);
+    project.git(&["tag", "v1"]);
+    project.ci(&["run", "-q"]).ok();
+    let log = project.ci(&["logs", "last", "build"]).ok().stdout;
+    assert!(log.contains("org/app true org/app"), "{log}");
+    let told = project.ci(&["validate"]).ok().stderr;
+    let warning = ".circleci/config.yml:9:13: warning: there is no step or command `chekout`";
+    assert!(told.contains(warning), "{told}");
 }

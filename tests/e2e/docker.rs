@@ -12,7 +12,7 @@ const IMAGE: &str = "ci-core-e2e";
 ///
 /// # Panics
 /// If `CI` is set and there is none.
-fn engine() -> Option<&'static str> {
+pub(crate) fn engine() -> Option<&'static str> {
     static ENGINE: OnceLock<Option<String>> = OnceLock::new();
     ENGINE
         .get_or_init(|| {
@@ -31,7 +31,7 @@ fn engine() -> Option<&'static str> {
         .as_deref()
 }
 
-fn docker(host: &str, words: &[&str]) -> bool {
+pub(crate) fn docker(host: &str, words: &[&str]) -> bool {
     let mut docker = Command::new("docker");
     docker.args(["--host", host]).args(words);
     let done = docker.stdout(Stdio::null()).stderr(Stdio::null()).status();

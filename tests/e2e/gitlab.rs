@@ -180,3 +180,57 @@ fn completions_know_the_jobs() {
         "{completed}"
     );
 }
+
+const OF_THE_REPOSITORY: &str = r#"
+about:
+  script: ['echo "$CI_PROJECT_PATH $CI_DEFAULT_BRANCH $CI_COMMIT_TITLE by $CI_COMMIT_AUTHOR"']
+urgent:
+  script: ['true']
+  rules: [{if: '$CI_COMMIT_MESSAGE =~ /^more/'}]
+review:
+  script: ['echo "from $CI_MERGE_REQUEST_SOURCE_BRANCH_NAME to $CI_MERGE_REQUEST_TARGET_BRANCH_NAME"']
+  rules: [{if: '$CI_PIPELINE_SOURCE == "merge_request_event"'}]
+tagged:
+  script: ['true']
+  only: [tags]
+"#;
+
+#[test]
+fn a_file_of_any_name_is_known_and_the_repository_fills_its_variables() {
+    let project = Project::of_vendor("pipeline.yml", OF_THE_REPOSITORY);
+    project.git(&[
+        "remote",
+        "add",
+        "origin",
+        "https://me:secret@host.example/group/sub/app.git",
+    ]);
+    // A tag at the commit does not make it a pipeline of the tag.
+    project.git(&["tag", "v1"]);
+    let names = |words: &[&str]| {
+        let all = [&["list", "pipeline.yml", "--format", "json"], words].concat();
+        let list = project.ci(&all).ok().json();
+        let jobs = list["workflows"][0]["jobs"].as_array().cloned();
+        let names = jobs.into_iter().flatten().map(|job| job["name"].clone());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(names(&[]), ["about", "urgent"]);
+    assert_eq!(names(&["--tag", "v1"]), ["about", "urgent", "tagged"]);
+    assert_eq!(names(&["--event", "mr"]), ["urgent", "review"]);
+    project.ci(&["run", "pipeline.yml", "-q"]).ok();
+    let log = project.ci(&["logs", "last", "about"]).ok().stdout;
+    assert!(log.contains("group/sub/app main more by a <a@b>"), "{log}");
+    let words = [
+        "run",
+        "pipeline.yml",
+        "-q",
+        "--event",
+        "mr",
+        "--branch",
+        "topic",
+    ];
+    project
+        .ci(&[&words[..], &["--target", "trunk"]].concat())
+        .ok();
+    let log = project.ci(&["logs", "last", "review"]).ok().stdout;
+    assert!(log.contains("from topic to trunk"), "{log}");
+}

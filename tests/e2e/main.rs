@@ -9,16 +9,26 @@
 mod circleci;
 mod commands;
 mod crash;
+mod deploy;
 mod docker;
+mod ec2;
 mod faults;
 mod gitlab;
 mod gitlab_ci_local;
 mod images;
+mod imported;
+#[path = "../../ci-aws/tests/support/machines/mod.rs"]
+#[expect(dead_code, reason = "it is shared with the tests of `ci-aws`")]
+mod machines;
 mod latest;
+mod looked;
+mod mcp;
+mod notified;
 mod quickstart;
 mod registry;
 mod reported;
 mod reports;
+mod seeds;
 mod settings;
 mod setup;
 mod shared;

@@ -28,6 +28,21 @@ pub(crate) fn program(name: &str) -> PathBuf {
     ci
 }
 
+/// The Python with the packages of other makers that tests ask; `tests/run.sh` makes it.
+pub(crate) fn python() -> PathBuf {
+    let usual = || {
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+        tests.join("../target/python/e2e/bin/python")
+    };
+    let python = std::env::var_os("CI_CORE_TEST_PYTHON").map_or_else(usual, PathBuf::from);
+    assert!(
+        python.is_file(),
+        "`{}` is not there: tests/python.sh makes it",
+        python.display()
+    );
+    python
+}
+
 /// A project in a directory of its own, with a store and a storage of its own.
 pub(crate) struct Project {
     dir: tempfile::TempDir,

@@ -243,7 +243,7 @@ fn every_step_of_every_commit_is_decided_truly_whatever_breaks() {
             .json();
         page["data"].as_array().expect("runs").clone()
     };
-    let long = Duration::from_mins(5);
+    let long = Duration::from_mins(12);
     until_within(long, "every commit has a run that ended", || {
         let runs = runs();
         runs.len() >= COMMITS as usize && runs.iter().all(|run| !run["finished"].is_null())

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ci_core::archive::{PackRoot, pack_stream};
 use ci_core::executor::PrepareRequest;
 use ci_core::id::RunId;
 use ci_core::job::{JobOptions, JobSpec};
@@ -12,6 +11,7 @@ use ci_core::session::{Command, ExecIo, ExitStatus, Output, Session};
 use tokio_util::sync::CancellationToken;
 
 use super::agent::Agent;
+use super::copy;
 use super::remote::{self, BuildRequest};
 use super::state::StateFile;
 use super::variables::Variables;
@@ -119,11 +119,15 @@ impl E2c {
     }
 
     async fn copy(&self, session: &dyn Session) -> Result<(), Ec2Error> {
-        let root = PackRoot::new("", &self.project).exclude([".e2c_instance_state_*"]);
-        let tree = pack_stream(vec![root]).map_err(|error| broken("pack the project", error))?;
         let dir = self.variables.job_dir();
-        let copied = session.copy_in(tree, &dir).await;
-        copied.map_err(|error| broken("copy the project", error))
+        let copied = copy::project(session, &self.project, &dir, &self.cancel).await;
+        let copied = copied.map_err(|error| broken("copy the project", error))?;
+        if let Some(sent) = copied.sent {
+            let removed = copied.removed;
+            let words = format!("copied {sent} changed files, removed {removed}");
+            self.output.say(words).await;
+        }
+        Ok(())
     }
 
     /// Builds and pushes on the machine.

@@ -6,6 +6,7 @@
 //! and until when.
 
 mod agent;
+mod copy;
 mod manager;
 mod remote;
 mod state;

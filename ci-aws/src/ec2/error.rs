@@ -80,7 +80,7 @@ impl Ec2Error {
         let new = Self::new(kind, format!("could not {what}: {error}"));
         let new = match error.code() {
             Some("UnauthorizedOperation") => new.with_hint(
-                "`ci_aws::ec2::check` says what is missing, and `ci_aws::ec2::policy` prints the policy",
+                "`ci ec2 check` says what is missing, and `ci ec2 policy` prints the policy",
             ),
             Some("ExpiredToken" | "ExpiredTokenException" | "RequestExpired") => {
                 new.with_hint("the credentials have expired; get new ones and run it again")

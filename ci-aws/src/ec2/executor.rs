@@ -71,6 +71,7 @@ impl Ec2Executor {
     /// If the directory of the journal cannot be made.
     pub fn new(api: Arc<dyn Ec2Api>, options: Ec2Options) -> Result<Self, Ec2Error> {
         let journal = Journal::open(&options.state)?;
+        let limit = options.limit;
         let landlord = Landlord {
             api,
             options: Arc::new(options),
@@ -79,7 +80,7 @@ impl Ec2Executor {
         };
         Ok(Self {
             name: "ec2".to_owned(),
-            limit: None,
+            limit,
             pool: Arc::new(Pool::new(landlord)),
             interrupted: Interrupted::default(),
         })
@@ -155,6 +156,23 @@ impl Ec2Executor {
     }
 }
 
+/// Says that the image of a job is not used. Without its services a job would not work.
+async fn fits(request: &PrepareRequest<'_>) -> Result<(), ExecutorError> {
+    let requires = &request.job.options.requires;
+    if let Some(service) = requires.services.first() {
+        let text = format!(
+            "the service `{}` needs an executor of containers; jobs run on the machine itself",
+            service.image
+        );
+        return Err(ExecutorError::new(ExecutorErrorKind::Unsupported, text));
+    }
+    if let Some(image) = &requires.image {
+        let text = format!("the job runs on the machine itself and not in the image `{image}`");
+        request.output.say(text).await;
+    }
+    Ok(())
+}
+
 #[async_trait]
 impl Executor for Ec2Executor {
     fn name(&self) -> &str {
@@ -178,6 +196,7 @@ impl Executor for Ec2Executor {
         if request.cancel.is_cancelled() {
             return Err(super::wait::canceled().into());
         }
+        fits(&request).await?;
         let slot = self
             .pool
             .take(request.run, on_demand, &request.output, &request.cancel)

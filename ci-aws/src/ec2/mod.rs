@@ -21,9 +21,11 @@ mod policy;
 mod pool;
 mod reap;
 mod rent;
+mod retry;
 #[cfg(feature = "sdk")]
 mod sdk;
 mod session;
+mod settings;
 pub mod tags;
 mod user_data;
 mod wait;
@@ -40,6 +42,7 @@ pub(crate) use options::price;
 pub use options::{Address, Ec2Options, Launch, Reach, Strategy, Trust};
 pub use policy::{Permission, check, policy};
 pub use reap::{Reaped, Reaper, Scope};
+pub use retry::retry_interrupted;
 #[cfg(feature = "sdk")]
 pub use sdk::{Access, SdkEc2};
 #[cfg(feature = "testing")]

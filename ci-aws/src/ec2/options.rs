@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ci_core::executor::{ExecutorError, ExecutorErrorKind};
-use ci_core::units::parse_duration;
-use serde::{Deserialize, Deserializer};
+use ci_core::executor::ExecutorError;
 
 use super::api::{Spot, Template};
+use super::settings::{Settings, unusable};
 
 /// How machines of EC2 are had and used.
 ///
@@ -38,6 +37,8 @@ pub struct Ec2Options {
     pub time_limit: Duration,
     /// How many jobs share a machine at the same time.
     pub jobs: usize,
+    /// How many sessions it can have at once.
+    pub limit: Option<usize>,
     /// How long a launched machine is kept for the next job of the same run.
     pub keep: Duration,
     /// How much machine time a run may launch, each machine counted with its whole time limit.
@@ -172,6 +173,7 @@ impl Ec2Options {
             lease: Duration::from_mins(15),
             time_limit: Duration::from_hours(6),
             jobs: 1,
+            limit: None,
             keep: Duration::ZERO,
             machine_time: None,
         }
@@ -201,21 +203,15 @@ impl Ec2Options {
     pub fn from_settings(
         options: &BTreeMap<String, serde_json::Value>,
     ) -> Result<Self, ExecutorError> {
-        let unusable =
-            || ExecutorError::new(ExecutorErrorKind::Unsupported, "the options cannot be used");
-        // Those of the access to EC2 are read beside these.
-        let own = options
-            .iter()
-            .filter(|(name, _)| !ACCESS.contains(&name.as_str()))
-            .map(|(name, value)| (name.clone(), value.clone()));
-        let read: Settings = serde_json::from_value(serde_json::Value::Object(own.collect()))
-            .map_err(|error| unusable().with_source(error))?;
-        read.options().map_err(|text| unusable().with_source(text))
+        Settings::read(options)?.options().map_err(unusable)
+    }
+
+    /// The JSON schema of the options, for editors.
+    #[must_use]
+    pub fn json_schema() -> serde_json::Value {
+        schemars::schema_for!(Settings).to_value()
     }
 }
-
-/// The options that say where EC2 is and as whom to speak to it.
-pub(super) const ACCESS: [&str; 3] = ["profile", "region", "endpoint"];
 
 fn state_dir() -> PathBuf {
     let from = |name: &str| {
@@ -229,149 +225,6 @@ fn state_dir() -> PathBuf {
         .join("ci-core/aws")
 }
 
-/// The options as they stand in a settings file.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Settings {
-    instance: Option<String>,
-    template: Option<String>,
-    version: Option<String>,
-    types: Vec<String>,
-    zones: Vec<String>,
-    subnets: Vec<String>,
-    spot: SpotSetting,
-    fall_back: Option<bool>,
-    address: Option<String>,
-    port: Option<u16>,
-    user: Option<String>,
-    identity: Option<PathBuf>,
-    agent: Option<PathBuf>,
-    ssh_config: Option<PathBuf>,
-    host_key: Option<String>,
-    known_hosts: Option<PathBuf>,
-    root: Option<String>,
-    notices: Option<String>,
-    owner: Option<String>,
-    state: Option<PathBuf>,
-    jobs: Option<std::num::NonZeroUsize>,
-    #[serde(deserialize_with = "time")]
-    grace: Option<Duration>,
-    #[serde(deserialize_with = "time")]
-    launch_deadline: Option<Duration>,
-    #[serde(deserialize_with = "time")]
-    boot_deadline: Option<Duration>,
-    #[serde(deserialize_with = "time")]
-    teardown_deadline: Option<Duration>,
-    #[serde(deserialize_with = "time")]
-    poll: Option<Duration>,
-    #[serde(deserialize_with = "time")]
-    lease: Option<Duration>,
-    #[serde(deserialize_with = "time")]
-    time_limit: Option<Duration>,
-    #[serde(deserialize_with = "time")]
-    keep: Option<Duration>,
-    #[serde(deserialize_with = "time")]
-    machine_time: Option<Duration>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum SpotSetting {
-    Plain(bool),
-    Priced { max_price: String },
-}
-
-impl Default for SpotSetting {
-    fn default() -> Self {
-        Self::Plain(false)
-    }
-}
-
-fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    let text = Option::<String>::deserialize(from)?;
-    text.map(|text| parse_duration(&text).map_err(serde::de::Error::custom))
-        .transpose()
-}
-
-impl Settings {
-    fn options(self) -> Result<Ec2Options, String> {
-        let mut options = Ec2Options::new(self.strategy()?);
-        let trust = self.trust()?;
-        let reach = &mut options.reach;
-        reach.trust = trust;
-        reach.address = match self.address.as_deref() {
-            None | Some("public") => Address::Public,
-            Some("private") => Address::Private,
-            Some(other) => Address::Fixed(other.to_owned()),
-        };
-        reach.port = self.port;
-        reach.user = self.user;
-        reach.identity = self.identity;
-        reach.agent = self.agent;
-        reach.config = self.ssh_config;
-        reach.root = self.root;
-        set(&mut reach.notices, self.notices);
-        set(&mut reach.grace, self.grace);
-        set(&mut options.owner, self.owner);
-        set(&mut options.state, self.state);
-        set(
-            &mut options.jobs,
-            self.jobs.map(std::num::NonZeroUsize::get),
-        );
-        set(&mut options.launch_deadline, self.launch_deadline);
-        set(&mut options.boot_deadline, self.boot_deadline);
-        set(&mut options.teardown_deadline, self.teardown_deadline);
-        set(&mut options.poll, self.poll);
-        set(&mut options.lease, self.lease);
-        set(&mut options.time_limit, self.time_limit);
-        set(&mut options.keep, self.keep);
-        options.machine_time = self.machine_time;
-        Ok(options)
-    }
-
-    fn strategy(&self) -> Result<Strategy, String> {
-        let spot = match &self.spot {
-            SpotSetting::Plain(false) => None,
-            SpotSetting::Plain(true) => Some(Spot::default()),
-            SpotSetting::Priced { max_price } => Some(Spot {
-                max_price: Some(price(max_price)?),
-            }),
-        };
-        match (&self.instance, &self.template) {
-            (Some(instance), None) => Ok(Strategy::Existing(instance.clone())),
-            (None, Some(template)) => {
-                let mut launch = Launch::new(template);
-                set(&mut launch.template.version, self.version.clone());
-                launch.types.clone_from(&self.types);
-                launch.zones.clone_from(&self.zones);
-                launch.subnets.clone_from(&self.subnets);
-                launch.spot = spot;
-                set(&mut launch.fall_back, self.fall_back);
-                Ok(Strategy::Template(launch))
-            }
-            _ => Err("one of `instance` and `template` has to be set, and not both".to_owned()),
-        }
-    }
-
-    fn trust(&self) -> Result<Trust, String> {
-        match (self.host_key.as_deref(), &self.known_hosts) {
-            (None | Some("console"), None) => Ok(Trust::Console),
-            (Some("known"), None) => Ok(Trust::Known),
-            (Some("accept-new"), Some(file)) => Ok(Trust::AcceptNew(file.clone())),
-            (Some("accept-new"), None) => {
-                Err("`host_key: accept-new` needs `known_hosts`, a file to keep the key in".into())
-            }
-            (Some(key), None) if key.split_whitespace().count() >= 2 => {
-                Ok(Trust::Pinned(key.to_owned()))
-            }
-            (Some(other), None) => Err(format!(
-                "`host_key` is `{other}`; it can be `console`, `known`, `accept-new` or a public key"
-            )),
-            (_, Some(_)) => Err("`known_hosts` goes with `host_key: accept-new`".to_owned()),
-        }
-    }
-}
-
 /// A price as EC2 wants it, in US dollars.
 pub(crate) fn price(text: &str) -> Result<String, String> {
     match text.trim().parse::<f64>() {
@@ -379,12 +232,6 @@ pub(crate) fn price(text: &str) -> Result<String, String> {
         _ => Err(format!(
             "the price `{text}` is not an amount such as `0.10`"
         )),
-    }
-}
-
-fn set<T>(place: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *place = value;
     }
 }
 

@@ -1,6 +1,7 @@
 //! EC2 through the AWS SDK: the only file that names it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,17 +21,20 @@ use aws_sdk_ec2::types::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use ci_core::executor::ExecutorError;
+use tokio::sync::OnceCell;
 
 use super::api::{
     ApiError, Ec2Api, Instance, InstanceState, LaunchRequest, Question, Rehearsal, Template,
 };
 use super::codes::Trouble;
+use super::settings::Settings;
 
 /// EC2 through the AWS SDK.
 #[derive(Debug, Clone)]
 pub struct SdkEc2 {
-    client: Client,
-    region: Option<String>,
+    access: Access,
+    made: Arc<OnceCell<Client>>,
 }
 
 /// Where EC2 is, and as whom to speak to it. What is not said is found as every AWS tool finds it:
@@ -48,97 +52,126 @@ pub struct Access {
     pub keys: Option<(String, String)>,
 }
 
+impl Access {
+    /// Reads the part about it of the options of an executor of the settings file.
+    ///
+    /// # Errors
+    /// For an option that there is not, and a value of the wrong kind.
+    pub fn from_settings(
+        options: &BTreeMap<String, serde_json::Value>,
+    ) -> Result<Self, ExecutorError> {
+        Ok(Settings::read(options)?.access())
+    }
+}
+
 impl SdkEc2 {
-    /// Makes a client. Credentials are looked for when the first call is made.
-    pub async fn connect(access: &Access) -> Self {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(aws_smithy_http_client::tls::Provider::Rustls(
-                aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
-            ))
-            .build_https();
-        // Whoever launches decides what is tried again.
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(Duration::from_secs(10))
-                    .operation_timeout(Duration::from_mins(1))
-                    .build(),
-            );
-        if let Some(profile) = &access.profile {
-            loader = loader.profile_name(profile);
-        }
-        if let Some(region) = &access.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
-        if let Some(endpoint) = &access.endpoint {
-            loader = loader.endpoint_url(endpoint);
-        }
-        if let Some((id, secret)) = &access.keys {
-            loader = loader.credentials_provider(Credentials::new(id, secret, None, None, "given"));
-        }
-        let config = loader.load().await;
+    /// A client that reads the configuration of AWS when the first call is made.
+    #[must_use]
+    pub fn new(access: Access) -> Self {
         Self {
-            region: config.region().map(|region| region.as_ref().to_owned()),
-            client: Client::new(&config),
+            access,
+            made: Arc::default(),
         }
+    }
+
+    /// A client that has read the configuration of AWS. Credentials are looked for when the first call
+    /// is made.
+    pub async fn connect(access: &Access) -> Self {
+        let new = Self::new(access.clone());
+        new.client().await;
+        new
     }
 
     /// The region that calls go to, if one was found.
-    #[must_use]
-    pub fn region(&self) -> Option<&str> {
-        self.region.as_deref()
+    pub async fn region(&self) -> Option<String> {
+        let region = self.client().await.config().region();
+        region.map(ToString::to_string)
     }
 
-    fn launching(&self, request: &LaunchRequest) -> RunInstancesFluentBuilder {
-        let kinds = [
-            Some(ResourceType::Instance),
-            Some(ResourceType::Volume),
-            request
-                .spot
-                .as_ref()
-                .map(|_| ResourceType::SpotInstancesRequest),
-        ];
-        let tags = kinds.into_iter().flatten().map(|kind| {
-            let all = Some(tags(&request.tags));
-            TagSpecification::builder()
-                .resource_type(kind)
-                .set_tags(all)
-                .build()
-        });
-        let market = request.spot.as_ref().map(|spot| {
-            let options = SpotMarketOptions::builder()
-                .set_max_price(spot.max_price.clone())
-                .spot_instance_type(SpotInstanceType::OneTime)
-                .instance_interruption_behavior(InstanceInterruptionBehavior::Terminate);
-            InstanceMarketOptionsRequest::builder()
-                .market_type(MarketType::Spot)
-                .spot_options(options.build())
-                .build()
-        });
-        let zone = request.zone.clone();
-        let data = request.user_data.as_ref().map(|data| BASE64.encode(data));
-        // Nothing but the machine itself shall read the keys in its user data.
-        let metadata = InstanceMetadataOptionsRequest::builder()
-            .http_tokens(aws_sdk_ec2::types::HttpTokensState::Required)
-            .http_put_response_hop_limit(1)
-            .build();
-        self.client
-            .run_instances()
-            .min_count(1)
-            .max_count(1)
-            .client_token(&request.client_token)
-            .launch_template(template(&request.template))
-            .set_instance_type(request.instance_type.as_deref().map(InstanceType::from))
-            .set_placement(zone.map(|zone| Placement::builder().availability_zone(zone).build()))
-            .set_subnet_id(request.subnet.clone())
-            .set_instance_market_options(market)
-            .set_tag_specifications(Some(tags.collect()))
-            .set_user_data(data)
-            .metadata_options(metadata)
-            .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
+    async fn client(&self) -> &Client {
+        let make = || async { Client::new(&configuration(&self.access).await) };
+        self.made.get_or_init(make).await
     }
+}
+
+async fn configuration(access: &Access) -> aws_config::SdkConfig {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(aws_smithy_http_client::tls::Provider::Rustls(
+            aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
+        ))
+        .build_https();
+    // Whoever launches decides what is tried again.
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(10))
+                .operation_timeout(Duration::from_mins(1))
+                .build(),
+        );
+    if let Some(profile) = &access.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(region) = &access.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(endpoint) = &access.endpoint {
+        loader = loader.endpoint_url(endpoint);
+    }
+    if let Some((id, secret)) = &access.keys {
+        loader = loader.credentials_provider(Credentials::new(id, secret, None, None, "given"));
+    }
+    loader.load().await
+}
+
+fn launching(client: &Client, request: &LaunchRequest) -> RunInstancesFluentBuilder {
+    let kinds = [
+        Some(ResourceType::Instance),
+        Some(ResourceType::Volume),
+        request
+            .spot
+            .as_ref()
+            .map(|_| ResourceType::SpotInstancesRequest),
+    ];
+    let tags = kinds.into_iter().flatten().map(|kind| {
+        let all = Some(tags(&request.tags));
+        TagSpecification::builder()
+            .resource_type(kind)
+            .set_tags(all)
+            .build()
+    });
+    let market = request.spot.as_ref().map(|spot| {
+        let options = SpotMarketOptions::builder()
+            .set_max_price(spot.max_price.clone())
+            .spot_instance_type(SpotInstanceType::OneTime)
+            .instance_interruption_behavior(InstanceInterruptionBehavior::Terminate);
+        InstanceMarketOptionsRequest::builder()
+            .market_type(MarketType::Spot)
+            .spot_options(options.build())
+            .build()
+    });
+    let zone = request.zone.clone();
+    let data = request.user_data.as_ref().map(|data| BASE64.encode(data));
+    // Nothing but the machine itself shall read the keys in its user data.
+    let metadata = InstanceMetadataOptionsRequest::builder()
+        .http_tokens(aws_sdk_ec2::types::HttpTokensState::Required)
+        .http_put_response_hop_limit(1)
+        .build();
+    client
+        .run_instances()
+        .min_count(1)
+        .max_count(1)
+        .client_token(&request.client_token)
+        .launch_template(template(&request.template))
+        .set_instance_type(request.instance_type.as_deref().map(InstanceType::from))
+        .set_placement(zone.map(|zone| Placement::builder().availability_zone(zone).build()))
+        .set_subnet_id(request.subnet.clone())
+        .set_instance_market_options(market)
+        .set_tag_specifications(Some(tags.collect()))
+        .set_user_data(data)
+        .metadata_options(metadata)
+        .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
 }
 
 fn template(template: &Template) -> LaunchTemplateSpecification {
@@ -160,7 +193,10 @@ fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
 #[async_trait]
 impl Ec2Api for SdkEc2 {
     async fn launch(&self, request: &LaunchRequest) -> Result<Instance, ApiError> {
-        let answer = self.launching(request).send().await.map_err(failed)?;
+        let answer = launching(self.client().await, request)
+            .send()
+            .await
+            .map_err(failed)?;
         let made = answer.instances().first().and_then(instance);
         made.ok_or_else(|| {
             let text = format!(
@@ -173,7 +209,7 @@ impl Ec2Api for SdkEc2 {
 
     async fn describe(&self, question: &Question) -> Result<Vec<Instance>, ApiError> {
         let filter = |name: String, value: &str| Filter::builder().name(name).values(value).build();
-        let call = self.client.describe_instances();
+        let call = self.client().await.describe_instances();
         let call = match question {
             Question::Id(id) => call.instance_ids(id),
             Question::Tag(name, value) => call.filters(filter(format!("tag:{name}"), value)),
@@ -197,34 +233,34 @@ impl Ec2Api for SdkEc2 {
     }
 
     async fn start(&self, id: &str) -> Result<(), ApiError> {
-        let call = self.client.start_instances().instance_ids(id);
+        let call = self.client().await.start_instances().instance_ids(id);
         call.send().await.map_err(failed).map(drop)
     }
 
     async fn stop(&self, id: &str) -> Result<(), ApiError> {
-        let call = self.client.stop_instances().instance_ids(id);
+        let call = self.client().await.stop_instances().instance_ids(id);
         call.send().await.map_err(failed).map(drop)
     }
 
     async fn terminate(&self, id: &str) -> Result<(), ApiError> {
-        let call = self.client.terminate_instances().instance_ids(id);
+        let call = self.client().await.terminate_instances().instance_ids(id);
         call.send().await.map_err(failed).map(drop)
     }
 
     async fn tag(&self, id: &str, names: &BTreeMap<String, String>) -> Result<(), ApiError> {
-        let call = self.client.create_tags().resources(id);
+        let call = self.client().await.create_tags().resources(id);
         let call = call.set_tags(Some(tags(names))).send();
         call.await.map_err(failed).map(drop)
     }
 
     async fn untag(&self, id: &str, name: &str, value: &str) -> Result<(), ApiError> {
         let tag = Tag::builder().key(name).value(value).build();
-        let call = self.client.delete_tags().resources(id).tags(tag);
+        let call = self.client().await.delete_tags().resources(id).tags(tag);
         call.send().await.map_err(failed).map(drop)
     }
 
     async fn console(&self, id: &str) -> Result<Option<String>, ApiError> {
-        let call = self.client.get_console_output().instance_id(id);
+        let call = self.client().await.get_console_output().instance_id(id);
         // The newest output is to be had on machines of the Nitro kind only; others refuse to be asked.
         let answer = match call.clone().latest(true).send().await {
             Ok(answer) => answer,
@@ -238,7 +274,7 @@ impl Ec2Api for SdkEc2 {
     }
 
     async fn template_user_data(&self, template: &Template) -> Result<Option<Vec<u8>>, ApiError> {
-        let call = self.client.describe_launch_template_versions();
+        let call = self.client().await.describe_launch_template_versions();
         let call = if template.is_id() {
             call.launch_template_id(&template.name)
         } else {
@@ -260,17 +296,17 @@ impl Ec2Api for SdkEc2 {
     }
 
     async fn cancel_spot(&self, request: &str) -> Result<(), ApiError> {
-        let call = self.client.cancel_spot_instance_requests();
+        let call = self.client().await.cancel_spot_instance_requests();
         let call = call.spot_instance_request_ids(request);
         call.send().await.map_err(failed).map(drop)
     }
 
     async fn rehearse(&self, rehearsal: &Rehearsal) -> Result<(), ApiError> {
-        let client = &self.client;
+        let client = self.client().await;
         let tag = || Tag::builder().key("ci-core:rehearsal").value("").build();
         let answer = match rehearsal {
             Rehearsal::Launch(request) => {
-                let call = self.launching(request).dry_run(true);
+                let call = launching(client, request).dry_run(true);
                 call.send().await.map_err(failed).map(drop)
             }
             Rehearsal::Describe => {
@@ -382,7 +418,12 @@ where
         SdkError::DispatchFailure(ref failure)
             if failure.is_user() || is_about_credentials(&error) =>
         {
-            let text = format!("the call could not be made: {}", words(&error));
+            let words = words(&error);
+            if words.contains("no credentials found") {
+                let text = "no credentials of AWS were found: not in the environment, not in a profile, not on the machine";
+                return ApiError::silence(Trouble::Denied, text);
+            }
+            let text = format!("the call could not be made: {words}");
             ApiError::silence(Trouble::Denied, text).with_source(error)
         }
         error => {

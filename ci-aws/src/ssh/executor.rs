@@ -9,10 +9,12 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ci_core::archive::{PackRoot, pack_stream};
 use ci_core::executor::{
     Executor, ExecutorError, ExecutorErrorKind, PrepareRequest, ReapReport, ReapScope,
 };
 use ci_core::session::{Session, SessionInfo};
+use ci_core::step::{Action, StepSpec};
 use tokio_util::sync::CancellationToken;
 
 use super::args::{HostKey, Target};
@@ -225,6 +227,39 @@ fn variables(request: &PrepareRequest<'_>, place: &Place) -> (BTreeMap<String, S
     (env, home)
 }
 
+/// Copies the project, unless the job checks it out itself or works somewhere else, and makes the directory that steps start in.
+async fn furnish(session: &SshSession, request: &PrepareRequest<'_>) -> Result<(), ExecutorError> {
+    let mut trees = Vec::new();
+    let is_checkout = |step: &StepSpec| matches!(step.action, Action::Checkout(_));
+    let start = request.job.options.working_dir.as_deref();
+    let is_elsewhere = start.is_some_and(|dir| dir.starts_with(['~', '/']));
+    if let Some(project) = &request.project_dir
+        && !is_elsewhere
+        && !request.job.steps.iter().any(is_checkout)
+    {
+        trees.push((vec![PackRoot::new("", project)], "."));
+    }
+    if let Some(dir) = start {
+        trees.push((Vec::new(), dir));
+    }
+    for (roots, dir) in trees {
+        let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+            let text = format!("could not get the directory of the job ready: {error}");
+            ExecutorError::new(ExecutorErrorKind::Other, text).with_source(error)
+        };
+        let tree = pack_stream(roots).map_err(|error| failed(error.into()))?;
+        let copied = tokio::select! {
+            copied = session.copy_in(tree, dir) => copied,
+            () = request.cancel.cancelled() => {
+                let text = "preparing was canceled";
+                return Err(ExecutorError::new(ExecutorErrorKind::Canceled, text));
+            }
+        };
+        copied.map_err(|error| failed(error.into()))?;
+    }
+    Ok(())
+}
+
 #[async_trait]
 impl Executor for SshExecutor {
     fn name(&self) -> &str {
@@ -257,7 +292,7 @@ impl Executor for SshExecutor {
         let started = Guard::start(&client, &orders, &request.cancel).await?;
         let (guard, place) = started.ok_or_else(canceled)?;
         let (env, home) = variables(&request, &place);
-        Ok(Box::new(SshSession {
+        let session = SshSession {
             info: self.info(&place, home),
             client,
             guard,
@@ -267,7 +302,15 @@ impl Executor for SshExecutor {
             grace: self.grace,
             next: AtomicU32::new(1),
             over: CancellationToken::new(),
-        }))
+        };
+        match furnish(&session, &request).await {
+            Ok(()) => Ok(Box::new(session)),
+            Err(error) => {
+                // What broke first is what there is to tell.
+                let _ = session.teardown().await;
+                Err(error)
+            }
+        }
     }
 
     async fn reap(&self, scope: &ReapScope) -> Result<ReapReport, ExecutorError> {

@@ -136,7 +136,7 @@ async fn greeting(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<Result<Pl
             return Some(Err(SshError::new(SshErrorKind::Machine, text)));
         }
         if let Some(dir) = line.strip_prefix("full ") {
-            let text = format!("could not make the directory `{dir}` on the machine");
+            let text = format!("`{dir}` on the machine could not be written: is its disk full?");
             return Some(Err(SshError::new(SshErrorKind::Machine, text)));
         }
         if line == "ready" {

@@ -105,6 +105,13 @@ impl Session for SshSession {
         if io.cancel.is_cancelled() {
             return Ok(ExitStatus::Stopped);
         }
+        if let Some(image) = &command.image {
+            let text = format!(
+                "the image `{image}` of the step needs an executor of containers; `{}` runs steps on the machine itself",
+                self.info.executor
+            );
+            return Err(SessionError::new(SessionErrorKind::Refused, text));
+        }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let marker = format!("{}/{number};", self.marker);
         let script = spec::script(command, &self.info, &self.env, &marker)?;

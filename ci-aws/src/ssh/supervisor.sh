@@ -96,14 +96,17 @@ ci_guard() {
   until mkdir -p "$ci_root/$ci_run" && mkdir "$ci_dir" || [ $ci_tries -ge 5 ]; do
     ci_tries=$((ci_tries + 1))
   done 2>/dev/null
-  if ! mkdir "$ci_dir/work" "$ci_dir/home" "$ci_dir/tmp" "$ci_dir/state"; then
+  if ! {
+    mkdir "$ci_dir/work" "$ci_dir/home" "$ci_dir/tmp" "$ci_dir/state" &&
+      echo "$$ $(ci_began $$)" >"$ci_dir/state/guard" &&
+      printf '%s\n' "$ci_text" >"$ci_dir/supervisor" &&
+      echo 0 >"$ci_dir/state/beat"
+  }; then
     echo "full $ci_dir"
     ci_remove "$ci_dir"
+    rmdir "$ci_root/$ci_run" 2>/dev/null
     exit 1
   fi
-  echo "$$ $(ci_began $$)" >"$ci_dir/state/guard"
-  printf '%s\n' "$ci_text" >"$ci_dir/supervisor"
-  echo 0 >"$ci_dir/state/beat"
   ci_watch </dev/null >/dev/null 2>&1 &
   ci_watch=$!
   trap : HUP PIPE

@@ -9,6 +9,8 @@ pub mod circleci;
 pub mod fidelity;
 #[cfg(feature = "gitlab")]
 pub mod gitlab;
+#[cfg(feature = "import")]
+pub mod import;
 pub mod place;
 pub mod problem;
 pub mod yaml;

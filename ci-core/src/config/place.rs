@@ -33,6 +33,12 @@ pub fn compare(chosen: &[Chosen], asked: &AskedByJobs, fidelity: &mut Fidelity) 
             let why = "the job runs in the shell of this machine";
             fidelity.approximated(mark, &format!("image: {image}"), why);
         }
+        if let Some(other) = &it.other_image
+            && let Some(mark) = &asked.image
+        {
+            let why = format!("the image `{other}` stands for it");
+            fidelity.approximated(mark, "image", why);
+        }
         for (index, service) in it.dropped_services.iter().enumerate() {
             let mark = asked.services.get(index).or(asked.services.last());
             let key = format!("services: {service}");

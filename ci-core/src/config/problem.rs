@@ -174,6 +174,14 @@ impl Problems {
             .any(|problem| problem.severity == Severity::Error)
     }
 
+    /// Adds what is wrong with something that is not used, which only warns.
+    pub(crate) fn extend_as_warnings(&mut self, others: Self) {
+        self.extend(others.list.into_iter().map(|problem| Problem {
+            severity: Severity::Warning,
+            ..problem
+        }));
+    }
+
     /// The warnings, or everything as an error if one of them is.
     pub fn finish(mut self) -> Result<Vec<Problem>, ConfigError> {
         let place = |problem: &Problem| problem.mark.as_ref().map(Mark::place);

@@ -24,9 +24,11 @@ mod wire;
 pub use channel::{ChannelSink, EventReceiver, channel};
 pub use collect::{Collect, CollectHandle};
 pub use console::{Choice, Console, ConsoleOptions, Environment, Verbosity};
+pub(crate) use event::seconds;
 pub use event::{EventRecord, JobInfo, JobResult, RunEvent, SCHEMA_VERSION, StoredKind};
 pub use hub::EventHub;
 pub use json::JsonLines;
+pub(crate) use path::longest;
 pub use reports::{
     CoverageRatio, CoverageTotals, GateOutcome, JobReports, ReportDiagnostic, ReportFile,
     TestCounts, TestOutcome, TestRecord, test_id,
@@ -35,5 +37,6 @@ pub use sink::{Interest, NullSink, Sink, SinkError};
 pub use sink_fn::{SinkFn, sink_fn};
 pub use summary::{FailedOutput, Summary};
 pub use terminal::Sanitizer;
+pub(crate) use terminal::{mark_of, one_line, precise};
 pub use trace::ChromeTrace;
 pub use wire::event_schema;

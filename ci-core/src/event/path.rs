@@ -8,7 +8,7 @@ use super::JobInfo;
 /// The path of jobs that takes longest when each job waits for those it needs and takes what `weight`
 /// says: its duration and the places of its jobs in `jobs`, first job first. Needs that are no jobs of
 /// the plan are passed over, and so are jobs that wait for themselves.
-pub(super) fn longest(
+pub(crate) fn longest(
     jobs: &[JobInfo],
     weight: impl Fn(usize) -> Duration,
 ) -> (Duration, Vec<usize>) {

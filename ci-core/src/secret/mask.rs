@@ -12,6 +12,9 @@ pub struct Masker {
     secrets: Arc<SecretSet>,
     /// The end of what was given, while it may be the beginning of a secret.
     held: Vec<u8>,
+    /// The spellings that begin with all of `held`, so that a long secret that comes in small pieces is
+    /// not looked through again with each of them.
+    going: Vec<usize>,
 }
 
 impl Masker {
@@ -21,6 +24,7 @@ impl Masker {
         Self {
             secrets,
             held: Vec::new(),
+            going: Vec::new(),
         }
     }
 
@@ -30,23 +34,30 @@ impl Masker {
         let Some(finder) = self.secrets.finder() else {
             return bytes.to_vec();
         };
-        let mut out = Vec::with_capacity(self.held.len() + bytes.len());
-        let rest = if self.held.is_empty() {
-            mask(finder, bytes, &mut out)
-        } else {
-            self.held.extend(bytes);
-            let held = std::mem::take(&mut self.held);
-            let rest = mask(finder, &held, &mut out);
+        let before = self.held.len();
+        let mut out = Vec::with_capacity(before + bytes.len());
+        if before == 0 {
+            let rest = mask(finder, bytes, &mut out);
             self.held.extend(rest);
-            return out;
-        };
-        self.held.extend(rest);
+        } else {
+            let going = |spelling: &usize| finder.goes_on(*spelling, before, bytes);
+            self.going.retain(going);
+            self.held.extend(bytes);
+            // While a spelling that begins where the held bytes do may still come, nothing is certain.
+            if !self.going.is_empty() {
+                return Vec::new();
+            }
+            let rest = mask(finder, &self.held, &mut out).len();
+            self.held.drain(..self.held.len() - rest);
+        }
+        self.going = finder.begun(&self.held);
         out
     }
 
     /// Gives what was held back at the end of the stream.
     pub fn finish(&mut self) -> Vec<u8> {
         let held = std::mem::take(&mut self.held);
+        self.going.clear();
         self.secrets.mask_bytes(&held).into_owned()
     }
 }
@@ -110,6 +121,22 @@ mod tests {
         );
         assert_eq!(masker.push(b"hun"), b"");
         assert_eq!(masker.push(b"gry\n"), b"hungry\n");
+    }
+
+    #[test]
+    fn a_long_secret_in_small_pieces_is_masked() {
+        let letter = |at: u32| char::from_digit(at * at / 7 % 36, 36).unwrap();
+        let value: String = (0..16_384).map(letter).collect();
+        let secrets = secrets(&[&value, "hunter2"]);
+        let mut masker = Masker::new(secrets);
+        let text = format!("a {value} b {} c", &value[..16_000]);
+        let mut out = Vec::new();
+        for byte in text.as_bytes() {
+            out.extend(masker.push(&[*byte]));
+        }
+        out.extend(masker.finish());
+        let expected = format!("a *** b {} c", &value[..16_000]);
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
     #[test]

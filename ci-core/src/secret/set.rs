@@ -133,6 +133,22 @@ impl Finder {
         })
     }
 
+    /// Whether a spelling goes on with `bytes` after its first `at` bytes, and is not complete then.
+    pub(super) fn goes_on(&self, spelling: usize, at: usize, bytes: &[u8]) -> bool {
+        let rest = self.spellings.get(spelling).and_then(|it| it.get(at..));
+        rest.is_some_and(|rest| rest.len() > bytes.len() && rest.starts_with(bytes))
+    }
+
+    /// The spellings that begin with all of `bytes` and are longer; none for no bytes.
+    pub(super) fn begun(&self, bytes: &[u8]) -> Vec<usize> {
+        if bytes.is_empty() {
+            return Vec::new();
+        }
+        let all = 0..self.spellings.len();
+        all.filter(|spelling| self.goes_on(*spelling, 0, bytes))
+            .collect()
+    }
+
     /// The places from which `bytes` goes on, to its end, like a spelling that is longer: more bytes
     /// may make a secret of it. In order.
     pub(super) fn unfinished<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = usize> + 'a {

@@ -44,6 +44,11 @@ pub enum SettingsNote {
         /// The image of the service.
         image: String,
     },
+    /// A job has a gate on coverage, and nothing in it says what is covered.
+    NothingCovered {
+        /// The job.
+        job: String,
+    },
 }
 
 impl fmt::Display for SettingsNote {
@@ -77,6 +82,10 @@ impl fmt::Display for SettingsNote {
             Self::ServiceKept { job, image } => write!(
                 f,
                 "the service `{image}` of job `{job}` needs its container; `{LOCAL}` is not for services"
+            ),
+            Self::NothingCovered { job } => write!(
+                f,
+                "job `{job}` has a gate on coverage, and no step with `store_coverage`"
             ),
         }
     }
@@ -172,6 +181,10 @@ impl Settings {
                 None => {}
             }
         }
+        if !options.reports.coverage.is_empty() && !covers(job, &options) {
+            let job = job.name.to_string();
+            notes.push(SettingsNote::NothingCovered { job });
+        }
         if options != *job.options {
             job.options = Arc::new(options);
         }
@@ -212,4 +225,10 @@ impl Settings {
             })
             .collect()
     }
+}
+
+/// Whether the coverage of a job can be known: from its reports, or from what it prints.
+fn covers(job: &JobSpec, options: &JobOptions) -> bool {
+    let keeps = |step: &StepSpec| matches!(step.action, Action::StoreCoverage(_));
+    options.reports.coverage_pattern.is_some() || job.steps.iter().any(keeps)
 }

@@ -45,6 +45,8 @@ pub struct Chosen {
     pub why: String,
     /// The image that the job asks for and does not run in, if it runs in the shell of this machine.
     pub dropped_image: Option<String>,
+    /// The image that the settings put in the place of its own.
+    pub other_image: Option<String>,
     /// The images of the services that it asks for and that do not run.
     pub dropped_services: Vec<String>,
     /// The labels of the job that nothing says anything about.
@@ -95,11 +97,14 @@ impl Settings {
             executor: self.default_executor.clone(),
             why: "it asks for no image".to_owned(),
             dropped_image: None,
+            other_image: None,
             dropped_services: Vec::new(),
             dropped_labels: Vec::new(),
         };
         let mut applied = job.clone();
         self.apply_to_job(&mut applied, &mut Vec::new());
+        let image = |job: &JobSpec| job.options.requires.image.clone();
+        chosen.other_image = image(&applied).filter(|other| image(job).as_ref() != Some(other));
         let mut decided = self.decided(&applied);
         if let Err(error) = &decided
             && error.kind() == PlacementErrorKind::UnknownLabel
@@ -167,6 +172,7 @@ impl Chosen {
             return;
         }
         let requires = &mut Arc::make_mut(&mut job.options).requires;
+        self.other_image = None;
         self.dropped_image = requires.image.take();
         let services = requires.services.drain(..);
         self.dropped_services = services.map(|service| service.image).collect();

@@ -31,6 +31,7 @@ mod job;
 #[cfg(feature = "yaml")]
 mod load;
 mod model;
+mod notify;
 mod place;
 mod rules;
 #[cfg(test)]
@@ -43,8 +44,12 @@ pub use job::{GroupSettings, JobSettings, RetrySettings};
 #[cfg(feature = "yaml")]
 pub use load::{SettingsError, SettingsErrorKind};
 pub use model::{
-    BudgetSettings, ExecutorSettings, LocalSettings, QuarantineSettings, RetentionSettings,
-    Settings, StorageSettings, StoreSettings, Target,
+    BudgetSettings, ExecutorSettings, LocalSettings, QuarantineSettings, ReportSettings,
+    RetentionSettings, Settings, StorageSettings, StoreSettings, Target,
+};
+pub use notify::{
+    ChannelSettings, ChatSettings, EmailSettings, ForgeKind, ForgeSettings, MailSecurity,
+    MaybeSecret, NotifyRule, NotifySettings, SecretRef, WebhookSettings,
 };
 pub use place::{Placement, PlacementError, PlacementErrorKind};
 pub use rules::Rules;

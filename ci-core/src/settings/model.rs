@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::value::{self, CoresNumber, DurationText, ImageSubstitute, SizeText};
-use super::{JobSettings, Rules};
+use super::{JobSettings, NotifySettings, Rules};
 use crate::workflow::OverBudget;
 
 /// The settings of a project; see the [module](super) for the file.
@@ -55,6 +55,9 @@ pub struct Settings {
     /// relative to the project.
     #[serde(default)]
     pub includes: BTreeMap<String, PathBuf>,
+    /// Whom to tell how runs end.
+    #[serde(default)]
+    pub notify: NotifySettings,
     /// How much of this machine local jobs may use.
     #[serde(default)]
     pub local: LocalSettings,
@@ -64,6 +67,9 @@ pub struct Settings {
     /// Where runs are recorded.
     #[serde(default)]
     pub store: StoreSettings,
+    /// What is written when a run has ended.
+    #[serde(default)]
+    pub report: ReportSettings,
 }
 
 fn local() -> String {
@@ -97,9 +103,11 @@ impl Default for Settings {
             stages: BTreeMap::new(),
             budgets: BTreeMap::new(),
             includes: BTreeMap::new(),
+            notify: NotifySettings::default(),
             local: LocalSettings::default(),
             storage: StorageSettings::default(),
             store: StoreSettings::default(),
+            report: ReportSettings::default(),
         }
     }
 }
@@ -237,4 +245,14 @@ pub struct RetentionSettings {
     pub max_age: Option<Duration>,
     /// The oldest runs above this number.
     pub max_runs: Option<u32>,
+}
+
+/// What is written when a run has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct ReportSettings {
+    /// The page of the run, one HTML file, absolute or relative to the project; `{run}` in the name is
+    /// the run's id. By default none is written.
+    pub html: Option<PathBuf>,
 }

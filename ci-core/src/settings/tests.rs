@@ -291,6 +291,20 @@ fn images_are_replaced_also_those_of_services() {
 }
 
 #[test]
+fn a_gate_on_coverage_that_nothing_measures_is_noted() {
+    let settings = parse("version: 1\njobs: {test: {reports: {coverage: {lines: 80}}}}");
+    let words = |job: JobSpec| {
+        let (_, notes) = settings.apply(workflow([job]));
+        notes.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let told = "job `test` has a gate on coverage, and no step with `store_coverage`";
+    assert_eq!(words(JobSpec::new("test")), [told]);
+    let paths = crate::step::PathsSpec::new(["coverage.xml"]);
+    let step = StepSpec::new(crate::step::Action::StoreCoverage(paths));
+    assert!(words(JobSpec::new("test").step(step)).is_empty());
+}
+
+#[test]
 fn what_fits_no_job_is_noted() {
     let settings = parse(
         "version: 1\njobs: {tset: {priority: 1}}\nstages: {fast: [lint, 'x*'], slow: [lint]}\n\

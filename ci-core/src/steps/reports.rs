@@ -17,6 +17,9 @@ use crate::storage::{Artifact, ArtifactKind, Storage};
 const MOST_DIAGNOSTICS: usize = 20;
 /// Messages are cut here, in characters.
 const LONGEST_MESSAGE: usize = 1000;
+/// The bytes of a text that are held while a file is read: the half that is its beginning holds a
+/// message of that length.
+const HELD: usize = 8 * LONGEST_MESSAGE;
 
 /// Reads the kept files, says what is in them and reports it. A file that is no report is told and
 /// changes nothing.
@@ -73,7 +76,10 @@ fn read_tests(storage: &Storage, kept: &[Artifact]) -> StepRecord {
         let report = storage
             .open_artifact(&artifact.digest)
             .map_err(|error| crate::error::chain(&error))
-            .and_then(|content| tests::read(content).map_err(|error| error.to_string()));
+            .and_then(|content| {
+                let options = tests::Options::default().with_text(HELD);
+                tests::read_with(content, options).map_err(|error| error.to_string())
+            });
         match report {
             Ok(report) => {
                 file.format = report.format.map(|format| format.name().to_owned());

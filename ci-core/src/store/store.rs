@@ -128,6 +128,13 @@ pub trait RunStore: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// A number that is another one after anything that the store keeps has changed, logs left out,
+    /// whoever changed it: what was read before is still true while it is the same. It says nothing to
+    /// another process or after a restart. `None` from a store that cannot tell.
+    async fn version(&self) -> Result<Option<u64>, StoreError> {
+        Ok(None)
+    }
+
     /// Removes ended runs that need not be kept. Gives their ids.
     async fn prune(&self, retention: &Retention) -> Result<Vec<RunId>, StoreError>;
 

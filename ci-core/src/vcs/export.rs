@@ -20,6 +20,33 @@ pub struct CommitInfo {
     pub message: String,
     /// Who wrote it, as `Name <address>`.
     pub author: String,
+    /// When it was written, as in ISO 8601.
+    pub written: String,
+}
+
+impl CommitInfo {
+    pub(super) fn of(commit: &git2::Commit<'_>) -> Self {
+        let author = commit.author();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            id: commit.id().to_string(),
+            written: jiff::Timestamp::from_second(author.when().seconds())
+                .map(|time| time.to_string())
+                .unwrap_or_default(),
+            message: text(commit.message_bytes()),
+            author: format!(
+                "{} <{}>",
+                text(author.name_bytes()),
+                text(author.email_bytes())
+            ),
+        }
+    }
+
+    /// The first line of its message.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        self.message.lines().next().unwrap_or_default()
+    }
 }
 
 /// What the commit behind a revision says of itself.
@@ -28,17 +55,7 @@ pub struct CommitInfo {
 pub fn commit_info(repository: &Path, revision: &str) -> Result<CommitInfo, VcsError> {
     let repository = open(repository)?;
     let commit = commit(&repository, revision)?;
-    let author = commit.author();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ok(CommitInfo {
-        id: commit.id().to_string(),
-        message: text(commit.message_bytes()),
-        author: format!(
-            "{} <{}>",
-            text(author.name_bytes()),
-            text(author.email_bytes())
-        ),
-    })
+    Ok(CommitInfo::of(&commit))
 }
 
 /// A file of a revision; `None` if it has none at this path. A symbolic link is not followed.

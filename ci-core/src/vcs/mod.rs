@@ -4,6 +4,8 @@ mod changes;
 mod discover;
 mod error;
 mod export;
+mod history;
+mod remote;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -14,3 +16,5 @@ pub(crate) use discover::open;
 pub(crate) use error::other as other_error;
 pub use error::{VcsError, VcsErrorKind};
 pub use export::{CommitInfo, branches, commit_info, export, read_file};
+pub use history::{CommitRange, commits_between};
+pub use remote::{RemoteInfo, remote_info};

@@ -9,10 +9,11 @@
 'success'
 
 `Workflow` builds a workflow, `load` reads a CircleCI or GitLab CI file; `run` and `run_async` run it,
-`start` gives a handle to watch and steer it. `reports` reads test reports and coverage.
+`start` gives a handle to watch and steer it. `Watch` runs what is new in repositories. `reports` reads
+test reports and coverage, `versions` compares versions.
 """
 
-from . import reports
+from . import reports, versions
 from ._event import Event, EventStream, Sink
 from ._exceptions import (
     CiError,
@@ -54,18 +55,34 @@ from ._run import (
     start_async,
 )
 from ._step import FunctionStep, Step, StepContext, StepLike, step
-from ._store import JobResult, LogLine, RunPage, RunSummary, Store, StoredRun
+from ._storage import Artifact, Storage
+from ._store import (
+    JobResult,
+    KeptCoverage,
+    KeptTest,
+    LogLine,
+    LogReader,
+    RunPage,
+    RunSummary,
+    Store,
+    StoredRun,
+)
+from ._watch import Change, CommitWatcher, Decision, StepRunner, Triggers, Watch
 from ._workflow import FidelityRow, Project, Workflow, WorkflowSpec, load
 
 __all__ = [
     "Again",
     "ApprovalRequest",
     "Approver",
+    "Artifact",
     "BudgetReport",
+    "Change",
     "CiError",
     "Command",
     "CommandIo",
+    "CommitWatcher",
     "CopyRoot",
+    "Decision",
     "DockerExecutor",
     "Event",
     "EventStream",
@@ -78,8 +95,11 @@ __all__ = [
     "InvalidWorkflow",
     "JobReport",
     "JobResult",
+    "KeptCoverage",
+    "KeptTest",
     "LocalExecutor",
     "LogLine",
+    "LogReader",
     "NativeExecutor",
     "NotFound",
     "Options",
@@ -98,9 +118,13 @@ __all__ = [
     "Step",
     "StepContext",
     "StepLike",
+    "StepRunner",
+    "Storage",
     "Store",
     "StoreError",
     "StoredRun",
+    "Triggers",
+    "Watch",
     "Workflow",
     "WorkflowFailed",
     "WorkflowSpec",
@@ -114,4 +138,5 @@ __all__ = [
     "start",
     "start_async",
     "step",
+    "versions",
 ]

@@ -15,37 +15,55 @@ class _Readable(Protocol):
 _Source = Union[str, os.PathLike[str], bytes, _Readable]
 _StreamName = Literal["stdout", "stderr", "engine"]
 _Pair = tuple[int, int]
+_Line = tuple[str, int, int, _StreamName, int, bytes]
 
 __all__ = [
     "DEBUG_BUILD",
     "DOCKER",
     "__version__",
+    "ArtifactFile",
+    "CommitWatcher",
     "Context",
     "Coverage",
+    "History",
     "Io",
+    "LogReader",
     "NativeExecutor",
     "Run",
     "Spec",
+    "StepRunner",
+    "Storage",
     "Store",
     "TestCase",
     "TestCases",
     "TestReport",
     "Tree",
+    "Triggers",
+    "Watch",
     "cli",
+    "compare_versions",
     "docker_executor",
+    "failed_in_store",
+    "flaky_in_store",
+    "highest_version",
+    "is_version",
     "iter_tests",
     "load",
     "local_executor",
+    "moves_latest",
     "one_test",
     "quiesce",
     "read_coverage",
     "read_tests",
     "rerun",
+    "rerun_arguments",
     "resume",
     "set_program",
+    "sort_versions",
     "split",
     "start",
     "test_times",
+    "watch",
 ]
 
 __version__: str
@@ -171,11 +189,148 @@ class Store:
     ) -> tuple[dict[str, Any], Spec, dict[str, Any], list[dict[str, Any]]]: ...
     def log(
         self, run: str, job: str | None, attempt: int | None, step: int | None
-    ) -> list[tuple[str, int, int, _StreamName, int, bytes]]: ...
+    ) -> list[_Line]: ...
+    def follow_log(
+        self, run: str, job: str | None, attempt: int | None, step: int | None
+    ) -> LogReader: ...
+    def version(self) -> int | None: ...
+    def tests(
+        self,
+        run: str | None,
+        workflow: str | None,
+        branch: str | None,
+        job: str | None,
+        runs: int | None,
+    ) -> list[dict[str, Any]]: ...
+    def coverage(
+        self,
+        run: str | None,
+        workflow: str | None,
+        branch: str | None,
+        job: str | None,
+        runs: int | None,
+    ) -> list[dict[str, Any]]: ...
+    def mark(self, key: str) -> str | None: ...
+    def set_mark(self, key: str, old: str | None, new: str) -> bool: ...
     def cancel(self, run: str, job: str | None, by: str) -> None: ...
     def decide(self, run: str, job: str, approved: bool, by: str) -> None: ...
     def prune(self, max_age: float | None, max_runs: int | None) -> list[str]: ...
 
+@final
+class LogReader:
+    """Reads logs piece by piece."""
+
+    def read(self) -> list[_Line]: ...
+    def finish(self) -> list[_Line]: ...
+
+@final
+class Storage:
+    """The directory of caches, workspaces and artifacts."""
+
+    @staticmethod
+    def open(dir: str | None) -> Storage: ...
+    @property
+    def path(self) -> Path: ...
+    def artifacts(self, run: str, job: str | None) -> list[dict[str, Any]]: ...
+    def open_artifact(self, digest: str) -> ArtifactFile: ...
+    def export(self, run: str, job: str, dest: str) -> list[Path]: ...
+
+@final
+class ArtifactFile:
+    """An artifact as an open file."""
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes; all of them by default. Nothing at the end."""
+
+@final
+class StepRunner:
+    """A step runner, and how patient to be with it."""
+
+    def __new__(
+        cls,
+        address: str,
+        reply_timeout: float | None,
+        budget: float | None,
+        attempts: int | None,
+    ) -> StepRunner: ...
+    @property
+    def address(self) -> str: ...
+    def workflow(self) -> Spec: ...
+
+@final
+class Watch:
+    """Repositories that are watched, and runs for what is new in them."""
+
+    @property
+    def done(self) -> bool: ...
+    def start(
+        self,
+        repository: str | None,
+        branch: str | None,
+        revision: str | None,
+        arguments: dict[str, str],
+    ) -> str: ...
+    def rerun(self, run: str) -> str: ...
+    def resume(self, run: str) -> None: ...
+    def stop(self) -> None: ...
+    def wait(self, timeout: float | None) -> bool: ...
+
+def watch(words: list[str]) -> Watch: ...
+@final
+class CommitWatcher:
+    """Finds every new commit and tag of repositories, each once and in order."""
+
+    def __new__(
+        cls, store: Store, repositories: list[str], first: str, remotes: bool, poll: float | None
+    ) -> CommitWatcher: ...
+    def next(
+        self, timeout: float | None
+    ) -> (
+        tuple[Path, int, Literal["commit", "tagged_commit", "tag"], str, str, bool] | None
+    ): ...
+    def done(self, repository: str, number: int) -> None: ...
+
+@final
+class Triggers:
+    """Which events start a run, and with what."""
+
+    @staticmethod
+    def everything() -> Triggers: ...
+    @staticmethod
+    def from_yaml(text: str) -> Triggers: ...
+    def decide(self, event: str) -> tuple[dict[str, Any] | None, str | None]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+
+def is_version(tag: str) -> bool: ...
+def compare_versions(a: str, b: str, by: str) -> int: ...
+def sort_versions(versions: list[str], by: str) -> list[str]: ...
+def highest_version(tags: list[str], by: str) -> str | None: ...
+def moves_latest(
+    tag: str,
+    current: str | None,
+    strategy: str,
+    by: str,
+    kind: str | None,
+    git_object: str | None,
+) -> tuple[bool, list[tuple[str, str]]]: ...
+@final
+class History:
+    """What many runs said of tests."""
+
+    def __new__(cls) -> History: ...
+    def add(
+        self, report: TestReport, run: str, revision: str | None, time: int, job: str
+    ) -> None: ...
+    def tests(self) -> list[dict[str, Any]]: ...
+    def quarantine(self, min_score: float) -> list[str]: ...
+
+def flaky_in_store(
+    store: Store, workflow: str | None, branch: str | None, runs: int
+) -> list[dict[str, Any]]: ...
+def failed_in_store(store: Store, run: str) -> list[dict[str, Any]]: ...
+def rerun_arguments(
+    runner: str, tests: list[tuple[str, str, str | None]]
+) -> list[str]: ...
 def load(words: list[str]) -> dict[str, Any]: ...
 def cli(words: list[str]) -> int: ...
 def quiesce(limit: float) -> bool: ...

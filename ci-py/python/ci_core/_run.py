@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ._executor import Executor
+    from ._watch import StepRunner
 
 Runnable = Union[Workflow, WorkflowSpec, Project]
 """What can be run."""
@@ -83,6 +84,8 @@ class Again(TypedDict, total=False):
     """Who decides about held jobs."""
     steps: Mapping[str, Any]
     """Steps in Python by the names that the workflow has for them (`use`)."""
+    step_runner: StepRunner
+    """The step runner that a run with its steps goes on with."""
     only: Sequence[str]
     """Runs only these jobs and what they need."""
     supersede: bool
@@ -307,11 +310,13 @@ def _prepare(
     approver = options.get("approver")
     settings = options.get("settings")
     storage = options.get("storage")
+    runner = options.get("step_runner")
     named = {**steps, **options.get("steps", {})}
     prepared = SimpleNamespace(
         executors=list(options.get("executors", ())),
         sinks=sinks,
         steps={name: adapt(step) for name, step in named.items()},
+        step_runner=None if runner is None else runner._native,
         approver=None if approver is None else _decider(approver),
         store=None if store is None else store._native,
         storage=None if storage is None else os.fspath(storage),

@@ -118,6 +118,100 @@ class LogLine:
         return self.data.decode(errors="replace")
 
 
+@dataclass(frozen=True)
+class KeptTest:
+    """A test as a run kept it."""
+
+    run: str
+    """The run's id."""
+    revision: str | None
+    """The commit that the run was for."""
+    created: datetime
+    """When the run was made."""
+    job: str
+    """The job."""
+    attempt: int
+    """The attempt of the job."""
+    step: int
+    """The step's place in the job."""
+    id: str
+    """`class::name`, with the suite where there is no class."""
+    suite: str
+    """The suite that it stands in."""
+    class_name: str
+    """Its class, module or group."""
+    name: str
+    """Its name."""
+    file: str | None
+    """The file that it stands in, where the report says so."""
+    outcome: Literal["passed", "skipped", "failed", "error"]
+    """How it ended."""
+    flaky: bool
+    """Whether it passed after it had failed."""
+    time: float | None
+    """How many seconds it took."""
+    message: str | None
+    """Why it ended as it did."""
+    quarantined: bool
+    """Whether it is in quarantine: its failure does not fail the job."""
+
+    @classmethod
+    def _of(cls, told: dict[str, Any]) -> KeptTest:
+        told["created"] = _moment(told["created"])
+        told["class_name"] = told.pop("class")
+        return cls(**told)
+
+
+@dataclass(frozen=True)
+class KeptCoverage:
+    """The coverage that a step of a run reported."""
+
+    run: str
+    """The run's id."""
+    revision: str | None
+    """The commit that the run was for."""
+    created: datetime
+    """When the run was made."""
+    job: str
+    """The job."""
+    attempt: int
+    """The attempt of the job."""
+    step: int
+    """The step's place in the job."""
+    totals: dict[str, Any]
+    """The counts, as in the event `coverage`."""
+
+    @classmethod
+    def _of(cls, told: dict[str, Any]) -> KeptCoverage:
+        place = ("run", "revision", "created", "job", "attempt", "step")
+        named = {name: told.pop(name) for name in place}
+        named["created"] = _moment(named["created"])
+        return cls(**named, totals=told)
+
+
+class LogReader:
+    """Reads logs piece by piece, also while they grow."""
+
+    __slots__ = ("_native",)
+
+    def __init__(self, native: _native.LogReader) -> None:
+        self._native = native
+
+    def read(self) -> list[LogLine]:
+        """The next lines that have ended, about a mebibyte of them; none when there are none for now."""
+        return list(map(_line, self._native.read()))
+
+    def finish(self) -> list[LogLine]:
+        """The lines that have begun and not ended: the rest, when nothing more will be written."""
+        return list(map(_line, self._native.finish()))
+
+    def __iter__(self) -> Iterator[LogLine]:
+        """Everything that is there now, to the end."""
+        while lines := self.read():
+            yield from lines
+        yield from self.finish()
+
+
 class Store:
     """Keeps runs, in a file or in memory.
 
@@ -176,11 +270,61 @@ class Store:
     ) -> list[LogLine]:
         """What jobs wrote: steps in order, and the lines of each as they were read. Of the last
         attempt, unless another is asked for."""
-        lines = self._native.log(run_id, job, attempt, step)
-        return [
-            LogLine(name, number, index, stream, _moment(time), data)
-            for name, number, index, stream, time, data in lines
-        ]
+        return list(map(_line, self._native.log(run_id, job, attempt, step)))
+
+    def follow_log(
+        self,
+        run_id: str,
+        job: str | None = None,
+        *,
+        attempt: int | None = None,
+        step: int | None = None,
+    ) -> LogReader:
+        """Reads what jobs wrote piece by piece, in little memory and while it is written."""
+        return LogReader(self._native.follow_log(run_id, job, attempt, step))
+
+    def version(self) -> int | None:
+        """A number that is another one after anything in the store has changed, logs left out, whoever
+        changed it. It means nothing to another object. None where the store cannot tell."""
+        return self._native.version()
+
+    def tests(
+        self,
+        *,
+        run: str | None = None,
+        workflow: str | None = None,
+        branch: str | None = None,
+        job: str | None = None,
+        runs: int | None = None,
+    ) -> list[KeptTest]:
+        """The tests that runs kept: runs newest first, at most `runs` of them, and the tests of each as
+        they were kept."""
+        return list(map(KeptTest._of, self._native.tests(run, workflow, branch, job, runs)))
+
+    def failed_tests(self, run_id: str) -> list[KeptTest]:
+        """The tests of a run that were bad in the end, in whatever job and attempt."""
+        return list(map(KeptTest._of, _native.failed_in_store(self._native, run_id)))
+
+    def coverage(
+        self,
+        *,
+        run: str | None = None,
+        workflow: str | None = None,
+        branch: str | None = None,
+        job: str | None = None,
+        runs: int | None = None,
+    ) -> list[KeptCoverage]:
+        """The coverage that steps of runs reported: runs newest first, at most `runs` of them."""
+        return list(map(KeptCoverage._of, self._native.coverage(run, workflow, branch, job, runs)))
+
+    def mark(self, key: str) -> str | None:
+        """What was last marked under `key`."""
+        return self._native.mark(key)
+
+    def set_mark(self, key: str, new: str, *, old: str | None = None) -> bool:
+        """Marks `new` under `key` if what is there is still `old`, and makes it durable. False, and
+        nothing changed, if another process was faster."""
+        return self._native.set_mark(key, old, new)
 
     def cancel(self, run_id: str, job: str | None = None, *, by: str = "python") -> None:
         """Asks whatever process drives the run to stop it, or a job of it."""
@@ -204,6 +348,11 @@ class Store:
 
     def __repr__(self) -> str:
         return f"<Store {self.path or 'in memory'}>"
+
+
+def _line(told: tuple[str, int, int, Literal["stdout", "stderr", "engine"], int, bytes]) -> LogLine:
+    name, number, index, stream, time, data = told
+    return LogLine(name, number, index, stream, _moment(time), data)
 
 
 def _moment(millis: int) -> datetime:

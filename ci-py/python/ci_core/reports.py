@@ -10,24 +10,31 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, Union
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Union
 
 from . import _native
 from ._native import TestCase, TestCases, TestReport
 from ._workflow import PathLike
 
+if TYPE_CHECKING:
+    from ._store import KeptTest, Store
+
 __all__ = [
     "Coverage",
     "FileCoverage",
+    "FlakyTest",
+    "History",
     "Ratio",
     "Split",
     "TestCase",
     "TestCases",
     "TestReport",
     "Verdict",
+    "flaky_tests",
     "iter_tests",
     "read_coverage",
     "read_tests",
+    "rerun_arguments",
     "split",
 ]
 
@@ -251,3 +258,117 @@ def split(
         tuple(why["unmatched"]),
         why["assumed"],
     )
+
+
+@dataclass(frozen=True)
+class FlakyTest:
+    """What many runs say of one test."""
+
+    id: str
+    """`class::name`, with the suite where there is no class."""
+    origin: str
+    """The job."""
+    suite: str
+    """Its suite."""
+    class_name: str
+    """Its class, module or group."""
+    name: str
+    """Its name."""
+    file: str | None
+    """The file that it stands in, where it was told."""
+    score: float
+    """From 0, for a test that always passes or always fails, to 1, for one that contradicts itself in
+    every revision."""
+    runs: int
+    """In how many runs it was."""
+    passed: int
+    """How often it passed."""
+    failed: int
+    """How often it failed or broke."""
+    contradictions: int
+    """In how many revisions it both passed and failed."""
+    changes: int
+    """How often it went from good to bad or back between revisions."""
+    broken: bool
+    """Whether it only failed in its last three revisions."""
+    first_seen: int
+    """When it was first seen, in milliseconds since 1970."""
+    last_seen: int
+    """When it was last seen."""
+    last_failed: int | None
+    """When it last failed, if it ever did."""
+
+    @classmethod
+    def _of(cls, told: dict[str, Any]) -> FlakyTest:
+        told["class_name"] = told.pop("class")
+        return cls(**told)
+
+
+class History:
+    """What many runs said of tests, to find those that now pass and now fail.
+
+    >>> from ci_core.reports import History
+    >>> history = History()
+    >>> good = b'<testsuite><testcase classname="Net" name="timeout"/></testsuite>'
+    >>> bad = good.replace(b"/>", b"><failure/></testcase>", 1)
+    >>> for run, report in enumerate([good, bad, good]):
+    ...     history.add(report, run=str(run), revision="c0ffee")
+    >>> [(test.id, test.contradictions) for test in history.flaky()]
+    [('Net::timeout', 1)]
+    """
+
+    def __init__(self) -> None:
+        self._native = _native.History()
+
+    def add(
+        self,
+        report: Source | TestReport,
+        *,
+        run: str,
+        revision: str | None = None,
+        time: int = 0,
+        job: str = "",
+    ) -> None:
+        """Adds the report of a run: of which job, on which revision, and when in milliseconds since
+        1970; runs without a time are ordered by their names."""
+        if not isinstance(report, TestReport):
+            report = read_tests(report)
+        self._native.add(report, run, revision, time, job)
+
+    def tests(self) -> list[FlakyTest]:
+        """All tests, those with the highest score first."""
+        return list(map(FlakyTest._of, self._native.tests()))
+
+    def flaky(self, min_score: float = 0.01) -> list[FlakyTest]:
+        """The tests whose score is at least `min_score`."""
+        return [test for test in self.tests() if test.score >= min_score]
+
+    def quarantine(self, min_score: float = 0.01) -> list[str]:
+        """What a list of tests in quarantine should hold: those that are broken for good are left out,
+        as hiding them would hide a bug."""
+        return self._native.quarantine(min_score)
+
+
+def flaky_tests(
+    store: Store,
+    *,
+    workflow: str | None = None,
+    branch: str | None = None,
+    runs: int = 100,
+    min_score: float = 0.01,
+) -> list[FlakyTest]:
+    """The flaky tests in the newest runs of a store that have tests, those with the highest score
+    first."""
+    tests = _native.flaky_in_store(store._native, workflow, branch, runs)
+    return [test for test in map(FlakyTest._of, tests) if test.score >= min_score]
+
+
+Runner = Literal["lines", "files", "pytest", "go", "jest", "cargo", "nextest", "maven", "gradle"]
+"""Who is to run tests again; `lines` is anybody that takes `class::name`, `files` anybody that takes
+files."""
+
+
+def rerun_arguments(runner: Runner, tests: Iterable[TestCase | KeptTest]) -> list[str]:
+    """What a runner of tests is given to run these again."""
+    named = [(test.class_name or test.suite * (runner == "lines"), test.name, test.file) for test in tests]
+    return _native.rerun_arguments(runner, named)

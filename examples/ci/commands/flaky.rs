@@ -160,7 +160,8 @@ fn document(test: &FlakyTest) -> Value {
 }
 
 /// What the tests of runs say together.
-fn history(entries: &[TestEntry]) -> History {
+#[must_use]
+pub fn history(entries: &[TestEntry]) -> History {
     let mut history = History::new();
     for entry in entries {
         let test = &entry.test;
@@ -270,7 +271,8 @@ fn failed_document(entry: &TestEntry) -> Value {
 }
 
 /// The tests whose last run, of all attempts, was bad.
-fn bad_in_the_end(entries: &[TestEntry]) -> Vec<&TestEntry> {
+#[must_use]
+pub fn bad_in_the_end(entries: &[TestEntry]) -> Vec<&TestEntry> {
     let name = |entry: &TestEntry| {
         let test = &entry.test;
         let names = [&test.suite, &test.class, &test.name].map(String::clone);

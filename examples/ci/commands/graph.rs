@@ -1,11 +1,11 @@
 //! `ci graph`, `ci list` and `ci schema`: what a workflow is, without running it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ci_core::graph::render;
 use ci_core::job::{AllowFailure, JobSpec, Start};
-use ci_core::settings::Settings;
+use ci_core::settings::{Chosen, Settings};
 use ci_core::workflow::WorkflowSpec;
 use serde_json::json;
 
@@ -38,6 +38,7 @@ pub(crate) fn list(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> 
     for note in &notes {
         output::say(note.to_string());
     }
+    let chosen: HashMap<&str, &Chosen> = project.chosen.iter().map(|it| (&*it.job, it)).collect();
     let (mut listed, mut problems) = (Vec::new(), Vec::new());
     for id in plan.dag.jobs().filter(|id| !plan.skipped.contains_key(id)) {
         let job = plan.job(id);
@@ -49,11 +50,9 @@ pub(crate) fn list(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> 
             }
         };
         // A job with a matrix or shards is chosen for before it is spelled out.
-        let chosen = project.chosen.iter().filter(|it| {
-            let name = job.name.strip_prefix(&*it.job);
-            name.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', ':']))
-        });
-        let why = chosen.max_by_key(|it| it.job.len());
+        let mut ends = job.name.rmatch_indices([' ', ':']).map(|(at, _)| at);
+        let whole = chosen.get(&*job.name);
+        let why = whole.or_else(|| ends.find_map(|end| chosen.get(&job.name[..end])));
         let why = why.filter(|it| it.executor == executor);
         listed.push((job, executor, why.map(|it| &*it.why)));
     }
@@ -187,6 +186,13 @@ fn document(job: &JobSpec, executor: &str, why: Option<&str>) -> serde_json::Val
 /// The schema of the settings file, with the options of the executors of this program.
 fn settings_schema() -> serde_json::Value {
     let mut schema = Settings::json_schema();
+    let docker = ci_docker::DockerOptions::json_schema();
+    let swarm = ci_docker::SwarmOptions::json_schema();
+    let mut kinds = vec![
+        ("docker", "DockerOptions", docker),
+        ("swarm", "SwarmOptions", swarm),
+    ];
+    kinds.extend(crate::aws::schema().map(|schema| (crate::aws::EC2, "Ec2Options", schema)));
     let Some(all) = schema
         .get_mut("$defs")
         .and_then(serde_json::Value::as_object_mut)
@@ -194,18 +200,7 @@ fn settings_schema() -> serde_json::Value {
         return schema;
     };
     let mut choices = Vec::new();
-    for (kind, name, mut options) in [
-        (
-            "docker",
-            "DockerOptions",
-            ci_docker::DockerOptions::json_schema(),
-        ),
-        (
-            "swarm",
-            "SwarmOptions",
-            ci_docker::SwarmOptions::json_schema(),
-        ),
-    ] {
+    for (kind, name, mut options) in kinds {
         let inner = options
             .as_object_mut()
             .and_then(|options| options.remove("$defs"));

@@ -113,7 +113,7 @@ fn spec(args: &BuildArgs) -> Result<BuildSpec, Failure> {
 }
 
 /// A token that the first Ctrl-C or TERM cancels.
-pub(super) fn interrupts() -> CancellationToken {
+pub(crate) fn interrupts() -> CancellationToken {
     let cancel = CancellationToken::new();
     let canceled = cancel.clone();
     tokio::spawn(async move {

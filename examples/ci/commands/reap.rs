@@ -13,19 +13,17 @@ use crate::{executors, open, output};
 pub(crate) async fn reap(global: &Global, args: &ReapArgs) -> Result<u8, Failure> {
     let settings = open::settings(args.settings.as_deref(), Path::new("."))?;
     let mut all = ReapReport::default();
-    for executor in executors::reaping(&settings, args.docker)? {
+    for executor in executors::reaping(&settings, args)? {
         match executor.reap(&ReapScope::Abandoned).await {
             Ok(report) => {
                 all.removed.extend(report.removed);
                 all.left.extend(report.left);
             }
             // Who runs no containers has none to remove.
-            Err(error) if args.docker => {
-                return Err(Failure::engine(format!(
-                    "`{}`: {}",
-                    executor.name(),
-                    chain(&error)
-                )));
+            Err(error) if args.docker || args.aws => {
+                let failure = Failure::engine(format!("`{}`: {}", executor.name(), chain(&error)));
+                let hints = error.hints().iter();
+                return Err(hints.fold(failure, |failure, hint| failure.hint(hint.clone())));
             }
             Err(error) => output::say(format!(
                 "`{}` was not looked at: {}",

@@ -46,7 +46,9 @@ pub(crate) fn tests(global: &Global, args: &TestsArgs) -> Result<u8, Failure> {
             }
             write_junit(&all, io::stdout().lock())?;
         }
-        Format::Lcov | Format::Cobertura => return Err(not_for("test results")),
+        Format::Lcov | Format::Cobertura | Format::Html => {
+            return Err(not_for("test results"));
+        }
     }
     Ok(0)
 }
@@ -219,7 +221,7 @@ pub(crate) fn coverage(global: &Global, args: &CoverageArgs) -> Result<u8, Failu
         Format::Markdown => write_markdown(&all, SummaryOptions::default(), out)?,
         Format::Lcov => write_lcov(&all, out)?,
         Format::Cobertura => write_cobertura(&all, out)?,
-        Format::Junit => return Err(not_for("coverage")),
+        Format::Junit | Format::Html => return Err(not_for("coverage")),
     }
     let mut gates = Gates::new();
     if let Some(percent) = args.fail_under {

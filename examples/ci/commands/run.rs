@@ -15,13 +15,16 @@ use ci_core::outcome::{CancelReason, OutcomeKind};
 use ci_core::run::{Hold, RunControl, RunHandle, RunOptions, RunReport};
 use ci_core::settings::Settings;
 use ci_core::store::{RunStore, SqliteStore, StoredRun};
-use ci_core::workflow::WorkflowSpec;
+use ci_core::view::FIDELITY;
+use ci_core::workflow::{RunFacts, WorkflowSpec};
 
+use super::page;
 use crate::args::{AgainArgs, Color, Format, Global, HoldChoice, HowArgs, RerunArgs, RunArgs};
 use crate::failure::{self, Failure};
 use crate::kept::Kept;
+use crate::notify::Telling;
 use crate::setup::Setup;
-use crate::{executors, open, output};
+use crate::{executors, notify, open, output};
 
 /// Where a run is recorded and keeps its files.
 type Places<'a> = (&'a Kept, &'a Arc<SqliteStore>);
@@ -32,6 +35,7 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
     args.rules
         .apply(&mut project.settings, args.workflow.base.as_deref());
     start_named(&mut project.workflow, &args.jobs);
+    keep_fidelity(&mut project.workflow, &project.origin.fidelity);
     let (how, origin) = (&args.how, &project.origin);
     let left = origin.skipped.iter().map(|job| (&*job.name, &*job.why));
     tell(global, how, &origin.fidelity, left);
@@ -55,7 +59,8 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
         .filter(|job| of_setup(job))
         .cloned()
         .collect();
-    let mut options = options(global, how, places, project.settings, workflow).await?;
+    let subject = (workflow, &project.facts);
+    let (mut options, telling) = options(global, how, places, project.settings, subject).await?;
     options = options
         .facts(project.facts)
         .project_dir(project.dir)
@@ -69,7 +74,7 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
         how,
         settings: args.workflow.settings.as_deref(),
     };
-    course.finish(places, handle, setup).await
+    course.finish(places, (handle, telling), setup).await
 }
 
 /// Lets jobs that were asked for by name start by themselves, as if somebody had pressed their button.
@@ -88,6 +93,18 @@ fn start_named(workflow: &mut WorkflowSpec, names: &[String]) {
         if asked(job) && !job.steps.is_empty() {
             Arc::make_mut(&mut job.options).start = Start::Auto;
         }
+    }
+}
+
+/// Keeps with the run what differs from the vendor's machines, for its page.
+fn keep_fidelity(workflow: &mut WorkflowSpec, fidelity: &Fidelity) {
+    let rows: Vec<String> = fidelity.rows().iter().map(ToString::to_string).collect();
+    if rows.is_empty() {
+        return;
+    }
+    if let Some(job) = Arc::make_mut(&mut workflow.jobs).first_mut() {
+        let options = Arc::make_mut(&mut job.options);
+        options.extra.insert(FIDELITY.to_owned(), rows.into());
     }
 }
 
@@ -117,11 +134,11 @@ pub(crate) async fn resume(global: &Global, args: AgainArgs) -> Result<u8, Failu
     let store = kept.store()?;
     let places = (&kept, &store);
     let id = open::run_id(&*store, &args.run.run).await?;
-    let (options, stored) = again(global, &args, places, id).await?;
+    let (options, telling, stored) = again(global, &args, places, id).await?;
     let setup = Setup::of(&stored.workflow)?;
     let handle = ci_core::run::resume(id, options).await?;
     Course::of(global, &args)
-        .finish(places, handle, setup)
+        .finish(places, (handle, telling), setup)
         .await
 }
 
@@ -131,7 +148,7 @@ pub(crate) async fn rerun(global: &Global, args: RerunArgs) -> Result<u8, Failur
     let store = kept.store()?;
     let places = (&kept, &store);
     let id = open::run_id(&*store, &args.again.run.run).await?;
-    let (options, stored) = again(global, &args.again, places, id).await?;
+    let (options, telling, stored) = again(global, &args.again, places, id).await?;
     let setup = Setup::of(&stored.workflow)?;
     let handle = if args.from_failed {
         ci_core::run::rerun(id, options).await?
@@ -140,7 +157,7 @@ pub(crate) async fn rerun(global: &Global, args: RerunArgs) -> Result<u8, Failur
         ci_core::run::start(stored.workflow, options).await?
     };
     Course::of(global, &args.again)
-        .finish(places, handle, setup)
+        .finish(places, (handle, telling), setup)
         .await
 }
 
@@ -149,7 +166,7 @@ async fn again(
     args: &AgainArgs,
     places: Places<'_>,
     id: RunId,
-) -> Result<(RunOptions, StoredRun), Failure> {
+) -> Result<(RunOptions, Telling, StoredRun), Failure> {
     let stored = places.1.load(id).await?;
     let dir = stored.facts.repository.clone();
     let settings = open::settings(
@@ -157,12 +174,13 @@ async fn again(
         dir.as_deref().unwrap_or(Path::new(".")),
     )?;
     executors::sweep(&settings, &stored.workflow).await?;
-    let options = options(global, &args.how, places, settings, &stored.workflow).await?;
+    let subject = (&*stored.workflow, &stored.facts);
+    let (options, telling) = options(global, &args.how, places, settings, subject).await?;
     let options = match dir {
         Some(dir) => options.project_dir(dir),
         None => options,
     };
-    Ok((options, stored))
+    Ok((options, telling, stored))
 }
 
 async fn options(
@@ -170,15 +188,17 @@ async fn options(
     how: &HowArgs,
     (kept, store): Places<'_>,
     settings: Settings,
-    workflow: &WorkflowSpec,
-) -> Result<RunOptions, Failure> {
+    (workflow, facts): (&WorkflowSpec, &RunFacts),
+) -> Result<(RunOptions, Telling), Failure> {
     let mut options = RunOptions::new().storage(kept.storage()?);
     for executor in executors::of_workflow(&settings, workflow)? {
         options = options.executor(executor);
     }
-    options = options.settings(settings);
-    options = options.store(Arc::clone(store) as Arc<dyn RunStore>);
-    for (name, variables) in open::contexts(&how.context)? {
+    let contexts = open::contexts(&how.context)?;
+    let runs = Arc::clone(store) as Arc<dyn RunStore>;
+    let (told, telling) = notify::tell(options, &settings.notify, &contexts, facts, &runs);
+    options = told.settings(settings).store(runs);
+    for (name, variables) in contexts {
         options = options.context(name, variables);
     }
     if let Some(slots) = how.slots {
@@ -195,10 +215,10 @@ async fn options(
         options = options.sink(ChromeTrace::new(BufWriter::new(file)));
     }
     if global.format == Format::Json {
-        return Ok(options.sink(JsonLines::new(io::stdout())));
+        return Ok((options.sink(JsonLines::new(io::stdout())), telling));
     }
     let history = store.durations(&workflow.name).await?;
-    Ok(options.sink(console(global, how, history)))
+    Ok((options.sink(console(global, how, history)), telling))
 }
 
 fn console(
@@ -244,11 +264,11 @@ impl<'a> Course<'a> {
     async fn finish(
         &self,
         places: Places<'_>,
-        handle: RunHandle,
+        (handle, telling): (RunHandle, Telling),
         setup: Option<Setup>,
     ) -> Result<u8, Failure> {
         let id = handle.id();
-        let mut code = self.wait(places, handle).await?;
+        let mut code = self.wait(places, handle, telling).await?;
         if let Some(setup) = setup
             && code != failure::INTERRUPTED
         {
@@ -289,15 +309,21 @@ impl<'a> Course<'a> {
             name.push(".continued");
             name.into()
         });
-        let options = options(self.global, &how, places, settings, &workflow).await?;
+        let subject = (&workflow, &facts);
+        let (options, telling) = options(self.global, &how, places, settings, subject).await?;
         let options = options.facts(facts).project_dir(dir);
         let options = options.only(setup.jobs.iter().cloned());
         let handle = ci_core::run::start(workflow, options).await?;
-        self.wait(places, handle).await.map(Some)
+        self.wait(places, handle, telling).await.map(Some)
     }
 
     /// Waits for a run and gives the exit code that tells its end.
-    async fn wait(&self, places: Places<'_>, handle: RunHandle) -> Result<u8, Failure> {
+    async fn wait(
+        &self,
+        places: Places<'_>,
+        handle: RunHandle,
+        telling: Telling,
+    ) -> Result<u8, Failure> {
         let id = handle.id();
         if self.global.format == Format::Text {
             output::say(format!("run {id}"));
@@ -305,9 +331,20 @@ impl<'a> Course<'a> {
         let control = handle.control();
         let signals = tokio::spawn(async move { obey_signals(&control).await });
         let result = handle.wait().await;
+        telling.finish().await;
         let interrupted = signals.is_finished();
         signals.abort();
         let report = result?;
+        if let Some(file) = self.how.report.as_ref().or(places.0.page.as_ref()) {
+            match page::write_page(places.0, places.1, id, file).await {
+                Ok(file) if self.global.format == Format::Text => {
+                    output::say(format!("page    {}", file.display()));
+                }
+                Ok(_) => {}
+                // How the run ended stays true.
+                Err(failure) => output::error(&failure),
+            }
+        }
         Ok(if interrupted {
             failure::INTERRUPTED
         } else {

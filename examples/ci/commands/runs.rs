@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use ci_core::event::{RunEvent, TestRecord};
+use ci_core::id::RunId;
 use ci_core::outcome::OutcomeKind;
 use ci_core::store::{Retention, RunQuery, RunStore, RunSummary, StoredRun};
 use serde_json::{Value, json};
 
-use crate::args::{Format, Global, PruneArgs, RunRef, RunsArgs};
+use crate::args::{Format, Global, PruneArgs, RunsArgs};
 use crate::failure::Failure;
 use crate::kept::Kept;
-use crate::{open, output};
+use crate::output;
 
 /// Lists runs, newest first.
 pub(crate) async fn runs(global: &Global, args: &RunsArgs) -> Result<u8, Failure> {
@@ -58,9 +59,7 @@ pub(crate) async fn runs(global: &Global, args: &RunsArgs) -> Result<u8, Failure
 }
 
 /// Shows how a run went.
-pub(crate) async fn show(global: &Global, args: &RunRef) -> Result<u8, Failure> {
-    let store = Kept::here(global)?.store()?;
-    let id = open::run_id(&*store, &args.run).await?;
+pub(crate) async fn show(global: &Global, store: &dyn RunStore, id: RunId) -> Result<u8, Failure> {
     let run = store.load(id).await?;
     if global.format == Format::Json {
         let mut document = document(&run.summary);

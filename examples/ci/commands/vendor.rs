@@ -14,7 +14,8 @@ pub(crate) fn compile(global: &Global, args: &WorkflowArgs) -> Result<u8, Failur
     let settings = open::settings(args.settings.as_deref(), &located.dir)?;
     let (config, warnings) = match located.vendor {
         Some(Vendor::CircleCi) => {
-            let options = origin::setup(args, &located.file, &located.dir).options(&facts);
+            let options = origin::setup(args, &located.file, &located.dir)
+                .options(&origin::of_push(args, &facts));
             let compiled = origin::circleci(&located.file, &options)?;
             (compiled.config, compiled.warnings)
         }
@@ -43,6 +44,9 @@ pub(crate) fn compile(global: &Global, args: &WorkflowArgs) -> Result<u8, Failur
 /// Says everything that is wrong with a file.
 pub(crate) fn validate(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> {
     let project = open::project(args, &[])?;
+    for warning in &project.origin.warnings {
+        output::say(warning.to_string());
+    }
     let (workflow, notes) = project.settings.apply(project.workflow);
     for note in &notes {
         output::say(note.to_string());

@@ -11,60 +11,61 @@ use ci_core::outcome::CancelReason;
 use ci_core::run::{Hold, RunControl, RunError, RunHandle, RunOptions, RunReport};
 use ci_core::settings::Settings;
 use ci_core::steps::step_runner::StepRunner;
-use ci_core::store::{RunQuery, RunStore, SqliteStore};
-use ci_core::trigger::watch::{ChangeKind, CommitWatcher, First, Found, Positions, ScanOptions};
+use ci_core::store::{RunStore, SqliteStore};
+use ci_core::trigger::watch::{ChangeKind, Found, Positions};
 use ci_core::trigger::{Event, EventKind};
+use ci_core::workflow::RunFacts;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::args::{FirstChoice, WatchArgs};
-use super::plan::{self, CHANGE, Occasion, Plan, Planned};
-use super::schedules;
+use super::args::WatchArgs;
+use super::feeds::{self, Incoming};
+use super::orders::Order;
+use super::plan::{self, Occasion, Plan, Planned};
 use crate::args::{Format, Global};
 use crate::commands::run::next_signal;
 use crate::executors::executors;
 use crate::failure::{self, Failure, chain};
 use crate::kept::Kept;
-use crate::{open, output};
+use crate::notify::Telling;
+use crate::{notify, open, output};
 
 /// How often a step that runs one at a time asks whether it is its turn.
 const TURN: Duration = Duration::from_millis(100);
-/// How often schedules are read again from the repositories.
-const REREAD: Duration = Duration::from_secs(30);
 
 /// Watches until a signal, or with `--once` until nothing is left.
 pub(crate) async fn watch(global: &Global, args: WatchArgs) -> Result<u8, Failure> {
-    let mut watch = Watch::open(global, args)?;
+    let mut watch = Watch::open(global.clone(), args)?;
     watch.go_on_with_unfinished().await?;
-    watch.drive().await
+    watch.drive(signals()).await
 }
 
-/// What comes in from the tasks that wait.
-enum Incoming {
-    Found(Found),
-    Due(Occasion),
-    Trouble(String),
-    /// With `--once`: nothing is new.
-    Nothing,
+/// What became of an occasion.
+pub(super) enum Begun {
+    Run(RunId),
+    /// There is a run for it.
+    Known,
+    /// Nothing runs, and why.
+    Nothing(String),
 }
 
-struct Watch<'a> {
-    global: &'a Global,
+pub(super) struct Watch {
+    global: Global,
     args: WatchArgs,
-    runner: Option<StepRunner>,
+    pub(super) runner: Option<StepRunner>,
     kept: Kept,
-    store: Arc<SqliteStore>,
+    pub(super) store: Arc<SqliteStore>,
     /// Where the files of commits go while their runs go on.
     files: PathBuf,
-    repositories: Vec<PathBuf>,
+    pub(super) repositories: Vec<PathBuf>,
     positions: Option<Positions>,
     running: JoinSet<(RunId, Result<RunReport, RunError>)>,
     controls: HashMap<RunId, (RunControl, Option<PathBuf>)>,
     failed: bool,
 }
 
-impl<'a> Watch<'a> {
-    fn open(global: &'a Global, args: WatchArgs) -> Result<Self, Failure> {
+impl Watch {
+    pub(super) fn open(global: Global, args: WatchArgs) -> Result<Self, Failure> {
         let mut repositories = Vec::new();
         for dir in &args.dirs {
             let dir = std::fs::canonicalize(dir)
@@ -73,7 +74,7 @@ impl<'a> Watch<'a> {
                 repositories.push(dir);
             }
         }
-        let kept = Kept::here(global)?;
+        let kept = Kept::here(&global)?;
         let runner = args.step_runner.as_deref().map(StepRunner::new).transpose();
         let runner = runner.map_err(|error| Failure::input(error.to_string()))?;
         let store = kept.store()?;
@@ -94,47 +95,16 @@ impl<'a> Watch<'a> {
         })
     }
 
-    /// Goes on with the runs of changes whose process died.
-    async fn go_on_with_unfinished(&mut self) -> Result<(), Failure> {
-        let page = self.store.runs(&RunQuery::default()).await?;
-        let unfinished = page.runs.into_iter().rev();
-        for run in unfinished.filter(|run| run.outcome.is_none() && !run.active) {
-            let stored = self.store.load(run.id).await?;
-            let repository = stored.facts.repository.clone().unwrap_or_default();
-            let ours = self.repositories.contains(&repository);
-            let Some(id) = stored.facts.variables.get(CHANGE).filter(|_| ours) else {
-                continue;
-            };
-            let mut event = Event::new(EventKind::Api { branch: None });
-            event.revision.clone_from(&stored.facts.revision);
-            let occasion = Occasion {
-                repository,
-                event,
-                id: id.clone(),
-                workflow: None,
-            };
-            let dir = self.dir_of(&occasion);
-            let (settings, dir) = if self.runner.is_some() {
-                (Settings::default(), None)
-            } else {
-                let to = dir.clone();
-                blocking(move || plan::write_files(&occasion, &to)).await?;
-                (open::settings(None, &dir)?, Some(dir))
-            };
-            let options = self.options(settings, dir.as_deref())?;
-            match ci_core::run::resume(run.id, options).await {
-                Ok(handle) => self.follow(handle, dir, "goes on"),
-                Err(error) => self.trouble(&chain(&error)),
-            }
-        }
-        Ok(())
-    }
-
-    async fn drive(&mut self) -> Result<u8, Failure> {
+    /// Runs what comes in, and obeys orders, until it is told to stop.
+    pub(super) async fn drive(
+        &mut self,
+        mut orders: mpsc::UnboundedReceiver<Order>,
+    ) -> Result<u8, Failure> {
         let (sender, mut incoming) = mpsc::channel(1);
-        self.watch_commits(sender.clone())?;
+        let commits = feeds::commits(&self.args, &self.store, &self.repositories, sender.clone());
+        self.positions = Some(commits?);
         if !self.args.once {
-            self.watch_schedules(sender.clone());
+            feeds::schedules(&self.store, &self.repositories, sender.clone());
         }
         drop(sender);
         let names: Vec<String> = self
@@ -143,17 +113,19 @@ impl<'a> Watch<'a> {
             .map(|it| it.display().to_string())
             .collect();
         self.tell(&format!("watching {}", names.join(", ")));
-        let mut signals = signals();
         let (mut is_open, mut stops) = (true, 0_u8);
         while is_open || !self.running.is_empty() {
             let has_room = self.running.len() < usize::from(self.args.runs) && stops == 0;
             tokio::select! {
                 biased;
-                Some(()) = signals.recv() => {
-                    stops = stops.saturating_add(1);
-                    is_open = false;
-                    self.stop(stops);
-                }
+                Some(order) = orders.recv() => match order {
+                    Order::Stop => {
+                        stops = stops.saturating_add(1);
+                        is_open = false;
+                        self.stop(stops);
+                    }
+                    order => self.obey(order).await,
+                },
                 Some(ended) = self.running.join_next(), if !self.running.is_empty() => {
                     if let Ok((run, result)) = ended {
                         self.ended(run, result).await;
@@ -163,6 +135,8 @@ impl<'a> Watch<'a> {
                     Some(next) => is_open = self.take(next).await? && is_open,
                     None => is_open = false,
                 },
+                // Nobody can give orders any more, and nothing is left to wait for.
+                else => break,
             }
         }
         Ok(match (stops, self.failed) {
@@ -189,88 +163,12 @@ impl<'a> Watch<'a> {
         self.controls.values().for_each(|(run, _)| act(run));
     }
 
-    /// Waits for commits in a task of its own.
-    fn watch_commits(&mut self, sender: mpsc::Sender<Incoming>) -> Result<(), Failure> {
-        let mut options = ScanOptions::default();
-        options.remotes = self.args.remotes;
-        options.first = match self.args.first {
-            FirstChoice::Nothing => First::Nothing,
-            FirstChoice::Tips => First::Tips,
-            FirstChoice::Everything => First::Everything,
-        };
-        let store = Arc::clone(&self.store) as Arc<dyn RunStore>;
-        let mut watcher = CommitWatcher::new(store).options(options);
-        if let Some(interval) = self.args.poll {
-            watcher = watcher.poll_every(interval);
-        }
-        for repository in &self.repositories {
-            watcher
-                .add(repository)
-                .map_err(|error| Failure::input(chain(&error)))?;
-        }
-        self.positions = Some(watcher.positions());
-        let once = self.args.once;
-        tokio::spawn(async move {
-            loop {
-                let next = if once {
-                    watcher.try_next().await
-                } else {
-                    watcher.next().await.map(Some)
-                };
-                let incoming = match next {
-                    Ok(Some(found)) => Incoming::Found(found),
-                    Ok(None) => Incoming::Nothing,
-                    Err(error) => Incoming::Trouble(chain(&error)),
-                };
-                if sender.send(incoming).await.is_err() {
-                    return;
-                }
-            }
-        });
-        Ok(())
-    }
-
-    /// Waits for schedules in a task of its own. They are read again from time to time, because a commit
-    /// may change them.
-    fn watch_schedules(&self, sender: mpsc::Sender<Incoming>) {
-        let store = Arc::clone(&self.store) as Arc<dyn RunStore>;
-        let repositories = self.repositories.clone();
-        tokio::spawn(async move {
-            let mut told: HashMap<PathBuf, String> = HashMap::new();
-            loop {
-                let mut pause = REREAD;
-                for repository in &repositories {
-                    let result = schedules::due(repository, &store).await;
-                    let news = match result {
-                        Ok((occasions, soon)) => {
-                            pause = pause.min(soon);
-                            told.remove(repository);
-                            occasions.into_iter().map(Incoming::Due).collect()
-                        }
-                        // Once is enough.
-                        Err(failure) if told.get(repository) == Some(&failure.message) => vec![],
-                        Err(failure) => {
-                            told.insert(repository.clone(), failure.message.clone());
-                            vec![Incoming::Trouble(failure.message)]
-                        }
-                    };
-                    for incoming in news {
-                        if sender.send(incoming).await.is_err() {
-                            return;
-                        }
-                    }
-                }
-                tokio::time::sleep(pause.max(Duration::from_millis(10))).await;
-            }
-        });
-    }
-
     /// Deals with what came in. False if nothing more will come.
     async fn take(&mut self, incoming: Incoming) -> Result<bool, Failure> {
         match incoming {
             Incoming::Nothing => return Ok(false),
             Incoming::Trouble(why) => self.trouble(&why),
-            Incoming::Due(occasion) => self.begin(&occasion).await?,
+            Incoming::Due(occasion) => drop(self.begin(&occasion).await?),
             Incoming::Found(found) => {
                 if let Some(occasion) = self.occasion(&found) {
                     self.begin(&occasion).await?;
@@ -294,18 +192,14 @@ impl<'a> Watch<'a> {
             None if loose => Event::new(EventKind::Api { branch: None }).revision(&change.commit),
             None => return None,
         };
-        Some(Occasion {
-            repository: found.repository.clone(),
-            event,
-            id: format!("{}#{}", found.repository.display(), change.number),
-            workflow: None,
-        })
+        let id = format!("{}#{}", found.repository.display(), change.number);
+        Some(Occasion::new(found.repository.clone(), event, id))
     }
 
     /// Starts the run of an occasion, unless there is one.
-    async fn begin(&mut self, occasion: &Occasion) -> Result<(), Failure> {
+    pub(super) async fn begin(&mut self, occasion: &Occasion) -> Result<Begun, Failure> {
         if self.has_run(occasion).await? {
-            return Ok(());
+            return Ok(Begun::Known);
         }
         let dir = self.dir_of(occasion);
         let (owned, runner, to) = (occasion.clone(), self.runner.clone(), dir.clone());
@@ -315,11 +209,16 @@ impl<'a> Watch<'a> {
             Ok(Plan::Skip(why)) => {
                 self.tell(&format!("{} does not run: {why}", shown(occasion)));
                 let _ = std::fs::remove_dir_all(&dir);
-                return Ok(());
+                return Ok(Begun::Nothing(why));
+            }
+            // Whoever asked is told, and nobody else need be.
+            Err(failure) if occasion.is_asked_for => {
+                let _ = std::fs::remove_dir_all(&dir);
+                return Err(failure);
             }
             Err(failure) => {
                 self.trouble(&failure.message);
-                return Ok(());
+                return Ok(Begun::Nothing(failure.message));
             }
         };
         let Planned {
@@ -329,44 +228,44 @@ impl<'a> Watch<'a> {
             dir,
             supersede,
         } = planned;
-        let mut options = self.options(settings, dir.as_deref())?.facts(facts);
+        let (options, telling) = self.options(settings, dir.as_deref(), &facts)?;
+        let mut options = options.facts(facts);
         if supersede || self.args.supersede {
             options = options.supersede();
         }
-        match ci_core::run::start(workflow, options).await {
-            Ok(handle) => self.follow(handle, dir, &format!("is for {}", shown(occasion))),
-            Err(error) => self.trouble(&chain(&error)),
-        }
-        Ok(())
-    }
-
-    /// Whether there is a run for the occasion: the process that started it may have died before it
-    /// could say that it is done with the change.
-    async fn has_run(&self, occasion: &Occasion) -> Result<bool, Failure> {
-        let query = RunQuery {
-            revision: occasion.event.revision.clone(),
-            ..RunQuery::default()
-        };
-        for run in self.store.runs(&query).await?.runs {
-            let facts = self.store.load(run.id).await?.facts;
-            if facts.variables.get(CHANGE) == Some(&occasion.id) {
-                return Ok(true);
+        Ok(match ci_core::run::start(workflow, options).await {
+            Ok(handle) => {
+                let run = handle.id();
+                self.follow((handle, telling), dir, &format!("is for {}", shown(occasion)));
+                Begun::Run(run)
             }
-        }
-        Ok(false)
+            Err(error) => {
+                let why = chain(&error);
+                self.trouble(&why);
+                Begun::Nothing(why)
+            }
+        })
     }
 
-    fn options(&self, settings: Settings, dir: Option<&Path>) -> Result<RunOptions, Failure> {
+    pub(super) fn options(
+        &self,
+        settings: Settings,
+        dir: Option<&Path>,
+        facts: &RunFacts,
+    ) -> Result<(RunOptions, Telling), Failure> {
+        let store = Arc::clone(&self.store) as Arc<dyn RunStore>;
         let mut options = RunOptions::new()
             .storage(self.kept.storage()?)
-            .store(Arc::clone(&self.store) as Arc<dyn RunStore>)
+            .store(Arc::clone(&store))
             // What waits for a person must not keep others waiting: it can be resumed.
             .hold(Hold::Finish);
         for executor in executors(&settings)? {
             options = options.executor(executor);
         }
-        options = options.settings(settings);
-        for (name, variables) in open::contexts(&self.args.context)? {
+        let contexts = open::contexts(&self.args.context)?;
+        let (told, telling) = notify::tell(options, &settings.notify, &contexts, facts, &store);
+        options = told.settings(settings);
+        for (name, variables) in contexts {
             options = options.context(name, variables);
         }
         if let Some(slots) = self.args.slots {
@@ -382,16 +281,24 @@ impl<'a> Watch<'a> {
         if self.global.format == Format::Json {
             options = options.sink(JsonLines::new(std::io::stdout()));
         }
-        Ok(options)
+        Ok((options, telling))
     }
 
     /// Waits for the end of a run beside everything else.
-    fn follow(&mut self, handle: RunHandle, dir: Option<PathBuf>, what: &str) {
+    pub(super) fn follow(
+        &mut self,
+        (handle, telling): (RunHandle, Telling),
+        dir: Option<PathBuf>,
+        what: &str,
+    ) {
         let run = handle.id();
         self.tell(&format!("run {run} {what}"));
         self.controls.insert(run, (handle.control(), dir));
-        self.running
-            .spawn(async move { (run, handle.wait().await) });
+        self.running.spawn(async move {
+            let result = handle.wait().await;
+            telling.finish().await;
+            (run, result)
+        });
     }
 
     async fn ended(&mut self, run: RunId, result: Result<RunReport, RunError>) {
@@ -421,7 +328,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Where the files of the commit of an occasion go.
-    fn dir_of(&self, occasion: &Occasion) -> PathBuf {
+    pub(super) fn dir_of(&self, occasion: &Occasion) -> PathBuf {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut hasher = DefaultHasher::new();
         occasion.id.hash(&mut hasher);
@@ -434,19 +341,19 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn trouble(&mut self, why: &str) {
+    pub(super) fn trouble(&mut self, why: &str) {
         self.failed = true;
         output::say(format!("error: {why}"));
     }
 }
 
-/// Counts signals, also while nobody waits for one.
-fn signals() -> mpsc::UnboundedReceiver<()> {
+/// Takes each signal for an order to stop.
+fn signals() -> mpsc::UnboundedReceiver<Order> {
     let (sender, receiver) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         loop {
             next_signal().await;
-            if sender.send(()).is_err() {
+            if sender.send(Order::Stop).is_err() {
                 return;
             }
         }

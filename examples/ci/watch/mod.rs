@@ -6,10 +6,16 @@
 //! do the schedules of a CircleCI file. The store knows what was run: a restart loses nothing, runs
 //! nothing twice, and goes on with what was running.
 
+mod again;
 mod args;
 mod drive;
+mod feeds;
+mod orders;
 mod plan;
+mod resident;
 mod schedules;
 
 pub(crate) use args::WatchArgs;
 pub(crate) use drive::watch;
+pub use orders::Start;
+pub use resident::Watching;

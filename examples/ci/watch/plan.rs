@@ -31,6 +31,20 @@ pub(super) struct Occasion {
     pub(super) id: String,
     /// Only this workflow of the file.
     pub(super) workflow: Option<String>,
+    /// Whether somebody waits for an answer: what is wrong is told there, and not by a run.
+    pub(super) is_asked_for: bool,
+}
+
+impl Occasion {
+    pub(super) fn new(repository: PathBuf, event: Event, id: String) -> Self {
+        Self {
+            repository,
+            event,
+            id,
+            workflow: None,
+            is_asked_for: false,
+        }
+    }
 }
 
 /// What it comes to.
@@ -67,7 +81,7 @@ pub(super) fn plan(
     }
     let spec = triggers(repository, &revision);
     let spec = match (spec, runner) {
-        (Err(failure), _) => return Ok(broken(occasion, &failure)),
+        (Err(failure), _) => return broken(occasion, failure),
         (Ok(Some(spec)), _) => spec,
         // The step runner does every commit, whatever its message says.
         (Ok(None), Some(runner)) => return Ok(remote(occasion, &event, runner)),
@@ -79,7 +93,7 @@ pub(super) fn plan(
         Ok(Decision::Run(facts)) => *facts,
         Ok(Decision::Skip(why)) if !own_schedule => return Ok(Plan::Skip(why)),
         Ok(_) => event.facts(),
-        Err(error) => return Ok(broken(occasion, &Failure::input(chain(&error)))),
+        Err(error) => return broken(occasion, Failure::input(chain(&error))),
     };
     let planned = match runner {
         Some(runner) => Ok(Planned {
@@ -91,13 +105,13 @@ pub(super) fn plan(
         }),
         None => of_repository(occasion, &event, facts, dir, supersede),
     };
-    Ok(match planned {
+    match planned {
         Ok(mut planned) => {
             planned.facts = of_change(planned.facts, occasion);
-            Plan::Run(Box::new(planned))
+            Ok(Plan::Run(Box::new(planned)))
         }
-        Err(failure) => broken(occasion, &failure),
-    })
+        Err(failure) => broken(occasion, failure),
+    }
 }
 
 /// The trigger file at a commit, if there is one.
@@ -183,6 +197,7 @@ fn arguments(dir: &Path, event: &Event, workflow: Option<&str>) -> WorkflowArgs 
         },
         branch: event.kind.branch().map(str::to_owned),
         tag,
+        target: None,
         revision: event.revision.clone(),
         base: None,
         variables: Vec::new(),
@@ -199,21 +214,24 @@ fn of_change(mut facts: RunFacts, occasion: &Occasion) -> RunFacts {
     facts.variable(CHANGE, &occasion.id)
 }
 
-/// A commit whose configuration cannot be used has a run that says so: it must not look as if it had
-/// none.
-fn broken(occasion: &Occasion, failure: &Failure) -> Plan {
-    let why = failure.message.clone();
+/// A commit whose configuration cannot be used has a run that says so, unless somebody waits to be told:
+/// it must not look as if it had none.
+fn broken(occasion: &Occasion, failure: Failure) -> Result<Plan, Failure> {
+    if occasion.is_asked_for {
+        return Err(failure);
+    }
+    let why = failure.message;
     let step = step_fn("configuration", move |_| {
         let why = why.clone();
         async move { Ok::<_, StepError>(Outcome::failed(why)) }
     });
     let job = JobSpec::new("configuration").step(StepSpec::code(step));
     let workflow = WorkflowSpec::builder("configuration").job(job).build();
-    Plan::Run(Box::new(Planned {
+    Ok(Plan::Run(Box::new(Planned {
         workflow: workflow.unwrap_or_default(),
         facts: of_change(occasion.event.facts(), occasion),
         settings: Settings::default(),
         dir: None,
         supersede: false,
-    }))
+    })))
 }

@@ -124,6 +124,7 @@ fn occasions(repository: &Path, timed: &Timed, fired: &Fired) -> Result<Vec<Occa
                 id: format!("{}#{name}@{moment}/{branch}", repository.display()),
                 event: schedule.event().revision(commit),
                 workflow: timed.of_workflow.as_ref().map(|(name, _)| name.clone()),
+                is_asked_for: false,
             }
         })
         .collect())

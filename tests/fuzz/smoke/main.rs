@@ -81,7 +81,8 @@ macro_rules! smoke {
 }
 
 smoke! {
-    archive circleci circleci_expression gitlab gitlab_rules masking report_coverage report_diff
+    archive circleci circleci_expression gitlab gitlab_rules import_github import_jenkins masking
+    measure_findings measure_values report_coverage report_diff
     report_glob report_input report_junit_writer report_split report_tests report_xml settings
     workflow_form yaml
 }

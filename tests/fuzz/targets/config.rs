@@ -4,6 +4,7 @@ use std::path::Path;
 
 use ci_core::config::circleci::{CompileOptions, compile};
 use ci_core::config::gitlab::{Expression, MemoryFiles, Options, Project};
+use ci_core::config::import::{Imported, Target, github, jenkins};
 use ci_core::config::problem::{ConfigError, Problems};
 use ci_core::config::yaml::{Limits, Node, load};
 use ci_core::settings::Settings;
@@ -160,5 +161,32 @@ pub fn workflow_form(bytes: &[u8]) {
 pub fn settings(bytes: &[u8]) {
     if let Err(error) = Settings::parse(&text(bytes), Path::new("fuzz.yml")) {
         assert!(!error.to_string().is_empty());
+    }
+}
+
+/// GitHub Actions workflows, converted both ways: what comes out can be written.
+pub fn import_github(bytes: &[u8]) {
+    imported(|target| github(&[("fuzz.yml", &text(bytes))], target));
+}
+
+/// Jenkins files, converted both ways.
+pub fn import_jenkins(bytes: &[u8]) {
+    imported(|target| jenkins(&[("Jenkinsfile", &text(bytes))], target));
+}
+
+fn imported(convert: impl Fn(Target) -> Result<Imported, ConfigError>) {
+    for target in [Target::CircleCi, Target::GitLab] {
+        match convert(target) {
+            Ok(imported) => {
+                assert!(imported.to_yaml().is_ok());
+                let steps = imported.steps;
+                assert_eq!(steps.converted + steps.listed, steps.total);
+                assert!(
+                    steps.listed <= imported.notes.len(),
+                    "a step went in silence"
+                );
+            }
+            Err(error) => bounded(&error),
+        }
     }
 }

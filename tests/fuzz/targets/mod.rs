@@ -7,19 +7,24 @@
 
 pub mod config;
 pub mod engine;
+pub mod measure;
 pub mod report;
 
 /// A target: its name, and what takes the bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 19] = [
     ("archive", engine::archive),
     ("circleci", config::circleci),
     ("circleci_expression", config::circleci_expression),
     ("gitlab", config::gitlab),
     ("gitlab_rules", config::gitlab_rules),
+    ("import_github", config::import_github),
+    ("import_jenkins", config::import_jenkins),
     ("masking", engine::masking),
+    ("measure_findings", measure::findings),
+    ("measure_values", measure::values),
     ("report_coverage", report::coverage),
     ("report_diff", report::diff),
     ("report_glob", report::glob),

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::compiler::Compiler;
+use super::namespace::Namespace;
+use super::numbers::number;
 use super::orbs::{NoOrbs, OrbLoader, OrbSource};
 use super::pipeline::Pipeline;
 use crate::config::problem::{ConfigError, Problem, Problems};
-use crate::config::yaml::{Map, Node, Value, load};
+use crate::config::yaml::{Map, Mark, Node, Value, load};
 
 /// How a file is compiled.
 #[derive(Clone)]
@@ -46,9 +48,17 @@ pub struct Compiled {
     pub dropped: Vec<Dropped>,
     /// What is odd about the file.
     pub warnings: Vec<Problem>,
+    /// The workflows of a file of version 2 that declares none; its form stays as it is.
+    implied: Option<Map>,
 }
 
 impl Compiled {
+    /// The workflows that run, and perhaps a `version` among them.
+    pub(super) fn declared(&self) -> Option<&Map> {
+        let written = self.config.get("workflows").and_then(Node::as_map);
+        written.or(self.implied.as_ref())
+    }
+
     /// Whether it is a setup: its one workflow makes the configuration that the pipeline goes on with,
     /// a [`Continuation`](super::Continuation).
     #[must_use]
@@ -112,6 +122,7 @@ pub fn compile(text: &str, file: &str, options: &CompileOptions) -> Result<Compi
     let warnings = problems.finish()?;
     match config {
         Some(config) => Ok(Compiled {
+            implied: implied(&config),
             config,
             dropped,
             warnings,
@@ -151,29 +162,9 @@ fn whole(
     let missing = orbs.missing;
     let pipeline = options.pipeline.values(file, problems);
     let mut compiler = Compiler::new(problems, pipeline, missing);
-    let (mut jobs, mut workflows) = (Map::new(), Map::new());
-    if let Some(node) = map.get("workflows") {
-        let Some(declared) = node.as_map() else {
-            let message = format!("`workflows` takes a map, not {}", node.kind());
-            compiler.error(&node.mark, message);
-            return None;
-        };
-        for (name, entry) in declared.entries() {
-            if &**name == "version" {
-                continue;
-            }
-            if let Some(workflow) = compiler.workflow(&names, name, &entry.node, &mut jobs) {
-                workflows.insert_at(Arc::clone(name), &entry.key, workflow);
-            }
-        }
-    } else {
-        let only = Node::seq(vec![Node::text("build", &file.mark)], &file.mark);
-        let mut workflow = Map::new();
-        workflow.insert("jobs", only);
-        let workflow = Node::map(workflow, &file.mark);
-        let only = compiler.workflow(&names, "workflow", &workflow, &mut jobs)?;
-        workflows.insert("workflow", only);
-    }
+    let only = only_build(&file.mark);
+    let (jobs, mut workflows) = workflows(&mut compiler, map, &names, &only)?;
+    compiler.unused(&names);
     dropped.append(&mut compiler.dropped);
     workflows.insert("version", Node::new(Value::Int(2), &file.mark));
     let mut out = Map::new();
@@ -186,4 +177,57 @@ fn whole(
     out.insert("jobs", Node::map(jobs, &file.mark));
     out.insert("workflows", Node::map(workflows, &file.mark));
     Some(Node::map(out, &file.mark))
+}
+
+/// The workflow of a file that has jobs and no workflows: its job `build`.
+fn implied(config: &Node) -> Option<Map> {
+    if config.get("workflows").is_some() {
+        return None;
+    }
+    let workflow = only_build(&config.mark);
+    Some(Map::from_iter([("workflow".into(), workflow)]))
+}
+
+/// A workflow of the job `build`.
+fn only_build(mark: &Mark) -> Node {
+    let list = Node::seq(vec![Node::text("build", mark)], mark);
+    Node::map(Map::from_iter([("jobs".into(), list)]), mark)
+}
+
+/// The jobs and the workflows of a file; `only` is the workflow of one that declares none.
+fn workflows(
+    compiler: &mut Compiler<'_>,
+    file: &Map,
+    names: &Arc<Namespace>,
+    only: &Node,
+) -> Option<(Map, Map)> {
+    let (mut found, mut prepared) = (Vec::new(), Vec::new());
+    let mut prepare = |name: &Arc<str>, mark: &Mark, node| {
+        if let Some(workflow) = compiler.prepare(names, name, node) {
+            found.push((Arc::clone(name), mark.clone()));
+            prepared.push(workflow);
+        }
+    };
+    if let Some(node) = file.get("workflows") {
+        let Some(declared) = node.as_map() else {
+            let message = format!("`workflows` takes a map, not {}", node.kind());
+            compiler.error(&node.mark, message);
+            return None;
+        };
+        for (name, entry) in declared.entries() {
+            if &**name != "version" {
+                prepare(name, &entry.key, &entry.node);
+            }
+        }
+    } else {
+        prepare(&"workflow".into(), &only.mark, only);
+    }
+    number(&mut prepared);
+    let (mut jobs, mut workflows) = (Map::new(), Map::new());
+    for ((name, mark), workflow) in found.into_iter().zip(prepared) {
+        if let Some(form) = compiler.workflow(workflow, &mut jobs) {
+            workflows.insert_at(name, &mark, form);
+        }
+    }
+    Some((jobs, workflows))
 }

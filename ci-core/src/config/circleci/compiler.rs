@@ -1,12 +1,12 @@
 //! What every part of the compilation uses: the problems, the values of the pipeline, filling in, and
 //! the arguments of a call.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::compile::Dropped;
 use super::namespace::Namespace;
-use super::parameters::{Parameter, Type};
+use super::parameters::{Parameter, Type, is_template};
 use super::scope::{Arg, Args, Scope};
 use super::template;
 use crate::config::problem::{Problem, Problems};
@@ -28,6 +28,8 @@ pub(super) struct Compiler<'a> {
     pub(super) missing: Vec<Arc<str>>,
     /// The workflows whose condition does not hold.
     pub(super) dropped: Vec<Dropped>,
+    /// The jobs that workflows run.
+    pub(super) used: HashSet<Arc<str>>,
     depth: usize,
     steps: usize,
 }
@@ -55,6 +57,7 @@ impl<'a> Compiler<'a> {
             pipeline,
             missing,
             dropped: Vec::new(),
+            used: HashSet::new(),
             depth: 0,
             steps: 0,
         }
@@ -116,6 +119,7 @@ impl<'a> Compiler<'a> {
     ) -> Args {
         let mut made = Args::new();
         for (name, parameter) in declared {
+            let is_given = call.given.contains(name);
             let (node, arg) = match (call.given.get(name), &parameter.default) {
                 (Some(node), _) => {
                     let arg = self.argument(parameter, node, call.caller, args, matrix);
@@ -141,8 +145,11 @@ impl<'a> Compiler<'a> {
                     made.insert(Arc::clone(name), arg);
                 }
                 Err(why) => {
-                    let message = format!("the argument `{name}` of {} {why}", call.what);
-                    self.error(&node.mark, message);
+                    // What is wrong with a default is told where it is declared.
+                    if is_given || is_template(node) {
+                        let message = format!("the argument `{name}` of {} {why}", call.what);
+                        self.error(&node.mark, message);
+                    }
                     made.extend(
                         parameter
                             .stand_in(&node.mark)

@@ -6,6 +6,7 @@ use super::pattern::fits;
 use super::pipeline::Pipeline;
 use crate::config::problem::Problem;
 use crate::config::yaml::{Node, Value};
+use crate::similar::closest;
 
 /// Why a job is filtered out; `None` if it is not.
 pub(super) fn why_not(
@@ -38,6 +39,9 @@ fn by_name(filters: Option<&Node>, pipeline: &Pipeline) -> Result<Option<String>
         (None, Some(branch)) => ("branch", branch),
         (None, None) => return Ok(None),
     };
+    if let Some(problem) = unknown_key(filters) {
+        return Err(problem);
+    }
     let part = part(if kind == "tag" { "tags" } else { "branches" });
     let Some(part) = part else {
         return Ok((kind == "tag").then(|| {
@@ -66,6 +70,23 @@ fn by_name(filters: Option<&Node>, pipeline: &Pipeline) -> Result<Option<String>
         )));
     }
     Ok(None)
+}
+
+/// A key of filters that there is not.
+fn unknown_key(filters: Option<&Node>) -> Option<Problem> {
+    let refuse = |node: &Node, known: &[&'static str]| {
+        let mut entries = node.as_map()?.entries();
+        let (key, entry) = entries.find(|(key, _)| !known.contains(&&***key))?;
+        let message = format!("a filter has no `{key}`");
+        let meant = closest(key, known.iter().copied());
+        Some(Problem::error(&entry.key, message).did_you_mean(meant))
+    };
+    let filters = filters?;
+    refuse(filters, &["branches", "tags"]).or_else(|| {
+        let parts = ["branches", "tags"].into_iter();
+        let mut parts = parts.filter_map(|key| filters.get(key));
+        parts.find_map(|part| refuse(part, &["only", "ignore"]))
+    })
 }
 
 fn any_fits(names: &Node, name: &str) -> Result<bool, Problem> {

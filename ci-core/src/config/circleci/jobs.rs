@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use super::compiler::{Call, Compiler};
 use super::namespace::{Found, Kind, Namespace, lacks_orb_of};
-use super::parameters::declared;
+use super::parameters::{declared, only_values};
 use super::scope::{Arg, Args};
 use crate::config::problem::Problem;
 use crate::config::yaml::{Map, Mark, Node, Value};
+
+/// The keys that say what a job runs in.
+const MACHINES: [&str; 3] = ["docker", "machine", "macos"];
 
 /// Steps around those of a job.
 #[derive(Default)]
@@ -48,6 +51,9 @@ impl Compiler<'_> {
             put_below(&mut out, &executor);
         }
         let needs_steps = out.get("type").and_then(Node::as_str).unwrap_or("build") == "build";
+        if needs_steps {
+            self.one_machine(name, &out, definition);
+        }
         if needs_steps && !has_steps {
             let message = format!("the job `{name}` has no steps");
             self.error(mark, message);
@@ -57,6 +63,61 @@ impl Compiler<'_> {
             out.insert("steps", Node::seq(steps, mark));
         }
         Node::map(out, mark)
+    }
+
+    /// Compiles the jobs that no workflow runs, as far as they need no arguments: what is wrong with
+    /// them only warns.
+    pub(super) fn unused(&mut self, names: &Arc<Namespace>) {
+        let problems = std::mem::take(self.problems);
+        for (name, node) in names.jobs.iter() {
+            if self.used.contains(name) {
+                continue;
+            }
+            let declared = declared(node, self.problems);
+            if declared.iter().any(|(_, it)| it.default.is_none()) {
+                continue;
+            }
+            let call = Call {
+                what: format!("the job `{name}`"),
+                mark: &node.mark,
+                given: &Map::new(),
+                caller: names,
+                callee: names,
+            };
+            let args = self.arguments(&declared, &call, None, None);
+            let found = Found {
+                node,
+                inside: names,
+            };
+            self.job(name, &found, &args, Around::default());
+        }
+        let found = std::mem::replace(self.problems, problems);
+        self.problems.extend_as_warnings(found);
+    }
+
+    /// A job runs on exactly one kind of machine.
+    fn one_machine(&mut self, name: &str, job: &Map, definition: &Map) {
+        let mut kinds = MACHINES.iter().filter(|kind| job.contains(kind));
+        match (kinds.next(), kinds.next()) {
+            (Some(first), Some(second)) => {
+                let message = format!("the job `{name}` has both `{first}` and `{second}`");
+                let entry = job.entry(second);
+                let mark = entry.map_or_else(|| Mark::new("", 0, 0), |entry| entry.key.clone());
+                self.error(&mark, message);
+            }
+            (None, _) if !definition.contains("executor") => {
+                let message = format!("the job `{name}` does not say what it runs in");
+                let mark = definition
+                    .entries()
+                    .next()
+                    .map(|(_, entry)| entry.key.clone());
+                let mark = mark.unwrap_or_else(|| Mark::new("", 0, 0));
+                let problem = Problem::error(&mark, message);
+                self.problems
+                    .push(problem.hint("give it one of `docker`, `machine`, `macos`, `executor`"));
+            }
+            _ => {}
+        }
     }
 
     /// What an executor brings to a job.
@@ -112,6 +173,7 @@ impl Compiler<'_> {
             .cloned()
             .unwrap_or_default();
         let declared = declared(found.node, self.problems);
+        only_values("an executor", &declared, self.problems);
         let call = Call {
             what: format!("the executor `{key}`"),
             mark: &name.mark,
@@ -144,8 +206,11 @@ impl Compiler<'_> {
 
 /// Adds what an executor brings to what the job says itself.
 fn put_below(job: &mut Map, executor: &Map) {
+    let has_machine = MACHINES.iter().any(|kind| job.contains(kind));
     for (key, entry) in executor.entries() {
         match job.get(key) {
+            // A job's own machine stands for the executor's, of whatever kind.
+            None if has_machine && MACHINES.contains(&&**key) => {}
             Some(own) if &**key == "environment" => {
                 let mut all = variables(&entry.node);
                 all.extend(variables(own));

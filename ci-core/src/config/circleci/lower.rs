@@ -9,11 +9,11 @@ use super::{filters, pipeline::Pipeline};
 use crate::config::fidelity::Fidelity;
 use crate::config::place::AskedByJobs;
 use crate::config::problem::{ConfigError, Problem, Problems};
-use crate::config::yaml::{Map, Node, Value};
+use crate::config::yaml::{Map, Mark, Node, Value};
 use crate::job::{JobSpec, Need};
 use crate::outcome::{OutcomeKind, OutcomeSet};
 use crate::similar::closest;
-use crate::workflow::WorkflowSpec;
+use crate::workflow::{self, WorkflowSpec};
 
 /// More nodes than this are a slip.
 const MOST_NODES: i64 = 1_000;
@@ -50,7 +50,7 @@ impl Compiled {
     /// The names of the workflows that run.
     #[must_use]
     pub fn workflows(&self) -> Vec<Arc<str>> {
-        let workflows = self.config.get("workflows").and_then(Node::as_map);
+        let workflows = self.declared();
         let names = workflows.into_iter().flat_map(Map::iter);
         names
             .filter(|(name, _)| &***name != "version")
@@ -100,6 +100,10 @@ pub(super) struct Lower<'a, 'p> {
     seen: HashMap<&'a str, usize>,
     /// The jobs that run, with their workflows.
     running: HashSet<(&'a str, &'a str)>,
+    /// All jobs, with their workflows.
+    invoked: HashSet<(&'a str, &'a str)>,
+    /// Where the file says that a job runs.
+    places: HashMap<Arc<str>, Mark>,
 }
 
 fn lower(
@@ -121,6 +125,8 @@ fn lower(
         entries: Vec::new(),
         seen: HashMap::new(),
         running: HashSet::new(),
+        invoked: HashSet::new(),
+        places: HashMap::new(),
     };
     let names = compiled.workflows();
     if let Some(only) = only
@@ -131,7 +137,7 @@ fn lower(
         let problem = Problem::error(&config.mark, message).did_you_mean(meant);
         this.compiler.problems.push(problem);
     }
-    let workflows = config.get("workflows").and_then(Node::as_map);
+    let workflows = compiled.declared();
     for (workflow, node) in workflows.into_iter().flat_map(Map::iter) {
         if &**workflow == "version" || only.is_some_and(|only| **workflow != *only) {
             continue;
@@ -144,6 +150,8 @@ fn lower(
         this.workflows.push((Arc::clone(workflow), Vec::new()));
     }
     drop_orphans(&mut this.entries);
+    let of_file = this.entries.iter();
+    this.invoked = of_file.map(|it| (&**it.workflow, &**it.name)).collect();
     let mut running: Vec<&str> = Vec::new();
     for entry in this.entries.iter().filter(|entry| entry.skipped.is_none()) {
         *this.seen.entry(entry.name).or_default() += 1;
@@ -171,7 +179,10 @@ fn lower(
         && let Err(invalid) = workflow.validate()
     {
         let told = invalid.problems().iter();
-        let told = told.map(|problem| Problem::error(&config.mark, problem.to_string()));
+        let told = told.map(|problem| {
+            let mark = job_of(problem).and_then(|job| this.places.get(job));
+            Problem::error(mark.unwrap_or(&config.mark), problem.to_string())
+        });
         this.compiler.problems.extend(told);
     }
     Lowered {
@@ -205,6 +216,8 @@ impl<'a> Lower<'a, '_> {
             if let Some((_, jobs)) = self.workflows.iter_mut().find(of) {
                 jobs.extend(made.iter().map(|job| Arc::clone(&job.name)));
             }
+            let place = |job: &JobSpec| (Arc::clone(&job.name), entry.node.mark.clone());
+            self.places.extend(made.iter().map(place));
             jobs.extend(made.into_iter().map(|job| job.needs_all(needs.clone())));
         }
         (jobs, skipped)
@@ -222,6 +235,14 @@ impl<'a> Lower<'a, '_> {
     fn needs(&mut self, entry: &Entry<'a>) -> Vec<Need> {
         let mut needs = Vec::new();
         for (name, status) in required(entry) {
+            if !self.invoked.contains(&(&**entry.workflow, &*name)) {
+                let message = format!("`requires` names `{name}`, which is no job of the workflow");
+                let known = self.invoked.iter().map(|(_, name)| *name);
+                let meant = closest(&name, known).map(str::to_owned);
+                let problem = Problem::error(&entry.node.mark, message);
+                let problem = problem.did_you_mean(meant.as_deref());
+                self.compiler.problems.push(problem);
+            }
             // What is filtered out counts as if it were not required.
             if !self.running.contains(&(&**entry.workflow, &*name)) {
                 continue;
@@ -243,9 +264,25 @@ impl<'a> Lower<'a, '_> {
     }
 }
 
+/// The job that a problem is one of.
+fn job_of(problem: &workflow::Problem) -> Option<&str> {
+    match problem {
+        workflow::Problem::Cycle(jobs) => jobs.first().map(String::as_str),
+        workflow::Problem::DuplicateJob(job)
+        | workflow::Problem::UnknownJob { job, .. }
+        | workflow::Problem::Unreachable { job, .. } => Some(job),
+        _ => None,
+    }
+}
+
+/// A whole number, also as text.
+pub(super) fn whole(node: &Node) -> Option<i64> {
+    node.as_int().or_else(|| node.as_str()?.parse().ok())
+}
+
 /// How many nodes a job runs on.
 pub(super) fn nodes(job: &Node) -> i64 {
-    let written = job.get("parallelism").and_then(Node::as_int);
+    let written = job.get("parallelism").and_then(whole);
     written.unwrap_or(1).clamp(1, MOST_NODES)
 }
 
@@ -299,28 +336,33 @@ fn of_workflow<'a>(
 
 /// Leaves out the jobs all of whose required jobs are left out.
 fn drop_orphans(entries: &mut [Entry<'_>]) {
-    let mut out: HashSet<(Arc<str>, Arc<str>)> = entries
-        .iter()
-        .filter(|entry| entry.skipped.is_some())
-        .map(|entry| (Arc::clone(entry.workflow), Arc::clone(entry.name)))
-        .collect();
-    loop {
-        let mut changed = false;
-        for entry in entries.iter_mut().filter(|entry| entry.skipped.is_none()) {
-            let required: Vec<Arc<str>> = required(entry).map(|(name, _)| name).collect();
-            let is_out =
-                |name: &Arc<str>| out.contains(&(Arc::clone(entry.workflow), Arc::clone(name)));
-            if !required.is_empty() && required.iter().all(is_out) {
-                entry.skipped = Some(format!(
-                    "dependency: none of the jobs it requires runs (`{}`)",
-                    required.join("`, `")
-                ));
-                out.insert((Arc::clone(entry.workflow), Arc::clone(entry.name)));
-                changed = true;
-            }
+    type Key = (Arc<str>, Arc<str>);
+    let key = |entry: &Entry<'_>, name: &Arc<str>| (Arc::clone(entry.workflow), Arc::clone(name));
+    // How many of its required jobs may still run, and who waits for a job.
+    let mut left: Vec<usize> = Vec::with_capacity(entries.len());
+    let mut waiting: HashMap<Key, Vec<usize>> = HashMap::new();
+    let mut out: Vec<Key> = Vec::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let required: HashSet<Arc<str>> = required(entry).map(|(name, _)| name).collect();
+        left.push(required.len());
+        for name in &required {
+            waiting.entry(key(entry, name)).or_default().push(index);
         }
-        if !changed {
-            return;
+        if entry.skipped.is_some() {
+            out.push(key(entry, entry.name));
+        }
+    }
+    while let Some(gone) = out.pop() {
+        for index in waiting.remove(&gone).unwrap_or_default() {
+            left[index] -= 1;
+            let entry = &mut entries[index];
+            if left[index] == 0 && entry.skipped.is_none() {
+                let required: Vec<Arc<str>> = required(entry).map(|(name, _)| name).collect();
+                let names = required.join("`, `");
+                let why = format!("dependency: none of the jobs it requires runs (`{names}`)");
+                entry.skipped = Some(why);
+                out.push((Arc::clone(entry.workflow), Arc::clone(entry.name)));
+            }
         }
     }
 }

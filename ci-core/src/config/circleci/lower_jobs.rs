@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::lower::{Entry, Lower, node_name, nodes};
+use super::lower::{Entry, Lower, node_name, nodes, whole};
 use super::lower_steps::{BASH_ENV, Lowering, steps};
 use super::variables::{builtin, written};
 use crate::config::fidelity::Fidelity;
@@ -81,6 +81,13 @@ impl Lower<'_, '_> {
             problems: self.compiler.problems,
         };
         let steps = steps(definition, &mut lowering);
+        if let Some(node) = definition.get("parallelism")
+            && whole(node).is_none_or(|count| count < 1)
+        {
+            let written = node.scalar().unwrap_or_default();
+            let message = format!("`parallelism` is a number from 1, not `{written}`");
+            self.compiler.error(&node.mark, message);
+        }
         compare(definition, &mut self.fidelity);
         let total = nodes(definition);
         for index in 0..total {

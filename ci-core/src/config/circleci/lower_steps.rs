@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use super::continuation::Continuation;
 use super::lower_jobs::{texts, unknown, words};
+use super::steps::BUILTIN;
 use super::value::boolean;
 use super::variables::written;
 use crate::config::fidelity::Fidelity;
 use crate::config::problem::{Problem, Problems};
 use crate::config::yaml::{Map, Mark, Node, Value};
 use crate::session::Program;
+use crate::similar::closest;
 use crate::step::{
     Action, CacheLookup, CheckoutSpec, CommandSpec, PathsSpec, RestoreCacheSpec, SaveCacheSpec,
     StepSpec, StepWhen, WorkspaceSpec,
@@ -66,9 +68,23 @@ pub(super) fn steps(definition: &Node, lowering: &mut Lowering<'_>) -> Arc<[Step
     let mut out = vec![StepSpec::run(prepare).name("Prepare the environment")];
     for (index, step) in list.iter().enumerate() {
         let none = Map::new();
+        let short;
         let (name, given, mark) = match &step.value {
             Value::Str(name) => (&**name, &none, &step.mark),
             Value::Map(map) => match map.entries().next() {
+                // Files of version 2 may still say `run: command`.
+                Some((name, entry)) if matches!(&**name, "run" | "deploy") => {
+                    short = entry
+                        .node
+                        .scalar()
+                        .filter(|_| !entry.node.is_null())
+                        .map(|text| {
+                            let command = Node::text(text, &entry.node.mark);
+                            Map::from_iter([("command".into(), command)])
+                        });
+                    let given = short.as_ref().or(entry.node.as_map());
+                    (&**name, given.unwrap_or(&none), &entry.key)
+                }
                 Some((name, entry)) => (&**name, entry.node.as_map().unwrap_or(&none), &entry.key),
                 None => continue,
             },
@@ -112,7 +128,7 @@ impl Lowering<'_> {
             "save_cache" => {
                 let spec = SaveCacheSpec {
                     key: self.text(given, "key", mark)?,
-                    paths: texts(given.get("paths")),
+                    paths: self.paths_of(given, mark),
                 };
                 let mut step = StepSpec::new(Action::SaveCache(spec)).name("Saving Cache");
                 step.when = self.when(given);
@@ -150,7 +166,7 @@ impl Lowering<'_> {
             "persist_to_workspace" => {
                 let spec = WorkspaceSpec {
                     root: self.text(given, "root", mark)?,
-                    paths: texts(given.get("paths")),
+                    paths: self.paths_of(given, mark),
                     ..WorkspaceSpec::default()
                 };
                 StepSpec::new(Action::PersistWorkspace(spec)).name("Persisting to Workspace")
@@ -161,6 +177,12 @@ impl Lowering<'_> {
                     ..WorkspaceSpec::default()
                 };
                 StepSpec::new(Action::AttachWorkspace(spec)).name("Attaching Workspace")
+            }
+            other if !BUILTIN.contains(&other) => {
+                let problem = Problem::error(mark, format!("there is no step `{other}`"));
+                self.problems
+                    .push(problem.did_you_mean(closest(other, BUILTIN)));
+                return None;
             }
             other => {
                 let why = match other {
@@ -244,6 +266,16 @@ impl Lowering<'_> {
             exclude: Vec::new(),
             destination: destination.map(Cow::into_owned),
         })
+    }
+
+    /// The paths that a step cannot do without.
+    fn paths_of(&mut self, given: &Map, mark: &Mark) -> Vec<String> {
+        let paths = texts(given.get("paths"));
+        if paths.is_empty() {
+            self.problems
+                .push(Problem::error(mark, "the step needs `paths`"));
+        }
+        paths
     }
 
     fn text(&mut self, given: &Map, key: &str, mark: &Mark) -> Option<String> {

@@ -15,6 +15,7 @@ mod lower_jobs;
 mod lower_steps;
 mod matrix;
 mod namespace;
+mod numbers;
 mod orbs;
 mod parameters;
 mod pattern;

@@ -33,6 +33,8 @@ const TYPES: [(&str, Type); 7] = [
 /// A declared parameter.
 #[derive(Debug, Clone)]
 pub(super) struct Parameter {
+    /// Where it is declared.
+    pub(super) mark: Mark,
     pub(super) kind: Type,
     pub(super) default: Option<Node>,
     values: Vec<Node>,
@@ -57,6 +59,21 @@ pub(super) fn declared(definition: &Node, problems: &mut Problems) -> Vec<(Arc<s
     map.iter().map(one).collect()
 }
 
+/// Refuses the parameters of a pipeline or an executor that only jobs and commands can have.
+pub(super) fn only_values(of: &str, declared: &[(Arc<str>, Parameter)], problems: &mut Problems) {
+    for (name, parameter) in declared {
+        let word = match parameter.kind {
+            Type::Executor => "executor",
+            Type::Steps => "steps",
+            Type::EnvVarName => "env_var_name",
+            Type::String | Type::Boolean | Type::Integer | Type::Enum => continue,
+        };
+        let message = format!("{of} has no parameters of the type `{word}`: `{name}`");
+        let problem = Problem::error(&parameter.mark, message);
+        problems.push(problem.hint("it is one of `string`, `boolean`, `integer`, `enum`"));
+    }
+}
+
 fn parameter(name: &str, node: &Node, problems: &mut Problems) -> Parameter {
     let Some(kind) = node.get("type").and_then(Node::as_str) else {
         let message = format!("the parameter `{name}` has no type");
@@ -71,6 +88,7 @@ fn parameter(name: &str, node: &Node, problems: &mut Problems) -> Parameter {
     };
     let values = node.get("enum").and_then(Node::as_seq).unwrap_or_default();
     let parameter = Parameter {
+        mark: node.mark.clone(),
         kind: *kind,
         default: node.get("default").cloned(),
         values: values.to_vec(),
@@ -79,7 +97,9 @@ fn parameter(name: &str, node: &Node, problems: &mut Problems) -> Parameter {
         let message = format!("the parameter `{name}` lists no values");
         problems.push(Problem::error(&node.mark, message).hint("write `enum: [a, b]`"));
     }
+    // A value of the pipeline is not known before it is filled in.
     if let Some(default) = &parameter.default
+        && !is_template(default)
         && let Err(why) = parameter.check(default)
     {
         let message = format!("the default of the parameter `{name}` {why}");
@@ -92,6 +112,7 @@ impl Parameter {
     /// What a parameter is taken for whose type has been found wrong.
     fn of_text(node: &Node) -> Self {
         Self {
+            mark: node.mark.clone(),
             kind: Type::String,
             default: node.get("default").cloned(),
             values: Vec::new(),
@@ -167,6 +188,11 @@ impl Parameter {
             },
         }
     }
+}
+
+/// Whether a value is yet to be filled in.
+pub(super) fn is_template(node: &Node) -> bool {
+    node.as_str().is_some_and(|text| text.contains("<<"))
 }
 
 fn is_variable(text: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::parameters::declared;
+use super::parameters::{declared, only_values};
 use crate::config::problem::{Problem, Problems};
 use crate::config::yaml::{Mark, Node, Value};
 use crate::similar::closest;
@@ -115,13 +115,18 @@ impl Pipeline {
         problems: &mut Problems,
     ) {
         let declared = declared(file, problems);
+        only_values("a pipeline", &declared, problems);
         for (name, parameter) in &declared {
             let value = match (self.parameters.get(&**name), &parameter.default) {
                 (Some(text), _) => parameter.check(&Node::text(text.as_str(), mark)),
-                (None, Some(default)) => parameter.check(default),
+                // What is wrong with it has been told; nothing that follows from it is.
+                (None, Some(default)) => {
+                    Ok(parameter.check(default).unwrap_or_else(|_| default.clone()))
+                }
                 (None, None) => {
                     let message = format!("the pipeline's parameter `{name}` has no default");
-                    problems.push(Problem::error(mark, message));
+                    let problem = Problem::error(&parameter.mark, message);
+                    problems.push(problem.hint("a pipeline may be started without arguments"));
                     continue;
                 }
             };

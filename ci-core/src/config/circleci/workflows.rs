@@ -1,6 +1,6 @@
 //! Workflows: which run, their jobs under their final names, and what waits for what.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::compile::Dropped;
@@ -35,15 +35,23 @@ const KEPT: [&str; 5] = ["requires", "context", "filters", "type", "serial-group
 /// Keys of a job group's entry.
 const OF_GROUPS: [&str; 4] = ["requires", "context", "filters", "serial-group"];
 
+/// A workflow that runs, with its jobs compiled.
+pub(super) struct Prepared<'a> {
+    node: &'a Node,
+    pub(super) entries: Vec<Entry<'a>>,
+    /// What the entries run; nothing for those without steps.
+    pub(super) jobs: Vec<Option<Node>>,
+}
+
 /// One job of a workflow under its final name.
-struct Entry<'a> {
+pub(super) struct Entry<'a> {
     /// The name that `requires` may use for it and its like.
-    base: Arc<str>,
+    pub(super) base: Arc<str>,
     /// Whether the file or a matrix names it.
-    is_named: bool,
+    pub(super) is_named: bool,
     /// The definition's name.
-    reference: &'a str,
-    name: Arc<str>,
+    pub(super) reference: &'a str,
+    pub(super) name: Arc<str>,
     mark: &'a Mark,
     given: Map,
     matrix: Option<Map>,
@@ -52,14 +60,13 @@ struct Entry<'a> {
 }
 
 impl Compiler<'_> {
-    /// Compiles a workflow: its jobs go to `jobs`, its own form is given. `None` if it does not run.
-    pub(super) fn workflow(
+    /// Compiles the jobs of a workflow. `None` if it does not run.
+    pub(super) fn prepare<'n>(
         &mut self,
-        names: &Arc<Namespace>,
+        names: &'n Arc<Namespace>,
         name: &str,
-        node: &Node,
-        jobs: &mut Map,
-    ) -> Option<Node> {
+        node: &'n Node,
+    ) -> Option<Prepared<'n>> {
         for (key, wanted) in [("when", true), ("unless", false)] {
             if let Some(condition) = node.get(key) {
                 let filled = self.fill(condition, None, None);
@@ -78,21 +85,34 @@ impl Compiler<'_> {
             self.error(&node.mark, message);
             return None;
         };
-        let mut entries = self.entries(names, list);
-        let made: Vec<Option<Node>> = entries
-            .iter()
-            .map(|entry| self.entry_job(names, entry))
-            .collect();
-        number(&mut entries, &made);
+        let entries = self.entries(names, list);
+        let jobs = entries.iter().map(|entry| self.entry_job(names, entry));
+        let jobs = jobs.collect();
+        Some(Prepared {
+            node,
+            entries,
+            jobs,
+        })
+    }
+
+    /// The form of a workflow whose jobs have their names; they go to `jobs`.
+    pub(super) fn workflow(&mut self, prepared: Prepared<'_>, jobs: &mut Map) -> Option<Node> {
+        let Prepared {
+            node,
+            entries,
+            jobs: made,
+        } = prepared;
+        self.refuse_twins(&entries);
         let mut known: HashMap<Arc<str>, Vec<Arc<str>>> = HashMap::new();
+        let mut told = HashSet::new();
         for entry in &entries {
-            known
-                .entry(Arc::clone(&entry.base))
-                .or_default()
-                .push(Arc::clone(&entry.name));
-            if let Some(group) = entry.group {
-                let all = known.entry(group.into()).or_default();
-                all.push(Arc::clone(&entry.name));
+            let group = entry.group.map(Arc::from);
+            for base in [Some(Arc::clone(&entry.base)), group].into_iter().flatten() {
+                let all = known.entry(Arc::clone(&base)).or_default();
+                // What runs twice alike is one job.
+                if told.insert((base, Arc::clone(&entry.name))) {
+                    all.push(Arc::clone(&entry.name));
+                }
             }
         }
         for entry in &entries {
@@ -197,6 +217,24 @@ impl Compiler<'_> {
         entries
     }
 
+    /// Names must tell the jobs of a workflow apart.
+    fn refuse_twins(&mut self, entries: &[Entry<'_>]) {
+        let mut seen = HashMap::new();
+        for entry in entries {
+            let Some((named, first)) = seen.insert(&*entry.name, (entry.is_named, entry.mark))
+            else {
+                continue;
+            };
+            if named || entry.is_named {
+                let (name, line) = (&entry.name, first.line);
+                let message = format!("two jobs of the workflow are called `{name}`");
+                let hint = format!("the other stands in line {line}; give one of them a `name`");
+                self.problems
+                    .push(Problem::error(entry.mark, message).hint(hint));
+            }
+        }
+    }
+
     /// The entries of a job group. What the group waits for, those of its jobs wait for that wait for
     /// no other of the group.
     fn group_entries<'n>(
@@ -297,6 +335,7 @@ impl Compiler<'_> {
             self.unknown(names, Kind::Job, entry.reference, entry.mark);
             return None;
         };
+        self.used.insert(entry.reference.into());
         let matrix = entry.matrix.as_ref();
         let mut given = Map::new();
         let mut around = Around::default();
@@ -379,37 +418,6 @@ impl Compiler<'_> {
             }));
         }
         Node::seq(out, &node.mark)
-    }
-}
-
-/// Gives numbers to entries that the file does not name and that run one job with other arguments.
-fn number(entries: &mut [Entry<'_>], made: &[Option<Node>]) {
-    let mut unnamed: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (index, entry) in entries.iter().enumerate() {
-        if !entry.is_named && made[index].is_some() {
-            unnamed.entry(entry.reference).or_default().push(index);
-        }
-    }
-    let same = |a: usize, b: usize| match (&made[a], &made[b]) {
-        (Some(a), Some(b)) => a.same(b),
-        _ => false,
-    };
-    for (reference, indices) in unnamed {
-        let mut kinds: Vec<usize> = Vec::new();
-        for index in &indices {
-            if !kinds.iter().any(|kind| same(*kind, *index)) {
-                kinds.push(*index);
-            }
-        }
-        if kinds.len() < 2 {
-            continue;
-        }
-        for index in indices {
-            let kind = kinds.iter().position(|kind| same(*kind, index));
-            let name: Arc<str> = format!("{reference}-{}", kind.unwrap_or_default() + 1).into();
-            entries[index].base = Arc::clone(&name);
-            entries[index].name = name;
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A duration with tenths under a minute: `0.3s`, `12.0s`, `1m 02s`, `2h 05m`.
-pub(in crate::event) fn precise(duration: Duration) -> String {
+pub(crate) fn precise(duration: Duration) -> String {
     let tenths = (duration.as_millis() + 50) / 100;
     if tenths < 600 {
         format!("{}.{}s", tenths / 10, tenths % 10)

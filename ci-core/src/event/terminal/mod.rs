@@ -5,12 +5,14 @@ mod paint;
 mod sanitize;
 mod width;
 
+pub(super) use human::bytes;
 #[cfg(feature = "console")]
 pub(super) use human::clock;
-pub(super) use human::{bytes, precise};
+pub(crate) use human::precise;
+pub(crate) use paint::mark_of;
 pub(super) use paint::{Paint, Tone, mark};
 pub use sanitize::Sanitizer;
-pub(super) use sanitize::one_line;
+pub(crate) use sanitize::one_line;
 #[cfg(feature = "console")]
 pub(super) use width::shorten;
 pub(super) use width::{columns, fit};

@@ -57,3 +57,8 @@ pub(in crate::event) fn mark(kind: OutcomeKind, allowed: bool) -> (&'static str,
     };
     (mark, if allowed { Tone::Warn } else { tone })
 }
+
+/// The mark that stands before an outcome.
+pub(crate) fn mark_of(kind: OutcomeKind) -> &'static str {
+    mark(kind, false).0
+}

@@ -135,7 +135,7 @@ fn skip_string(chars: &mut Peekable<Chars<'_>>) {
 }
 
 /// A name, a prompt or a message as one plain line.
-pub(in crate::event) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     if !text.chars().any(char::is_control) {
         return text.to_owned();
     }

@@ -9,6 +9,7 @@ mod svg;
 pub use dot::dot;
 pub use mermaid::mermaid;
 pub use svg::svg;
+pub(crate) use svg::{JobMark, run_svg};
 
 #[cfg(test)]
 mod tests;

@@ -53,11 +53,46 @@ pub fn svg(plan: &Plan) -> String {
     text
 }
 
+/// How a job is shown that has run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct JobMark {
+    /// The class of its box, which the style of the page gives a colour.
+    pub(crate) class: &'static str,
+    /// The mark before its name.
+    pub(crate) sign: &'static str,
+    /// What is written under its name.
+    pub(crate) note: String,
+    /// Where the box leads to.
+    pub(crate) link: String,
+    /// Whether it is on the path that took longest.
+    pub(crate) critical: bool,
+}
+
+/// The plan as a picture of a run, with a mark for each job. The page around it has the style: classes
+/// are those of [`svg`] and of the marks, `critical` for the path that took longest.
+#[must_use]
+pub(crate) fn run_svg(plan: &Plan, title: &str, marks: &[JobMark]) -> String {
+    let mut picture = Picture::new(plan);
+    picture.title = title;
+    for (node, mark) in picture.nodes.iter_mut().zip(marks) {
+        node.note.clone_from(&mark.note);
+    }
+    let layout = layout(&picture);
+    let mut canvas = Canvas::new(&picture, &layout);
+    canvas.marks = marks;
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = canvas.draw(&mut text);
+    text
+}
+
 /// A picture with its jobs in their places, and how wide a column is.
 struct Canvas<'a> {
     picture: &'a Picture<'a>,
     layout: &'a Layout,
     column: f64,
+    /// Of a run, by job.
+    marks: &'a [JobMark],
 }
 
 impl<'a> Canvas<'a> {
@@ -72,6 +107,7 @@ impl<'a> Canvas<'a> {
             picture,
             layout,
             column: BOX.0 + gap,
+            marks: &[],
         }
     }
 
@@ -82,10 +118,18 @@ impl<'a> Canvas<'a> {
         writeln!(
             text,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
-             width=\"{width}\" height=\"{height}\" role=\"img\">"
+             width=\"{width}\" height=\"{height}\" role=\"{}\">",
+            // What is an image has no links in it, as far as a screen reader is concerned.
+            if self.marks.is_empty() {
+                "img"
+            } else {
+                "group"
+            },
         )?;
         writeln!(text, "<title>{}</title>", escaped(self.picture.title))?;
-        writeln!(text, "<style>{STYLE}</style>")?;
+        if self.marks.is_empty() {
+            writeln!(text, "<style>{STYLE}</style>")?;
+        }
         writeln!(
             text,
             "<defs><marker id=\"head\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" \
@@ -96,8 +140,13 @@ impl<'a> Canvas<'a> {
         for (line, path) in self.picture.edges.iter().zip(&self.layout.edges) {
             self.edge(line, path, text)?;
         }
-        for (node, place) in self.picture.nodes.iter().zip(&self.layout.nodes) {
-            self.job(node, *place, text)?;
+        for (index, place) in self.layout.nodes.iter().enumerate() {
+            self.job(
+                &self.picture.nodes[index],
+                *place,
+                self.marks.get(index),
+                text,
+            )?;
         }
         // Over everything else: a label that is hidden says nothing.
         for (line, path) in self.picture.edges.iter().zip(&self.layout.edges) {
@@ -138,7 +187,37 @@ impl<'a> Canvas<'a> {
         Ok(())
     }
 
-    fn job(&self, node: &Node<'_>, place: Place, text: &mut String) -> std::fmt::Result {
+    fn job(
+        &self,
+        node: &Node<'_>,
+        place: Place,
+        mark: Option<&JobMark>,
+        text: &mut String,
+    ) -> std::fmt::Result {
+        let Some(mark) = mark else {
+            return self.boxed(node, place, "", text);
+        };
+        let critical = if mark.critical { " critical" } else { "" };
+        let class = format!(" {}{critical}", mark.class);
+        let name = format!("{} {}", mark.sign, node.name);
+        let marked = Node {
+            name: &name,
+            note: mark.note.clone(),
+            skipped: node.skipped,
+            ..*node
+        };
+        write!(text, "<a href=\"{}\">", escaped(&mark.link))?;
+        self.boxed(&marked, place, &class, text)?;
+        writeln!(text, "</a>")
+    }
+
+    fn boxed(
+        &self,
+        node: &Node<'_>,
+        place: Place,
+        class: &str,
+        text: &mut String,
+    ) -> std::fmt::Result {
         let (x, y) = self.corner(place);
         let skipped = if node.skipped.is_some() {
             " skipped"
@@ -148,7 +227,7 @@ impl<'a> Canvas<'a> {
         let always = if node.always { " always" } else { "" };
         write!(
             text,
-            "<g class=\"job{always}{skipped}\"><title>{}</title>\
+            "<g class=\"job{always}{skipped}{class}\"><title>{}</title>\
          <rect x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" rx=\"6\"/>",
             escaped(&node.tip()),
             BOX.0,
@@ -189,7 +268,17 @@ impl<'a> Canvas<'a> {
         let (x, y) = self.corner(*first);
         let mut at = (x + BOX.0, y + half);
         let void = if line.void { " void" } else { "" };
-        write!(text, "<path class=\"edge{void}\" d=\"M{} {}", at.0, at.1)?;
+        let critical = |job: usize| self.marks.get(job).is_some_and(|mark| mark.critical);
+        let critical = if critical(line.from) && critical(line.to) {
+            " critical"
+        } else {
+            ""
+        };
+        write!(
+            text,
+            "<path class=\"edge{void}{critical}\" d=\"M{} {}",
+            at.0, at.1
+        )?;
         for place in &path[1..] {
             let (x, y) = self.corner(*place);
             let to = (x, y + half);

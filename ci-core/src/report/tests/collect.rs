@@ -64,9 +64,14 @@ impl TestReport {
 }
 
 /// Reads a report and collects it. Damage is no error but a diagnostic; an error is the reader's.
-pub fn read(mut reader: impl io::Read) -> io::Result<TestReport> {
+pub fn read(reader: impl io::Read) -> io::Result<TestReport> {
+    read_with(reader, Options::default())
+}
+
+/// Like [`read`], as the options say: fewer bytes of each text take less memory.
+pub fn read_with(mut reader: impl io::Read, options: Options) -> io::Result<TestReport> {
     let mut collector = Collector::default();
-    let mut parser = Parser::new(Options::default());
+    let mut parser = Parser::new(options);
     parser.read_from(&mut reader, &mut collector)?;
     let format = parser.finish(&mut collector);
     Ok(collector.report(format))

@@ -37,7 +37,7 @@ mod visitor;
 mod write;
 
 pub use clip::Text;
-pub use collect::{SuiteReport, TestReport, read, read_slice};
+pub use collect::{SuiteReport, TestReport, read, read_slice, read_with};
 pub use model::{Attempt, Case, Counts, Format, Outcome, Property, Suite, TestResult};
 pub use parser::{Options, Parser, parse, parse_slice};
 pub use visitor::Visitor;

@@ -394,6 +394,18 @@ impl RunStore for SqliteStore {
         .await
     }
 
+    async fn version(&self) -> Result<Option<u64>, StoreError> {
+        // Everything is written on other connections than the one that reads
+        // (<https://www.sqlite.org/pragma.html#pragma_data_version>).
+        self.read(|connection, shared| {
+            let version = connection.pragma_query_value(None, "data_version", |row| row.get(0));
+            version
+                .map(|version: i64| u64::try_from(version).ok())
+                .map_err(|error| trouble(&shared.path, error))
+        })
+        .await
+    }
+
     async fn prune(&self, retention: &Retention) -> Result<Vec<RunId>, StoreError> {
         let (shared, retention, now) = (Arc::clone(&self.shared), retention.clone(), self.now());
         let removed = self

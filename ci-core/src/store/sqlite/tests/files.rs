@@ -159,3 +159,21 @@ async fn what_somebody_else_wrote_into_a_journal_is_an_error_and_not_a_gap() {
     let error = place.open().load(run).await.expect_err("unreadable");
     insta::assert_snapshot!(place.read(&error), @"Damaged: the run store `DIR/runs.db` has an event that cannot be read: EOF while parsing a string at line 1 column 15");
 }
+
+#[tokio::test]
+async fn the_version_changes_with_whatever_is_written_and_with_nothing_else() {
+    let place = Place::new();
+    let (run, _) = place.filled(1).await;
+    let (store, other) = (place.open(), place.open());
+    let version = async || store.version().await.expect("readable").expect("it tells");
+    let first = version().await;
+    store.load(run).await.expect("there");
+    assert_eq!(version().await, first);
+    assert!(store.set_mark("k", None, "v").await.expect("writable"));
+    let second = version().await;
+    assert_ne!(second, first);
+    assert!(other.set_mark("k", Some("v"), "w").await.expect("writable"));
+    let third = version().await;
+    assert_ne!(third, second);
+    assert_eq!(version().await, third);
+}

@@ -1,0 +1,179 @@
+//! A finding, whoever found it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+/// What a scanner or a linter found.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// Who found it; several tools after [`merge`](super::merge).
+    pub tools: Vec<String>,
+    /// The rule by the name that the tool gives it, such as `B602`, or the advisory's.
+    pub rule: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is, in the words of the tool.
+    pub message: String,
+    /// The file, as the report has it.
+    pub path: Option<String>,
+    /// The line, from 1.
+    pub line: Option<u64>,
+    /// The package with its version, of a finding about a dependency.
+    pub package: Option<String>,
+    /// Names that other tools know it by: CVE, GHSA, PYSEC and CWE numbers.
+    pub aliases: Vec<String>,
+}
+
+impl Finding {
+    /// What stays the same when lines move: the rule, the place and the words without their numbers.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let place = self.path.as_ref().or(self.package.as_ref());
+        let place = place.map_or("", |place| place.strip_prefix("./").unwrap_or(place));
+        let text = format!("{} {place} {}", self.rule, self.message);
+        let mut key = String::with_capacity(text.len());
+        let mut last = ' ';
+        for letter in text.chars() {
+            let plain = match letter {
+                letter if letter.is_ascii_digit() => '#',
+                letter if letter.is_whitespace() || letter.is_control() => ' ',
+                letter => letter,
+            };
+            // Runs of numbers and of spaces count once.
+            if !(plain == last && matches!(plain, '#' | ' ')) {
+                key.push(plain);
+            }
+            last = plain;
+        }
+        key.trim_end().to_owned()
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.severity, self.rule)?;
+        match (&self.path, self.line, &self.package) {
+            (Some(path), Some(line), _) => write!(f, " {path}:{line}")?,
+            (Some(path), None, _) => write!(f, " {path}")?,
+            (None, _, Some(package)) => write!(f, " {package}")?,
+            (None, _, None) => {}
+        }
+        write!(f, ": {}", self.message.lines().next().unwrap_or_default())
+    }
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Hardly matters.
+    Low,
+    /// Matters; also what a tool does not rate.
+    #[default]
+    Medium,
+    /// Matters much.
+    High,
+    /// Nothing is worse.
+    Critical,
+}
+
+impl Severity {
+    /// All of them, the least first.
+    pub const ALL: [Self; 5] = [
+        Self::Info,
+        Self::Low,
+        Self::Medium,
+        Self::High,
+        Self::Critical,
+    ];
+
+    /// The name as JSON has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// What a tool calls it; `None` for words that no tool uses.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Some(match word.to_ascii_lowercase().as_str() {
+            "info" | "none" | "note" | "style" | "convention" => Self::Info,
+            "low" | "minor" | "refactor" => Self::Low,
+            "medium" | "moderate" | "warning" | "major" | "undefined" | "unknown" => Self::Medium,
+            "high" | "error" => Self::High,
+            "critical" | "blocker" | "fatal" => Self::Critical,
+            _ => return None,
+        })
+    }
+
+    /// What a CVSS score comes to, by the bands of CVSS 3.1 (section 5).
+    #[must_use]
+    pub fn from_score(score: f64) -> Self {
+        match score {
+            score if score >= 9.0 => Self::Critical,
+            score if score >= 7.0 => Self::High,
+            score if score >= 4.0 => Self::Medium,
+            score if score > 0.0 => Self::Low,
+            _ => Self::Info,
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Severity {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|it| it.as_str() == text);
+        found.ok_or_else(|| {
+            format!("`{text}` is no severity; there are info, low, medium, high and critical")
+        })
+    }
+}
+
+/// A form of report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Format {
+    /// SARIF 2.1.0 (OASIS).
+    Sarif,
+    /// `bandit -f json`.
+    Bandit,
+    /// `safety check --json` and `safety scan --output json`.
+    Safety,
+    /// `pip-audit -f json`.
+    PipAudit,
+    /// GitLab's code quality report, a part of Code Climate's.
+    CodeQuality,
+    /// GitLab's security reports: SAST, secret detection, dependency scanning and alike.
+    GitLabSecurity,
+}
+
+/// What a report has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// The form it is in.
+    pub format: Format,
+    /// The findings, as they stand there.
+    pub findings: Vec<Finding>,
+    /// What could not be understood, the first twenty things, each with the place in the document.
+    pub warnings: Vec<String>,
+}

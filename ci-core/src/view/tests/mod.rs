@@ -1,0 +1,4 @@
+//! Views of runs that really ran, of told ones, and of hostile ones.
+
+mod failures;
+mod pages;

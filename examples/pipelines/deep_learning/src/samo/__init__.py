@@ -1,0 +1,1 @@
+"""Emotions in what people write."""
