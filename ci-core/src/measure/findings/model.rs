@@ -33,17 +33,19 @@ impl Finding {
     pub fn key(&self) -> String {
         let place = self.path.as_ref().or(self.package.as_ref());
         let place = place.map_or("", |place| place.strip_prefix("./").unwrap_or(place));
-        let text = format!("{} {place} {}", self.rule, self.message);
-        let mut key = String::with_capacity(text.len());
+        let known_by = format!("{} {place} ", self.rule);
+        let exact = known_by.chars().map(|letter| (letter, false));
+        let words = self.message.chars().map(|letter| (letter, true));
+        let mut key = String::with_capacity(known_by.len() + self.message.len());
         let mut last = ' ';
-        for letter in text.chars() {
+        for (letter, masked) in exact.chain(words) {
             let plain = match letter {
-                letter if letter.is_ascii_digit() => '#',
+                letter if masked && letter.is_ascii_digit() => '#',
                 letter if letter.is_whitespace() || letter.is_control() => ' ',
                 letter => letter,
             };
-            // Runs of numbers and of spaces count once.
-            if !(plain == last && matches!(plain, '#' | ' ')) {
+            // Runs of spaces, and of numbers among the words, count once.
+            if !(plain == last && (plain == ' ' || masked && plain == '#')) {
                 key.push(plain);
             }
             last = plain;
