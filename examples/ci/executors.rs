@@ -287,15 +287,15 @@ pub(crate) fn reaping(
     let mut executors = executors(settings)?;
     executors.retain(|executor| {
         let name = executor.name();
+        // A swarm that nobody named may not be there at all.
+        let is_meant = name != SWARM || settings.executors.contains_key(name) || is_swarm();
         let is_all = !args.docker && !args.aws;
-        is_all || (args.docker && is_docker(settings, name)) || (args.aws && is_ec2(name))
+        let is_wanted =
+            is_all || (args.docker && is_docker(settings, name)) || (args.aws && is_ec2(name));
+        is_meant && is_wanted
     });
     if args.aws && !settings.executors.keys().any(|name| is_ec2(name)) {
         executors.push(aws::reaper_of_nothing()?);
     }
-        // A swarm that nobody named may not be there at all.
-        let is_meant = name != SWARM || settings.executors.contains_key(name) || is_swarm();
-        is_meant && (!only_docker || is_docker(settings, name))
-    });
     Ok(executors)
 }

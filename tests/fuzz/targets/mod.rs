@@ -14,7 +14,7 @@ pub mod report;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 21] = [
     ("archive", engine::archive),
     ("circleci", config::circleci),
     ("circleci_expression", config::circleci_expression),
