@@ -169,7 +169,12 @@ impl Gate {
                 let body = http::body(client, head, &mut request.rest).await?;
                 let body = labelled(kind, &body, &self.labels).map_err(Refusal::Not)?;
                 if kind == Kind::Container {
-                    self.check_references(&body).await?;
+                    let checked = self.check_references(&body).await;
+                    // A client would take what is missing here for the image, and pull that.
+                    checked.map_err(|refusal| match refusal {
+                        Refusal::Missing(what) => Refusal::Not(what),
+                        other => other,
+                    })?;
                 }
                 let mut begin = head.written(Some(body.len()));
                 begin.extend_from_slice(&body);
