@@ -221,17 +221,25 @@ fn is_known(settings: &Settings, name: &str) -> bool {
 
 /// Whether the engine of an executor answers.
 fn answering(docker: &DockerExecutor) -> bool {
-    let asking = tokio::time::timeout(ANSWER, docker.engine_version());
-    let answer = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(asking));
-    matches!(answer, Ok(Ok(_)))
+    matches!(answer_of(docker.engine_version()), Some(Ok(_)))
 }
 
 /// Whether the engine of this machine is a manager of a swarm.
 fn is_swarm() -> bool {
     let swarm = SwarmExecutor::with_options(SwarmOptions::default());
-    let asking = tokio::time::timeout(ANSWER, swarm.is_there());
-    let answer = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(asking));
-    answer.unwrap_or_default()
+    answer_of(swarm.is_there()).unwrap_or_default()
+}
+
+/// Waits for an engine, but not for long. Other programs call this outside of a runtime.
+fn answer_of<T>(asking: impl Future<Output = T>) -> Option<T> {
+    let asking = async { tokio::time::timeout(ANSWER, asking).await.ok() };
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        return tokio::task::block_in_place(|| runtime.block_on(asking));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.ok()?.block_on(asking)
 }
 
 /// Says where jobs run, those of one place in one line.

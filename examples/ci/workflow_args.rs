@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use crate::args::{mapping, pair};
 
 /// A workflow and what a run of it is for.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct WorkflowArgs {
     /// A file, or a directory with `.ci/workflow.yml`, `.circleci/config.yml` or `.gitlab-ci.yml` in it
     #[arg(default_value = ".", value_name = "PATH")]

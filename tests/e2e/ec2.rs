@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::machines::moto::{Moto, tool};
 use crate::machines::sshd;
 use crate::machines::turner::{Machines, Turner};
@@ -320,6 +322,11 @@ fn what_is_missing_is_said_in_one_message() {
     let schema = ci(&["schema", "settings"]).ok().json();
     let options = &schema["$defs"]["Ec2Options"]["properties"];
     assert!(options["template"]["description"].is_string());
-    let case = &schema["$defs"]["ExecutorSettings"]["else"]["then"]["properties"]["options"];
-    assert_eq!(case["$ref"], "#/$defs/Ec2Options");
+    let cases = schema["$defs"]["ExecutorSettings"]["allOf"].as_array();
+    let of_ec2 = |case: &&Value| case["if"]["properties"]["type"]["const"] == "ec2";
+    let case = cases
+        .and_then(|cases| cases.iter().find(of_ec2))
+        .expect("a case");
+    let options = &case["then"]["properties"]["options"];
+    assert_eq!(options["$ref"], "#/$defs/Ec2Options");
 }

@@ -17,11 +17,11 @@ mod gitlab;
 mod gitlab_ci_local;
 mod images;
 mod imported;
+mod latest;
+mod looked;
 #[path = "../../ci-aws/tests/support/machines/mod.rs"]
 #[expect(dead_code, reason = "it is shared with the tests of `ci-aws`")]
 mod machines;
-mod latest;
-mod looked;
 mod mcp;
 mod notified;
 mod quickstart;

@@ -58,8 +58,8 @@ pub(super) struct RunHost {
     pub(super) poll_interval: Duration,
     pub(super) recorder: Recorder,
     pub(super) commands: mpsc::UnboundedSender<Command>,
-    /// Steps that wait for a decision.
-    pub(super) holds: Mutex<HashMap<JobId, oneshot::Sender<bool>>>,
+    /// Steps that wait for a decision, and decisions that wait for a step.
+    pub(super) holds: Mutex<Holds>,
     /// Decisions from before this process took the run over.
     pub(super) decisions: HashMap<JobId, Decision>,
     pub(super) controls: Controls,
@@ -67,6 +67,13 @@ pub(super) struct RunHost {
     pub(super) book: Book,
     pub(super) warnings: Mutex<Vec<String>>,
     pub(super) random: AtomicU64,
+}
+
+/// Steps and decisions that wait for each other: either may come first.
+#[derive(Default)]
+pub(super) struct Holds {
+    waiting: HashMap<JobId, oneshot::Sender<bool>>,
+    early: HashMap<JobId, Decision>,
 }
 
 /// The running jobs that can be told to stop. A job registers when something first waits in it.
@@ -177,9 +184,20 @@ impl RunHost {
         let _ = self.commands.send(command);
     }
 
-    /// What was decided about a job before this process took the run over.
-    pub(super) fn earlier_decision(&self, job: JobId) -> Option<&Decision> {
-        self.decisions.get(&job)
+    /// What was decided about a job before this process took the run over, or before the job was held.
+    pub(super) fn earlier_decision(&self, job: JobId) -> Option<Decision> {
+        let known = self.decisions.get(&job).cloned();
+        known.or_else(|| lock(&self.holds).early.remove(&job))
+    }
+
+    /// Has a step wait for a decision about its job; gives the one that was there first, if one was.
+    pub(super) fn hold_step(&self, job: JobId) -> Result<Decision, oneshot::Receiver<bool>> {
+        let mut holds = lock(&self.holds);
+        holds.early.remove(&job).ok_or_else(|| {
+            let (sender, receiver) = oneshot::channel();
+            holds.waiting.insert(job, sender);
+            receiver
+        })
     }
 
     /// Asks the approver, if there is one, without waiting for the answer.
@@ -218,7 +236,7 @@ impl RunHost {
                     self.request(Command::Decide {
                         job: *job,
                         approved: decision.approved,
-                        by: decision.by.clone(),
+                        by: decision.by,
                     });
                 } else {
                     self.ask(*job, ApprovalRequest::new(self.run, name, prompt));
@@ -359,10 +377,15 @@ impl Host for RunHost {
         Ok(self.recorder.publish(receipt).await?)
     }
 
-    fn decide_step(&self, job: JobId, approved: bool) -> bool {
-        lock(&self.holds)
-            .remove(&job)
-            .is_some_and(|step| step.send(approved).is_ok())
+    fn decide_step(&self, job: JobId, approved: bool, by: &str) -> bool {
+        let mut holds = lock(&self.holds);
+        let waiting = holds.waiting.remove(&job);
+        let taken = waiting.is_some_and(|step| step.send(approved).is_ok());
+        if !taken {
+            let by = by.to_owned();
+            holds.early.insert(job, Decision { approved, by });
+        }
+        taken
     }
 
     fn decided(&self, job: JobId, approved: bool, by: &str) -> Option<Receipt> {

@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use async_trait::async_trait;
-use tokio::sync::{OnceCell, oneshot};
+use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::approver::ApprovalRequest;
 use super::env::job_env;
+use super::history::Decision;
 use super::host::RunHost;
 use super::log::StepLog;
 use super::options::Hold;
@@ -383,19 +384,25 @@ impl StepServices for JobServices {
     async fn decide(&self, prompt: Option<&str>) -> Result<bool, StepError> {
         let host = &self.host;
         let job = Arc::clone(&self.job().name);
-        if let Some(decision) = host.earlier_decision(self.ticket.job) {
-            let (approved, by) = (decision.approved, decision.by.clone());
+        let tell = |decision: Decision| {
+            let job = Arc::clone(&self.job().name);
+            let Decision { approved, by } = decision;
             host.recorder
                 .note(RunEvent::JobApproved { job, approved, by });
-            return Ok(approved);
+            Ok(approved)
+        };
+        if let Some(decision) = host.earlier_decision(self.ticket.job) {
+            return tell(decision);
         }
         let prompt = prompt.map(str::to_owned);
         if host.hold == Hold::Finish && host.approver.is_none() {
             host.recorder.note(RunEvent::JobHeld { job, prompt });
             return Err(StepError::on_hold());
         }
-        let (sender, receiver) = oneshot::channel();
-        lock(&host.holds).insert(self.ticket.job, sender);
+        let receiver = match host.hold_step(self.ticket.job) {
+            Ok(decision) => return tell(decision),
+            Err(receiver) => receiver,
+        };
         host.recorder.note(RunEvent::JobHeld {
             job: Arc::clone(&job),
             prompt: prompt.clone(),

@@ -51,8 +51,9 @@ pub(crate) trait Host: Send + Sync + 'static {
         receipt: Self::Receipt,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Hands a decision to a step of `job` that waits for one. False if none does.
-    fn decide_step(&self, job: JobId, approved: bool) -> bool;
+    /// Hands a decision to a step of `job` that waits for one. False if none does: then it is kept for
+    /// when the job is held or a step of it asks. Called under the machine's lock, must not wait.
+    fn decide_step(&self, job: JobId, approved: bool, by: &str) -> bool;
 
     /// Says who decided about a job.
     fn decided(&self, job: JobId, approved: bool, by: &str) -> Option<Self::Receipt>;
@@ -269,11 +270,13 @@ impl<H: Host> Drive<H> {
     }
 
     async fn decide(self: Arc<Self>, job: JobId, approved: bool, by: &str) {
-        let held = self
-            .lock()
-            .machine
-            .as_ref()
-            .is_some_and(|machine| machine.state(job) == super::JobState::Held);
+        let (held, taken) = {
+            let state = self.lock();
+            let mut machine = state.machine.iter();
+            let held = machine.any(|machine| machine.state(job) == super::JobState::Held);
+            let taken = !held && self.host.decide_step(job, approved, by);
+            (held, taken)
+        };
         if held {
             // The decision is durable before the job it lets go.
             if let Some(receipt) = self.host.decided(job, approved, by) {
@@ -281,9 +284,7 @@ impl<H: Host> Drive<H> {
             }
             self.turn_and_spawn(|machine, now| machine.decide(job, approved, now).map(drop))
                 .await;
-        } else if self.host.decide_step(job, approved)
-            && let Some(receipt) = self.host.decided(job, approved, by)
-        {
+        } else if taken && let Some(receipt) = self.host.decided(job, approved, by) {
             self.publish(receipt).await;
         }
     }

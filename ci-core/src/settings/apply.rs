@@ -181,7 +181,11 @@ impl Settings {
                 None => {}
             }
         }
-        if !options.reports.coverage.is_empty() && !covers(job, &options) {
+        // A gate for many jobs is for those of them that say what is covered.
+        let mut own = self.jobs.fitting(&job.name);
+        let is_meant =
+            own.any(|(key, it)| wildcard::is_name(key) && !it.reports.coverage.is_empty());
+        if is_meant && !covers(job, &options) {
             let job = job.name.to_string();
             notes.push(SettingsNote::NothingCovered { job });
         }

@@ -84,7 +84,8 @@ jobs:
     let tested = |name| JobSpec::new(name).step(StepSpec::store_test_results(["junit.xml"]));
     let (workflow, notes) =
         settings.apply(workflow([tested("slow"), JobSpec::new("fast").run("true")]));
-    assert!(notes.is_empty(), "{notes:?}");
+    let slow = SettingsNote::NothingCovered { job: "slow".into() };
+    assert_eq!(notes, [slow], "`fast` is only one of all jobs");
     let rules = &workflow.jobs[0].options.reports;
     assert_eq!(rules.fail_on_failed_tests, Some(true));
     assert_eq!(rules.coverage.lines, Some(60.0));
@@ -218,7 +219,8 @@ fn options_of_jobs_are_set_and_later_entries_win() {
     ];
     let before = workflow(names.map(|name| JobSpec::new(name).env("REGION", "us")));
     let (after, notes) = settings.apply(before);
-    assert_eq!(notes, []);
+    let unit = SettingsNote::NothingCovered { job: "unit".into() };
+    assert_eq!(notes, [unit]);
     let job = |name: &str| after.jobs.iter().find(|job| &*job.name == name).unwrap();
     let unit = &job("test-unit").options;
     assert_eq!(unit.timeouts.job, Some(Duration::from_mins(20)));

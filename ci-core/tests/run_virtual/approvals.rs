@@ -113,6 +113,27 @@ async fn a_step_that_waits_gives_its_slot_to_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_decision_may_come_before_a_step_asks_and_counts_once() {
+    let deploy = JobSpec::new("deploy")
+        .run("plan")
+        .step(approval(None))
+        .step(approval(Some(secs(60))))
+        .run("apply");
+    let going = Stage::new()
+        .takes("deploy", 10, 0)
+        .start(workflow([deploy]))
+        .await;
+    going.until(5).await;
+    going.handle.control().approve("deploy", "ada");
+    let ran = going.end().await;
+    assert_eq!(
+        ran.outcome_of("deploy"),
+        &Outcome::TimedOut(TimeLimit::Approval)
+    );
+    assert_eq!(ran.end_of("deploy"), 70.0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_step_that_waits_times_out_at_its_deadline() {
     let deploy = JobSpec::new("deploy")
         .step(approval(Some(secs(120))))

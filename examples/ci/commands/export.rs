@@ -36,7 +36,10 @@ pub(crate) fn export(export: &Export) -> Result<u8, Failure> {
 }
 
 fn compose_file(args: &ComposeArgs) -> Result<u8, Failure> {
-    let project = open::project(&args.workflow, std::slice::from_ref(&args.job))?;
+    let mut asked = args.workflow.clone();
+    // Its image is asked for, whether an engine answers here or not.
+    asked.executor.get_or_insert_with(|| "docker".to_owned());
+    let project = open::project(&asked, std::slice::from_ref(&args.job))?;
     let (workflow, _) = project.settings.apply(project.workflow);
     let found = workflow.jobs.iter().find(|job| *job.name == *args.job);
     let job = found.ok_or_else(|| {

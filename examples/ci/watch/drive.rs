@@ -236,7 +236,11 @@ impl Watch {
         Ok(match ci_core::run::start(workflow, options).await {
             Ok(handle) => {
                 let run = handle.id();
-                self.follow((handle, telling), dir, &format!("is for {}", shown(occasion)));
+                self.follow(
+                    (handle, telling),
+                    dir,
+                    &format!("is for {}", shown(occasion)),
+                );
                 Begun::Run(run)
             }
             Err(error) => {

@@ -233,18 +233,21 @@ pub(super) fn in_double_quotes(text: &Text) -> Text {
 }
 
 impl Pipeline {
-    /// Says what did not come along.
+    /// Says what did not come along, once for each place.
     pub(super) fn note(
         &mut self,
         mark: &Mark,
         message: impl Into<String>,
         suggestion: impl Into<String>,
     ) {
-        self.notes.push(Note {
+        let note = Note {
             mark: mark.clone(),
             message: message.into(),
             suggestion: suggestion.into(),
-        });
+        };
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
     }
 }
 

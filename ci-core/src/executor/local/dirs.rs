@@ -16,6 +16,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::remove;
 use crate::id::RunId;
@@ -180,7 +181,7 @@ impl RunDir {
             .create(true)
             .truncate(true)
             .open(&path)?;
-        match file.try_lock() {
+        match lock_soon(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let text = format!("another engine works for the run in `{}`", path.display());
@@ -192,6 +193,18 @@ impl RunDir {
         *owner = Some(Locked(file));
         Ok(())
     }
+}
+
+/// Locks a file whose lock may be about to be given back: a process that was being started when its
+/// engine died has it until it runs its own program.
+fn lock_soon(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..100 {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+            result => return result,
+        }
+    }
+    file.try_lock()
 }
 
 impl Drop for RunDir {

@@ -185,12 +185,10 @@ impl Stages {
             let step = Step::new("Checkout", &steps.mark, Action::Checkout).added();
             job.steps.insert(0, step);
         }
-        for (when, part) in around
-            .post
-            .iter()
-            .flat_map(Statement::children)
-            .filter_map(moment)
-        {
+        for part in around.post.iter().flat_map(Statement::children) {
+            let Some(when) = moment(part, pipeline) else {
+                continue;
+            };
             for mut step in steps::read(part, pipeline) {
                 step.when = when;
                 if step.is_placeholder()
@@ -212,15 +210,21 @@ impl Stages {
     }
 }
 
-/// When a part of `post` runs.
-fn moment(part: &Statement) -> Option<(When, &Statement)> {
-    let when = match &*part.name {
-        "always" | "cleanup" | "changed" => When::Always,
-        "failure" | "unsuccessful" | "aborted" | "unstable" | "regression" => When::Failure,
-        "success" | "fixed" => When::Success,
-        _ => return None,
+/// When a part of `post` runs; notes where that is not quite what it says.
+fn moment(part: &Statement, pipeline: &mut Pipeline) -> Option<When> {
+    let (when, runs) = match &*part.name {
+        "always" | "cleanup" => return Some(When::Always),
+        "failure" | "unsuccessful" => return Some(When::Failure),
+        "success" => return Some(When::Success),
+        "changed" => (Some(When::Always), "after every run"),
+        "fixed" => (Some(When::Success), "after every success"),
+        "regression" | "aborted" | "unstable" => (Some(When::Failure), "after every failure"),
+        _ => (None, "never"),
     };
-    Some((when, part))
+    let what = format!("`{}` of `post`", part.name);
+    let hint = format!("it runs {runs}: look at the outcome of the run before in a command");
+    pipeline.note(&part.mark, what, &hint);
+    when
 }
 
 /// The `post` of a pipeline is for each of its stages here, behind the stage's own.
