@@ -58,6 +58,9 @@ pub(super) async fn connect(
             told = true;
         }
         let pause = options.poll.min(Duration::from_secs(2));
-        patience.sleep(pause, "connecting").await?;
+        // At the deadline the last error is what there is to tell.
+        if Instant::now() < patience.deadline {
+            patience.sleep(pause, "connecting").await?;
+        }
     }
 }

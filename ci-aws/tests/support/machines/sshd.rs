@@ -157,7 +157,8 @@ fn serve(dir: &Path, port: u16, variables: &str, is_small: bool) -> Option<Child
         if server.try_wait().unwrap().is_some() {
             return None;
         }
-        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+        // Only whoever has the port writes it; another server may have been faster.
+        if dir.join("pid").exists() && TcpStream::connect(("127.0.0.1", port)).is_ok() {
             return Some(server);
         }
         std::thread::sleep(Duration::from_millis(20));
