@@ -14,7 +14,7 @@ use ci_core::steps::step_runner::StepRunner;
 use ci_core::store::{RunStore, SqliteStore};
 use ci_core::trigger::watch::{ChangeKind, Found, Positions};
 use ci_core::trigger::{Event, EventKind};
-use ci_core::workflow::RunFacts;
+use ci_core::workflow::{RunFacts, WorkflowSpec};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -24,11 +24,10 @@ use super::orders::Order;
 use super::plan::{self, Occasion, Plan, Planned};
 use crate::args::{Format, Global};
 use crate::commands::run::next_signal;
-use crate::executors::executors;
 use crate::failure::{self, Failure, chain};
 use crate::kept::Kept;
 use crate::notify::Telling;
-use crate::{notify, open, output};
+use crate::{executors, notify, open, output};
 
 /// How often a step that runs one at a time asks whether it is its turn.
 const TURN: Duration = Duration::from_millis(100);
@@ -228,7 +227,7 @@ impl Watch {
             dir,
             supersede,
         } = planned;
-        let (options, telling) = self.options(settings, dir.as_deref(), &facts)?;
+        let (options, telling) = self.options(settings, dir.as_deref(), (&workflow, &facts))?;
         let mut options = options.facts(facts);
         if supersede || self.args.supersede {
             options = options.supersede();
@@ -255,7 +254,7 @@ impl Watch {
         &self,
         settings: Settings,
         dir: Option<&Path>,
-        facts: &RunFacts,
+        (workflow, facts): (&WorkflowSpec, &RunFacts),
     ) -> Result<(RunOptions, Telling), Failure> {
         let store = Arc::clone(&self.store) as Arc<dyn RunStore>;
         let mut options = RunOptions::new()
@@ -263,7 +262,7 @@ impl Watch {
             .store(Arc::clone(&store))
             // What waits for a person must not keep others waiting: it can be resumed.
             .hold(Hold::Finish);
-        for executor in executors(&settings)? {
+        for executor in executors::of_workflow(&settings, workflow)? {
             options = options.executor(executor);
         }
         let contexts = open::contexts(&self.args.context)?;
