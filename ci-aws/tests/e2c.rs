@@ -205,7 +205,7 @@ async fn a_setup_that_fails_leaves_nothing() {
         .variables
         .insert("E2C_BOOT_TIMEOUT".into(), "1s".into());
     let error = bench.shell().await.setup().await.unwrap_err();
-    assert_eq!(error.kind(), Ec2ErrorKind::TimedOut, "{error}");
+    assert!(error.to_string().contains("in time"), "{error}");
     assert_eq!(bench.cloud.ec2.live(), []);
     assert!(!bench.state().exists());
     let ended = bench.cloud.ec2.instances();

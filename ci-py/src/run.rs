@@ -12,6 +12,7 @@ use ci_core::run::{Hold, RunControl, RunError, RunHandle, RunOptions, RunReport}
 use ci_core::settings::Settings;
 use ci_core::step::StepRegistry;
 use ci_core::storage::Storage;
+use ci_core::workflow::WorkflowSpec;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -72,7 +73,22 @@ impl Options {
         executors.collect()
     }
 
-    fn build(self, py: Python<'_>, raised: &Arc<Raised>) -> PyResult<RunOptions> {
+    /// The workflow of a run that is in the store.
+    fn workflow_of(&self, py: Python<'_>, run: RunId) -> PyResult<Option<Arc<WorkflowSpec>>> {
+        let Some(store) = &self.store else {
+            return Ok(None);
+        };
+        let stored = wait(py, store.inner.load(run), || ())?.or_raise()?;
+        Ok(Some(stored.workflow))
+    }
+
+    /// Without executors the run has those of the settings, and what its workflow uses.
+    fn build(
+        self,
+        py: Python<'_>,
+        raised: &Arc<Raised>,
+        workflow: Option<&WorkflowSpec>,
+    ) -> PyResult<RunOptions> {
         let place = Arc::new(Place::here(
             py,
             self.event_loop.as_ref().map(|it| it.clone_ref(py)),
@@ -85,6 +101,12 @@ impl Options {
             None => None,
         };
         let executors = self.executors(py, &place)?;
+        if executors.is_empty() && (settings.is_some() || workflow.is_some()) {
+            let ours = settings.clone().unwrap_or_default();
+            for executor in ci_cli::executors_of(&ours, workflow).or_raise()? {
+                options = options.executor(executor);
+            }
+        }
         options = match settings {
             None => {
                 // Who gives an executor beside the local one wants the images that jobs name.
@@ -93,14 +115,7 @@ impl Options {
                 settings.image_executor = beside.map(|(it, _)| it.name().to_owned());
                 options.settings(settings)
             }
-            Some(settings) => {
-                if executors.is_empty() {
-                    for executor in ci_cli::executors_of(&settings).or_raise()? {
-                        options = options.executor(executor);
-                    }
-                }
-                options.settings(settings)
-            }
+            Some(settings) => options.settings(settings),
         };
         for (executor, _) in executors {
             options = options.executor(executor);
@@ -167,7 +182,8 @@ impl Options {
 /// between the two in which a signal would leave the run alone.
 #[pyfunction]
 pub(crate) fn start(py: Python<'_>, spec: Spec, options: Options, to_end: bool) -> PyResult<Run> {
-    begin(py, options, to_end, |options| async move {
+    let workflow = Arc::clone(&spec.inner);
+    begin(py, options, Some(&workflow), to_end, |options| async move {
         ci_core::run::start(spec.inner, options).await
     })
 }
@@ -176,18 +192,28 @@ pub(crate) fn start(py: Python<'_>, spec: Spec, options: Options, to_end: bool) 
 #[pyfunction]
 pub(crate) fn resume(py: Python<'_>, run: &str, options: Options) -> PyResult<Run> {
     let id = run_id(run)?;
-    begin(py, options, false, move |options| async move {
-        ci_core::run::resume(id, options).await
-    })
+    let workflow = options.workflow_of(py, id)?;
+    begin(
+        py,
+        options,
+        workflow.as_deref(),
+        false,
+        move |options| async move { ci_core::run::resume(id, options).await },
+    )
 }
 
 /// Runs again what did not succeed in a run.
 #[pyfunction]
 pub(crate) fn rerun(py: Python<'_>, run: &str, options: Options) -> PyResult<Run> {
     let id = run_id(run)?;
-    begin(py, options, false, move |options| async move {
-        ci_core::run::rerun(id, options).await
-    })
+    let workflow = options.workflow_of(py, id)?;
+    begin(
+        py,
+        options,
+        workflow.as_deref(),
+        false,
+        move |options| async move { ci_core::run::rerun(id, options).await },
+    )
 }
 
 /// The id of a run.
@@ -199,6 +225,7 @@ pub(crate) fn run_id(text: &str) -> PyResult<RunId> {
 fn begin<F>(
     py: Python<'_>,
     options: Options,
+    workflow: Option<&WorkflowSpec>,
     to_end: bool,
     start: impl FnOnce(RunOptions) -> F + Send,
 ) -> PyResult<Run>
@@ -206,7 +233,7 @@ where
     F: Future<Output = Result<RunHandle, RunError>> + Send,
 {
     let raised = Arc::new(Raised::default());
-    let options = options.build(py, &raised)?;
+    let options = options.build(py, &raised, workflow)?;
     let runtime = runtime()?;
     let interrupted = Interrupted::default();
     let begun = async {

@@ -108,7 +108,7 @@ def lines(report: ci_core.RunReport, store: ci_core.Store) -> list[str]:
 def test_a_circleci_file_is_loaded_and_run(tmp_path: Path) -> None:
     (tmp_path / ".circleci").mkdir()
     (tmp_path / ".circleci/config.yml").write_text(CIRCLECI)
-    project = ci_core.load(tmp_path, parameters={"who": "ci"}, branch="main")
+    project = ci_core.load(tmp_path, parameters={"who": "ci"}, branch="main", executor="local")
     assert project.dir == tmp_path.resolve()
     assert project.facts["branch"] == "main"
     assert project.workflow.jobs == ("greet",)
@@ -123,7 +123,7 @@ def test_a_gitlab_file_is_loaded_and_run_with_its_fidelity(tmp_path: Path) -> No
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.invalid"]
     for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "one"]):
         subprocess.run([*git, *words], check=True)
-    project = ci_core.load(tmp_path)
+    project = ci_core.load(tmp_path, executor="local", images={"ruby:*": "local"})
     store = ci_core.Store.memory()
     report = project.run(store=store)
     assert report.is_success, report

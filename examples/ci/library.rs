@@ -99,12 +99,19 @@ pub(crate) fn unusable(error: &clap::Error) -> UsageError {
     Failure::input(first.trim_start_matches("error: ")).into()
 }
 
-/// The executors that the settings name; the first is the default.
+/// The executors that the settings name, and those of this program that a workflow uses; the first is
+/// the default. Without a workflow all of this program.
 ///
 /// # Errors
 /// When the settings ask for one that there is not.
-pub fn executors_of(settings: &Settings) -> Result<Vec<Arc<dyn Executor>>, UsageError> {
-    Ok(executors::executors(settings)?)
+pub fn executors_of(
+    settings: &Settings,
+    workflow: Option<&WorkflowSpec>,
+) -> Result<Vec<Arc<dyn Executor>>, UsageError> {
+    Ok(match workflow {
+        Some(workflow) => executors::of_workflow(settings, workflow)?,
+        None => executors::executors(settings)?,
+    })
 }
 
 /// What jobs call as the command line.

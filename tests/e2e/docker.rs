@@ -211,7 +211,7 @@ fn a_job_is_written_as_a_compose_file_that_gives_its_services_back() {
     // Another project's job finds its service in the file.
     let Some(host) = engine() else { return };
     let workflow = format!(
-        "name: composed\njobs:\n  fetch:\n    image: {IMAGE}\n    executor: docker\n    \
+        "version: 1\nname: composed\njobs:\n  fetch:\n    image: {IMAGE}\n    executor: docker\n    \
          extra: {{docker: {{compose: compose.yaml}}}}\n    \
          steps:\n      - run: wget -q -O - http://web:8080/passwd\n"
     );

@@ -251,6 +251,8 @@ class FidelityRow:
     """How much is left of it."""
     why: str
     """Why."""
+    job: str | None = None
+    """The job it belongs to, where that is told."""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}: `{self.key}` is {self.level}: {self.why}"
@@ -297,6 +299,8 @@ def load(
     tag: str | None = None,
     revision: str | None = None,
     base: str | None = None,
+    executor: str | None = None,
+    images: Mapping[str, str] | None = None,
     stub_missing: bool = False,
 ) -> Project:
     """Reads a project's workflow: the engine's own form, a CircleCI or a GitLab CI file.
@@ -317,6 +321,10 @@ def load(
         tag: the tag the run is for.
         revision: the commit the run is for; by default the one checked out.
         base: the revision to compare with to find the changed paths.
+        executor: where jobs run for which nothing else decides it: `auto` (the default for a vendor's
+            file: in images where a Docker Engine answers, in the local shell where not), `local`,
+            `docker`, or an executor of the settings.
+        images: other images to use instead of some; `*` and `?` are wildcards, `local` is no image.
         stub_missing: go on without includes that are not on this machine.
     """
     words = [os.fspath(path), "--event", event]
@@ -327,11 +335,13 @@ def load(
         ("--tag", tag),
         ("--revision", revision),
         ("--base", base),
+        ("--executor", executor),
     ):
         if value is not None:
             words.append(f"{option}={os.fspath(value)}")
     words += [f"--param={name}={value}" for name, value in (parameters or {}).items()]
     words += [f"--var={name}={value}" for name, value in (variables or {}).items()]
+    words += [f"--image={image}={other}" for image, other in (images or {}).items()]
     words += [f"--orbs={os.fspath(orb)}" for orb in orbs]
     if stub_missing:
         words.append("--stub-missing")
