@@ -107,6 +107,7 @@ fn main() -> Result<(), Error> {
 type Measured<'a> = (String, &'static str, Vec<(&'a str, Duration)>);
 
 /// All that the command line asks for, each in turn with the docker client.
+#[expect(clippy::too_many_lines, reason = "a list of what is measured")]
 fn measured<'a>(
     place: &'a Place,
     session: &'a dyn Session,

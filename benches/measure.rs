@@ -62,11 +62,11 @@ impl<'a> Contender<'a> {
 ///
 /// # Errors
 /// The first error of a contender.
-pub fn interleaved<'a>(
-    mut contenders: Vec<Contender<'a>>,
+pub fn interleaved(
+    mut contenders: Vec<Contender<'_>>,
     rounds: usize,
     patience: Duration,
-) -> Result<Vec<(&'a str, Duration)>, Error> {
+) -> Result<Vec<(&str, Duration)>, Error> {
     let mut times: Vec<_> = contenders
         .iter()
         .map(|contender| (contender.name, Duration::MAX, Duration::ZERO))

@@ -83,7 +83,11 @@ fn junit_case(
     write!(
         to,
         r#"    <testcase classname="com.example.billing.Suite{suite}Test" name="keeps the {subject} of customer {case} when the amount is {} {}" file="src/test/java/com/example/billing/Suite{suite}Test.java" line="{}" time="0.{:03}""#,
-        if case % 8 == 0 { "&lt;" } else { "above" },
+        if case.is_multiple_of(8) {
+            "&lt;"
+        } else {
+            "above"
+        },
         dice.roll(10_000),
         dice.roll(900) + 10,
         dice.roll(1000),

@@ -237,7 +237,7 @@ async fn a_second_copy_sends_what_has_changed() {
     bench.shell().await.setup().await.unwrap();
     let there = bench.cloud.path("builds/4711");
     assert_eq!(fs::read(there.join("src/[odd] *.txt")).unwrap(), b"odd");
-    let later = long_ago + Duration::from_secs(60);
+    let later = long_ago + Duration::from_mins(1);
     write("src/[odd] *.txt", "new", later);
     write("src/7/added.txt", "added", later);
     fs::remove_file(bench.project.join("old")).unwrap();

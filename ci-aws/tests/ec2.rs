@@ -62,7 +62,7 @@ fn bare(strategy: Strategy) -> (FakeEc2, Ec2Executor, tempfile::TempDir) {
     support::machines::sshd::keygen(&dir.path().join("host"));
     let fake = FakeEc2::in_memory();
     let mut options = cloud::options(dir.path(), strategy);
-    options.launch_deadline = Duration::from_secs(300);
+    options.launch_deadline = Duration::from_mins(5);
     let executor = Ec2Executor::new(fake.api(), options).unwrap();
     (fake, executor, dir)
 }
@@ -149,7 +149,7 @@ async fn jobs_share_a_machine_and_it_is_kept_for_a_while() {
     let cloud = Cloud::start().await;
     let mut options = cloud.options(template());
     options.jobs = 2;
-    options.keep = Duration::from_secs(600);
+    options.keep = Duration::from_mins(10);
     let executor = Ec2Executor::new(cloud.api().await, options).unwrap();
     let run = RunId::new();
     let (one, two, three) = tokio::join!(
@@ -299,7 +299,7 @@ async fn a_minute_of_throttling_is_waited_out() {
     let (fake, executor, _dir) = bare(template());
     fake.fail(
         Rule::new("RunInstances", Fault::code("RequestLimitExceeded"))
-            .lasting(Duration::from_secs(60)),
+            .lasting(Duration::from_mins(1)),
     );
     fake.fail(Rule::new(
         "RunInstances",
@@ -366,8 +366,8 @@ async fn a_run_does_not_cost_more_than_it_may() {
     support::machines::sshd::keygen(&dir.path().join("host"));
     let fake = FakeEc2::in_memory();
     let mut options = cloud::options(dir.path(), template());
-    options.time_limit = Duration::from_secs(3600);
-    options.machine_time = Some(Duration::from_secs(2 * 3600));
+    options.time_limit = Duration::from_hours(1);
+    options.machine_time = Some(Duration::from_hours(2));
     options.boot_deadline = Duration::from_millis(200);
     options.reach.address = ci_aws::ec2::Address::Fixed("127.0.0.1".into());
     options.reach.port = Some(1);

@@ -4,8 +4,7 @@
 #![cfg(all(unix, feature = "testing"))]
 #![expect(
     clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "the table is what `--nocapture` is for, and a test fails by a panic"
+    reason = "the table is what `--nocapture` is for"
 )]
 
 use std::sync::Arc;

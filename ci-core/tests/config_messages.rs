@@ -97,16 +97,13 @@ fn invalid_files_of_the_corpus_are_refused() {
         let text = std::fs::read_to_string(entry.path()).unwrap();
         let error = circleci(&text, &name);
         println!("{name}: {}", error.as_deref().unwrap_or("good"));
-        match error {
-            Some(error) => {
-                let begins = format!("{name}:");
-                assert!(error.starts_with(&begins), "{name} has no place: {error}");
-                counts.0 += 1;
-            }
-            None => {
-                assert!(REMARKS.contains(&name.as_str()), "{name} is accepted");
-                counts.1 += 1;
-            }
+        if let Some(error) = error {
+            let begins = format!("{name}:");
+            assert!(error.starts_with(&begins), "{name} has no place: {error}");
+            counts.0 += 1;
+        } else {
+            assert!(REMARKS.contains(&name.as_str()), "{name} is accepted");
+            counts.1 += 1;
         }
     }
     println!(

@@ -60,9 +60,9 @@ async fn a_job_whose_engine_restarts_or_crashes_is_lost_and_the_next_one_runs() 
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             if crashes {
-                engine.kill()
+                engine.kill();
             } else {
-                engine.stop()
+                engine.stop();
             }
         };
         let ended = tokio::time::timeout(PATIENCE, async {

@@ -108,7 +108,7 @@ pub(crate) struct BuildArgs {
     pub(crate) tag: Vec<String>,
     /// A build argument; may be repeated
     #[arg(long = "build-arg", value_name = "NAME=VALUE", value_parser = crate::args::pair)]
-    pub(crate) build_args: Vec<(String, String)>,
+    pub(crate) arguments: Vec<(String, String)>,
     /// A label of the image; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = crate::args::pair)]
     pub(crate) label: Vec<(String, String)>,

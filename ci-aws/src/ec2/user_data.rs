@@ -178,8 +178,8 @@ mod tests {
 
     #[test]
     fn an_archive_of_the_template_stays_one() {
-        let inner = user_data(&keys(), Duration::from_secs(60), None);
-        let text = String::from_utf8(user_data(&keys(), Duration::from_secs(60), Some(&inner)));
+        let inner = user_data(&keys(), Duration::from_mins(1), None);
+        let text = String::from_utf8(user_data(&keys(), Duration::from_mins(1), Some(&inner)));
         let text = text.unwrap();
         assert!(text.contains("boundary=\"==xci-core-part==\""), "{text}");
         assert!(text.contains("--==xci-core-part==\n\nContent-Type: multipart/mixed; boundary=\"==ci-core-part==\""), "{text}");

@@ -301,7 +301,7 @@ mod tests {
             attempt: None,
             step: None,
         };
-        assert_eq!(logs.steps(&query), [key.clone()]);
+        assert_eq!(logs.steps(&query), std::slice::from_ref(&key));
         let whole = logs.read_part(&key, 0, 1 << 20).expect("reads");
         let text: Vec<_> = whole
             .chunks

@@ -1,10 +1,6 @@
 //! Docker Engines of the tests' own, each in a network namespace of its own: they can be killed,
 //! started again, and joined to swarms, and nobody else notices.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test without its engine has failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test without its engine has failed")]
 #![expect(dead_code, unreachable_pub, reason = "each test uses a part of it")]
 
 use std::path::{Path, PathBuf};

@@ -34,9 +34,9 @@ _ci_job_names() {
 "#;
 
 /// What fish asks for a name of a job.
-const FISH: &str = r#"
+const FISH: &str = r"
 complete -c ci -l job -x -a '(ci shim jobs (commandline -opc)[2..] 2>/dev/null)'
-"#;
+";
 
 /// Prints the completions of a shell.
 pub(crate) fn completions(args: &CompletionsArgs) -> Result<(), Failure> {

@@ -70,9 +70,9 @@ pub(crate) fn list(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> 
         let dropped = project.origin.dropped.iter();
         // A file without a pipeline is one workflow, and the reason is known.
         if project.origin.workflows.is_empty() && !project.origin.dropped.is_empty() {
-            workflows
-                .iter_mut()
-                .for_each(|it| it["why"] = json!(project.origin.dropped[0].1));
+            for it in &mut workflows {
+                it["why"] = json!(project.origin.dropped[0].1);
+            }
         } else {
             workflows.extend(dropped.map(|(name, why)| {
                 json!({ "name": name, "runs": false, "why": why, "jobs": [], "skipped": [] })

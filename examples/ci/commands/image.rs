@@ -92,7 +92,7 @@ fn spec(args: &BuildArgs) -> Result<BuildSpec, Failure> {
     let mut spec = BuildSpec::new(&args.context);
     spec.dockerfile.clone_from(&args.file);
     spec.tags = images(&args.tag)?;
-    spec.args = args.build_args.iter().cloned().collect();
+    spec.args = args.arguments.iter().cloned().collect();
     spec.labels = args.label.iter().cloned().collect();
     let secrets = args.secret.iter().map(|secret| Secret::parse(secret));
     spec.secrets = secrets.collect::<Result<_, _>>().map_err(Failure::input)?;
@@ -162,7 +162,6 @@ fn tell(target: &str, platform: Option<&Platform>, event: &BuildEvent) {
         format!("{whose} | ")
     };
     match event {
-        BuildEvent::Started { .. } => {}
         BuildEvent::Done { step, cached } => {
             let how = if *cached { "cached" } else { "done  " };
             output::say(format!("{whose}{how} {step}"));
@@ -176,7 +175,7 @@ fn tell(target: &str, platform: Option<&Platform>, event: &BuildEvent) {
         BuildEvent::Note(words) => output::say(format!("{whose}{words}")),
         BuildEvent::Pushing(name) => output::say(format!("{whose}pushing {name}")),
         BuildEvent::Pushed { name, digest } => {
-            output::say(format!("{whose}pushed {name} {digest}"))
+            output::say(format!("{whose}pushed {name} {digest}"));
         }
         _ => {}
     }

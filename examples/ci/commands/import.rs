@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ci_core::config::import::{Imported, Target, github, jenkins};
+use ci_core::config::problem::ConfigError;
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
@@ -44,9 +45,12 @@ enum TargetChoice {
     Gitlab,
 }
 
+/// What reads the files of one vendor.
+type Convert = fn(&[(&str, &str)], Target) -> Result<Imported, ConfigError>;
+
 /// Converts files, and says what did not come along.
 pub(crate) fn import(global: &Global, command: &ImportCommand) -> Result<u8, Failure> {
-    let (args, convert): (_, fn(&[(&str, &str)], Target) -> _) = match command {
+    let (args, convert): (_, Convert) = match command {
         ImportCommand::Github(args) => (args, github),
         ImportCommand::Jenkins(args) => (args, jenkins),
     };

@@ -4,6 +4,13 @@
 //! To search for longer: `CI_FUZZ_ROUNDS=100000 cargo test -p ci-tests --test fuzz`, or cargo-fuzz, see
 //! `tests/fuzz/Cargo.toml`.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::unnecessary_debug_formatting,
+    reason = "a test fails by panicking, and paths are told as they are"
+)]
+
 mod mutate;
 #[path = "../targets/mod.rs"]
 #[expect(

@@ -36,7 +36,7 @@ pub fn yaml(bytes: &[u8]) {
         open.extend(seq.iter().map(|node| (node, depth + 1)));
         open.extend(
             map.into_iter()
-                .flat_map(|map| map.iter())
+                .flat_map(ci_core::config::yaml::Map::iter)
                 .map(|(_, node)| (node, depth + 1)),
         );
     }
@@ -58,7 +58,7 @@ fn has_nan(node: &Node) -> bool {
         open.extend(
             node.as_map()
                 .into_iter()
-                .flat_map(|map| map.iter())
+                .flat_map(ci_core::config::yaml::Map::iter)
                 .map(|(_, node)| node),
         );
     }

@@ -237,7 +237,7 @@ pub fn xml(bytes: &[u8]) {
     assert_eq!(tags(&whole), tags(&read(1 + text.len() % 5)));
     let mut count = 0;
     tokenize(bytes, |event| {
-        count += usize::from(matches!(event, Event::Start(_)))
+        count += usize::from(matches!(event, Event::Start(_)));
     });
     assert!(count <= bytes.len().saturating_mul(UNPACKED));
 }

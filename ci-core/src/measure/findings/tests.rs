@@ -189,7 +189,7 @@ proptest! {
 
     #[test]
     fn a_baseline_of_anything_knows_it(message in any::<String>(), rule in any::<String>()) {
-        let finding = Finding { message, rule, ..Finding::default() };
+        let finding = Finding { rule, message, ..Finding::default() };
         let findings = [finding];
         let baseline = Baseline::parse(&Baseline::of(&findings).text());
         let key = findings[0].key();

@@ -1,5 +1,10 @@
 //! When schedules are due, and that one process is told.
 
+#![expect(
+    clippy::clone_on_ref_ptr,
+    reason = "the clone is of the type that is asked for"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

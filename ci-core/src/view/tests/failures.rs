@@ -1,5 +1,10 @@
 //! What failed is found: the step, its first failing lines, and the commits since the last success.
 
+#![expect(
+    clippy::clone_on_ref_ptr,
+    reason = "the clone is of the type that is asked for"
+)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -59,7 +64,9 @@ fn line(text: &str) -> LogLine {
 
 fn excerpt(most: usize, lines: &[&str]) -> Excerpt {
     let mut excerpter = Excerpter::new(most);
-    lines.iter().for_each(|text| excerpter.add(&line(text)));
+    for text in lines {
+        excerpter.add(&line(text));
+    }
     excerpter.finish()
 }
 

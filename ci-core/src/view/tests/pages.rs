@@ -1,5 +1,10 @@
 //! Pages of told runs: what is on them, how large they are, and that nothing breaks out of them.
 
+#![expect(
+    clippy::clone_on_ref_ptr,
+    reason = "the clone is of the type that is asked for"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -288,14 +293,14 @@ mod html {
             })
             .collect();
         let mut told = Told::new(jobs);
-        for index in 0..count as u64 {
-            let begin = index / 20 * 1000;
-            let result = match index % 50 {
+        for (index, place) in (0..count).zip(0_u64..) {
+            let begin = place / 20 * 1000;
+            let result = match place % 50 {
                 7 => Outcome::from_exit_code(1),
                 _ => Outcome::Success,
             };
-            let times = [begin, begin + index % 20, begin + 900 + index];
-            told.job(&name(index as usize), times, "cargo test", &result);
+            let times = [begin, begin + place % 20, begin + 900 + place];
+            told.job(&name(index), times, "cargo test", &result);
         }
         let mut view = told.view();
         let line = "test result: ok. 12 passed; 0 failed; finished in 0.03 s".to_owned();

@@ -143,9 +143,9 @@ fn action() -> impl Strategy<Value = Action> {
     ]);
     let workspace = || {
         (text(), texts(), texts(), texts()).prop_map(|(root, paths, exclude, from)| WorkspaceSpec {
-            exclude,
             root,
             paths,
+            exclude,
             from,
         })
     };

@@ -9,7 +9,7 @@ use crate::store::{MemoryStore, OwnerId, RunStore};
 use crate::vcs::tests::repo::TestRepo;
 
 /// The longest to wait for the file system.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 fn store() -> Arc<dyn RunStore> {
     Arc::new(MemoryStore::new())
