@@ -46,8 +46,9 @@ const HOST: &str = "unix:///var/run/docker.sock";
 /// have no connection to hold: after a dead engine [`reap`](Executor::reap) ends them.
 ///
 /// # The project
-/// It is copied into the working directory, or *is* that directory ([`Workspace::Bind`]). A job that
-/// checks out, or whose own working directory lies somewhere else, gets no copy.
+/// It is copied into the working directory, or *is* that directory
+/// ([`Workspace::Bind`](crate::Workspace::Bind)). A job that checks out, or whose own working directory
+/// lies somewhere else, gets no copy.
 #[derive(Clone)]
 pub struct DockerExecutor {
     pub(crate) name: String,
