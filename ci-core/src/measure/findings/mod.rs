@@ -6,7 +6,7 @@
 //!
 //! let report = br#"[{"description": "unused variable", "check_name": "unused", "severity": "minor",
 //!     "fingerprint": "1", "location": {"path": "src/a.rs", "lines": {"begin": 3}}}]"#;
-//! let report = read(report)?;
+//! let report = read(&report[..])?;
 //! let findings = merge(report.findings);
 //! assert_eq!(findings[0].severity, Severity::Low);
 //!
