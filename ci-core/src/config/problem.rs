@@ -175,6 +175,7 @@ impl Problems {
     }
 
     /// Adds what is wrong with something that is not used, which only warns.
+    #[cfg(feature = "circleci")]
     pub(crate) fn extend_as_warnings(&mut self, others: Self) {
         self.extend(others.list.into_iter().map(|problem| Problem {
             severity: Severity::Warning,

@@ -3,11 +3,12 @@
 use askama::Template;
 use jiff::Timestamp as Moment;
 
+use super::bars::{Row, rows};
 use super::failure::{FailedJob, FailureView};
 use super::failure_text::short;
 use super::journal::JobView;
 use super::run::{RunView, class_of, state_of};
-use super::timeline::{Phases, Row, rows};
+use super::timeline::Phases;
 use crate::clock::Timestamp;
 use crate::event::{CoverageTotals, mark_of, one_line, precise};
 use crate::outcome::OutcomeKind;

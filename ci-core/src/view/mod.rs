@@ -9,6 +9,8 @@
 //! | have a whole run as a value | [`run_view`], [`RunView`] |
 //! | show it | [`run_text`], [`run_markdown`], `run_html` with the feature `html` |
 
+#[cfg(feature = "html")]
+mod bars;
 mod excerpt;
 mod failure;
 mod failure_text;
