@@ -10,6 +10,6 @@ trap 'rm -rf "$dir"' EXIT
 npm ci --silent --no-audit --no-fund --ignore-scripts
 CI_STORE="$dir/runs.db" CI_STORAGE="$dir/storage" "$top/target/debug/ci" run "$top/examples/pipelines/quickstart" \
     --quiet --executor local --report "$dir/quickstart.html"
-(cd "$top" && CI_CORE_PAGES="$dir" cargo nextest run -p ci-core --all-features --lib \
+(cd "$top" && CI_CORE_PAGES="$dir" cargo nextest run --workspace --all-features --lib \
     -E 'test(the_page_of_200_jobs_is_below_500_kb)')
 node check.mjs "$@" "$dir"/*.html
