@@ -48,13 +48,12 @@ need unshare util-linux
 need nsenter util-linux
 need openssl openssl
 need skopeo skopeo
-# The pages of the CI server are looked at in a real browser.
+# The pages of the CI server and of runs are looked at in a real browser.
 need chromium chromium
 need chromedriver chromium-driver
 [ -x /usr/sbin/sshd ] || need sshd openssh-server
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || need a-module-of-python3 python3-venv
-# What looks at the pages of runs.
-need chromium chromium
+# What drives it there.
 need node nodejs
 need npm npm
 [ -x /bin/busybox ] || [ -x /usr/bin/busybox ] || need busybox busybox-static

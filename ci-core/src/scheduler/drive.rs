@@ -272,8 +272,10 @@ impl<H: Host> Drive<H> {
     async fn decide(self: Arc<Self>, job: JobId, approved: bool, by: &str) {
         let (held, taken) = {
             let state = self.lock();
-            let mut machine = state.machine.iter();
-            let held = machine.any(|machine| machine.state(job) == super::JobState::Held);
+            let held = state
+                .machine
+                .as_ref()
+                .is_some_and(|machine| machine.state(job) == super::JobState::Held);
             let taken = !held && self.host.decide_step(job, approved, by);
             (held, taken)
         };
