@@ -9,9 +9,9 @@ use std::io::{self, Read};
 use super::super::context::{Context, text};
 use super::super::count::{Join, parse_digits};
 use super::super::input::{Lines, Place, rsplit_once, split_once};
-use super::super::model::BranchKind;
+use super::super::model::{Arm, BranchKind};
 use super::super::totals::{Ratio, Totals};
-use super::super::visit::{ArmFact, BranchFact, FunctionFact, Visitor};
+use super::super::visit::{BranchFact, FunctionFact, Visitor};
 use crate::report::DiagnosticKind;
 
 /// What is kept of the current file until its end.
@@ -153,17 +153,17 @@ fn branch<V: Visitor + ?Sized>(rest: &[u8], place: Place, cx: &mut Context<'_, V
     };
     let named;
     let (block, arm) = match (small(number), small(arm)) {
-        (Some(block), Some(arm)) => (block, ArmFact::Number(arm)),
+        (Some(block), Some(arm)) => (block, Arm::Number(arm)),
         (Some(block), None) => {
             named = text(arm);
-            (block, ArmFact::Text(&named))
+            (block, Arm::Text(&named))
         }
         // A block without a number makes part of the name, so that it stays a branch of its own.
         (None, _) => {
             let end = number.len() + 1 + arm.len();
             let from = line_rest(rest, number);
             named = text(&rest[from..from + end]);
-            (0, ArmFact::Text(&named))
+            (0, Arm::Text(&named))
         }
     };
     cx.visitor.branch(BranchFact {

@@ -59,9 +59,9 @@ fn tell(fact: &Fact, collector: &mut Collector) {
             line: *line,
             block: 0,
             arm: if *named {
-                ArmFact::Text("x")
+                Arm::Text("x")
             } else {
-                ArmFact::Number(*arm)
+                Arm::Number(*arm)
             },
             taken: *taken,
             kind: if *thrown {
@@ -131,8 +131,8 @@ proptest! {
         prop_assert_eq!(back.diagnostics.len(), 0, "{:?}", back.diagnostics);
         for ((path, file), (back_path, back)) in a.files().zip(back.coverage.files()) {
             prop_assert_eq!(path, back_path);
-            let known: Vec<_> = file.lines().iter().filter(|line| line.hits().is_some()).collect();
-            prop_assert_eq!(known, back.lines().iter().collect::<Vec<_>>());
+            let known: Vec<_> = file.lines().filter(|line| line.hits().is_some()).collect();
+            prop_assert_eq!(known, back.lines().collect::<Vec<_>>());
             let some = |file: &FileCoverage| -> Vec<_> {
                 file.branch_ratios().filter(|(_, ratio)| ratio.total > 0).collect()
             };
