@@ -9,7 +9,7 @@ use super::totals::{Ratio, Totals};
 
 /// The coverage of a set of files, keyed by path and in the order of their paths.
 ///
-/// A line mostly takes two bytes and a branch four; only merging unpacks some of them.
+/// A line mostly takes two bytes, and a branch four.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Coverage {
     pub(super) files: BTreeMap<Box<str>, FileCoverage>,

@@ -209,6 +209,9 @@ pub(super) fn put<const BITS: u32>(into: &mut Vec<u8>, tag: u8, number: u64) {
     if rest == 0 {
         return into.push(first);
     }
+    if rest < 0x80 {
+        return into.extend_from_slice(&[first | 0x80, low(rest)]);
+    }
     into.push(first | 0x80);
     while rest >= 0x80 {
         into.push(low(rest) | 0x80);
@@ -239,7 +242,10 @@ impl<'a> Bytes<'a> {
         let first = self.byte();
         let tag = first & ((1 << BITS) - 1);
         let mut number = u64::from((first & 0x7f) >> BITS);
-        let (mut more, mut shift) = (first & 0x80 != 0, 7 - BITS);
+        if first < 0x80 {
+            return (tag, number);
+        }
+        let (mut more, mut shift) = (true, 7 - BITS);
         while more && shift < u64::BITS {
             let byte = self.byte();
             number |= u64::from(byte & 0x7f) << shift;

@@ -140,3 +140,29 @@ proptest! {
         }
     }
 }
+
+/// A file that is told of in pieces, however large and in whatever order, is one file.
+#[test]
+fn the_pieces_of_a_large_file_are_one_file() {
+    const LINES: u32 = 400_000;
+    let told = |numbers: &mut dyn Iterator<Item = u32>, pieces: usize| {
+        let mut collector = Collector::new();
+        let numbers: Vec<_> = numbers.collect();
+        for piece in numbers.chunks(numbers.len().div_ceil(pieces)) {
+            collector.begin_file("a", Join::Sum);
+            for number in piece {
+                collector.line(*number, Some(1));
+            }
+            collector.end_file();
+        }
+        collector.finish().0
+    };
+    let whole = told(&mut (1..=LINES), 1);
+    assert_eq!(whole.file("a").unwrap().lines().len(), LINES as usize);
+    assert_eq!(told(&mut (1..=LINES).rev(), 1), whole);
+    assert_eq!(told(&mut (1..=LINES).rev(), 1_000), whole);
+    let twice = told(&mut (1..=LINES).chain(1..=LINES), 7);
+    let line = twice.file("a").unwrap().line(LINES).unwrap();
+    assert_eq!((line.number(), line.hits()), (LINES, Some(2)));
+    assert_eq!(twice.totals(), whole.totals());
+}
