@@ -1,7 +1,6 @@
 //! Coverage as data: files with the lines, branches and functions that ran or did not.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::iter::Peekable;
 
 use super::count::Count;
 use super::packed::{Facts, Packed};
@@ -105,7 +104,7 @@ impl FileCoverage {
     /// The lines that have branches, each with how many of them were taken, by line. Where the same
     /// line has both branches with names and bare numbers, the larger account counts.
     pub fn branch_ratios(&self) -> impl Iterator<Item = (u32, Ratio)> {
-        let mut named = NamedRatios(self.branches.facts().peekable()).peekable();
+        let mut named = NamedRatios::new(self.branches.facts()).peekable();
         let mut counted = self.branch_counts.facts::<BranchCount>().peekable();
         std::iter::from_fn(move || {
             let left = named.peek().map(|(line, _)| *line);
@@ -167,20 +166,44 @@ impl FileCoverage {
 }
 
 /// The branches of each line, counted.
-struct NamedRatios<'a>(Peekable<Facts<'a, Branch<'a>>>);
+struct NamedRatios<'a> {
+    branches: Facts<'a, Branch<'a>>,
+    /// The first branch of the next line, as [`next_branch`](Self::next_branch) gave it.
+    ahead: Option<(u32, Ratio)>,
+}
+
+impl<'a> NamedRatios<'a> {
+    fn new(branches: Facts<'a, Branch<'a>>) -> Self {
+        let mut ratios = Self {
+            branches,
+            ahead: None,
+        };
+        ratios.ahead = ratios.next_branch();
+        ratios
+    }
+
+    /// The line of the next branch, and what it counts.
+    #[inline]
+    fn next_branch(&mut self) -> Option<(u32, Ratio)> {
+        let branch = self.branches.next()?;
+        let counts = u64::from(branch.kind != BranchKind::Unreachable);
+        let taken = counts & u64::from(branch.is_taken());
+        Some((branch.line, Ratio::new(taken, counts)))
+    }
+}
 
 impl Iterator for NamedRatios<'_> {
     type Item = (u32, Ratio);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let line = self.0.peek()?.line;
-        let mut ratio = Ratio::default();
-        while let Some(branch) = self.0.next_if(|branch| branch.line == line) {
-            if branch.kind != BranchKind::Unreachable {
-                ratio = ratio.with(branch.is_taken());
+        let (line, mut ratio) = self.ahead?;
+        loop {
+            self.ahead = self.next_branch();
+            match self.ahead {
+                Some((next, more)) if next == line => ratio = ratio.plus(more),
+                _ => return Some((line, ratio)),
             }
         }
-        Some((line, ratio))
     }
 }
 

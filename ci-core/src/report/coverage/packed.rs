@@ -205,14 +205,19 @@ pub(super) struct Bytes<'a>(&'a [u8]);
 pub(super) fn put<const BITS: u32>(into: &mut Vec<u8>, tag: u8, number: u64) {
     let room = 7 - BITS;
     let first = (low(number) & ((1 << room) - 1)) << BITS | tag;
-    let mut rest = number >> room;
+    let rest = number >> room;
     if rest == 0 {
-        return into.push(first);
+        into.push(first);
+    } else {
+        put_rest(into, first | 0x80, rest);
     }
+}
+
+fn put_rest(into: &mut Vec<u8>, first: u8, mut rest: u64) {
     if rest < 0x80 {
-        return into.extend_from_slice(&[first | 0x80, low(rest)]);
+        return into.extend_from_slice(&[first, low(rest)]);
     }
-    into.push(first | 0x80);
+    into.push(first);
     while rest >= 0x80 {
         into.push(low(rest) | 0x80);
         rest >>= 7;
@@ -241,18 +246,27 @@ impl<'a> Bytes<'a> {
     pub(super) fn take<const BITS: u32>(&mut self) -> (u8, u64) {
         let first = self.byte();
         let tag = first & ((1 << BITS) - 1);
-        let mut number = u64::from((first & 0x7f) >> BITS);
+        let number = u64::from((first & 0x7f) >> BITS);
         if first < 0x80 {
-            return (tag, number);
+            (tag, number)
+        } else {
+            (tag, number | self.rest(7 - BITS))
         }
-        let (mut more, mut shift) = (true, 7 - BITS);
-        while more && shift < u64::BITS {
+    }
+
+    /// What follows the first byte of a number, so many bits up.
+    #[inline]
+    fn rest(&mut self, mut shift: u32) -> u64 {
+        let mut number = 0;
+        while shift < u64::BITS {
             let byte = self.byte();
             number |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                break;
+            }
             shift += 7;
-            more = byte & 0x80 != 0;
         }
-        (tag, number)
+        number
     }
 
     pub(super) fn text(&mut self) -> &'a str {
