@@ -31,7 +31,7 @@ pub use json::JsonLines;
 pub(crate) use path::longest;
 pub use reports::{
     CoverageRatio, CoverageTotals, GateOutcome, JobReports, ReportDiagnostic, ReportFile,
-    TestCounts, TestOutcome, TestRecord, test_id,
+    TestRecord, test_id,
 };
 pub use sink::{Interest, NullSink, Sink, SinkError};
 pub use sink_fn::{SinkFn, sink_fn};
@@ -40,3 +40,5 @@ pub use terminal::Sanitizer;
 pub(crate) use terminal::{mark_of, one_line, precise};
 pub use trace::ChromeTrace;
 pub use wire::event_schema;
+
+pub use crate::tested::{TestCounts, TestOutcome};
