@@ -40,6 +40,7 @@ need jq jq
 need python3 python3
 need setsid util-linux
 need ssh openssh-client
+need rsync rsync
 need docker-registry docker-registry
 # Engines of the tests' own: a swarm, one that is restarted, one behind TLS.
 need docker docker.io
