@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds everything and passes the tests. Installs what is missing on Debian and its relatives, starts
-# what the tests need, and stops it after. `--all` also runs the second lane: two engines as a swarm.
+# what the tests need, and stops it after. `--all` also runs the second lane: two engines as a swarm, and
+# 200 commits on a step runner that crashes and hangs, with the CI server killed ten times.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -160,6 +161,6 @@ say "the Python module"
 ./ci-py/tests/run.sh
 
 say "the CI server"
-./examples/python/ci_server/tests/run.sh
+./examples/python/ci_server/tests/run.sh ${all:+--commits 200}
 
 say "all tests passed"
