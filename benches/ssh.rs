@@ -253,7 +253,10 @@ impl Place {
         let begun = Instant::now();
         let mirrored = self.mirror("again")?;
         let took = begun.elapsed();
-        expect(mirrored.way == Way::Changes && mirrored.sent == Some(1), &mirrored)?;
+        expect(
+            mirrored.way == Way::Changes && mirrored.sent == Some(1),
+            &mirrored,
+        )?;
         let read = |dir: &str| std::fs::read(self.path(dir).join("d0/f0"));
         expect(read("tree")? == read("again")?, &mirrored)?;
         Ok(took)
@@ -261,7 +264,10 @@ impl Place {
 
     fn change(&self) -> Result<(), Error> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-        Ok(std::fs::write(self.path("tree/d0/f0"), format!("{now:?}\n"))?)
+        Ok(std::fs::write(
+            self.path("tree/d0/f0"),
+            format!("{now:?}\n"),
+        )?)
     }
 
     fn tar(&self) -> Result<Duration, Error> {
@@ -332,7 +338,8 @@ fn ended_with(process: &mut Process) -> Result<(), Error> {
 }
 
 fn expect(so: bool, mirrored: &Mirrored) -> Result<(), Error> {
-    so.then_some(()).ok_or_else(|| format!("copied otherwise: {mirrored:?}").into())
+    so.then_some(())
+        .ok_or_else(|| format!("copied otherwise: {mirrored:?}").into())
 }
 
 fn remove(dir: &Path) -> Result<(), Error> {
@@ -351,7 +358,10 @@ fn write_files(dir: &Path, count: usize) -> Result<(), Error> {
         let path = folder.join(format!("f{number}"));
         let text = format!("line of the file {number}\n").repeat(number % 200 + 1);
         std::fs::write(&path, text)?;
-        std::fs::File::options().append(true).open(&path)?.set_modified(time)?;
+        std::fs::File::options()
+            .append(true)
+            .open(&path)?
+            .set_modified(time)?;
     }
     Ok(())
 }

@@ -228,7 +228,11 @@ async fn where_rsync_fails_the_listing_does_it() {
     }
     let bin = keys.path().join("bin");
     fs::create_dir(&bin).unwrap();
-    fs::write(bin.join("rsync"), "#!/bin/sh\n: >\"${0%/bin/*}/called\"; exit 12\n").unwrap();
+    fs::write(
+        bin.join("rsync"),
+        "#!/bin/sh\n: >\"${0%/bin/*}/called\"; exit 12\n",
+    )
+    .unwrap();
     fs::set_permissions(bin.join("rsync"), fs::Permissions::from_mode(0o755)).unwrap();
     let key = |name: &str| fs::read_to_string(keys.path().join(name)).unwrap();
     let path = format!("PATH={}:/usr/bin:/bin", bin.display());

@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use ci_core::executor::{
     Executor, ExecutorError, ExecutorErrorKind, LocalExecutor, LocalOptions, PrepareRequest,
 };
-use ci_core::settings::ExecutorSettings;
 use ci_core::session::{
     Command, ExecIo, ExitStatus, Session, SessionError, SessionErrorKind, SessionInfo, TreeReader,
     TreeSelection,
 };
+use ci_core::settings::ExecutorSettings;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;

@@ -153,7 +153,10 @@ fn put(builder: &mut Builder<impl Write>, entry: &mut Entry<'_>, dir: &str) -> R
 /// Says the fraction of a second of a time before its entry: POSIX.1-2001 `pax`. Without it what is
 /// compared later would differ.
 fn fraction(builder: &mut Builder<impl Write>, entry: &Entry<'_>) -> io::Result<()> {
-    let since = entry.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = entry
+        .modified
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     // A long name has a header of another kind before it, and not every `tar` knows both together.
     let is_short = |path: &Path| path.as_os_str().len() < 100;
     if since.subsec_nanos() == 0

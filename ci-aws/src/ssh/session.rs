@@ -64,7 +64,11 @@ impl SshSession {
         SshError::lost(self.client.destination()).into()
     }
 
-    pub(super) fn command(&self, mode: &str, words: &[&str]) -> Result<std::process::Command, SessionError> {
+    pub(super) fn command(
+        &self,
+        mode: &str,
+        words: &[&str],
+    ) -> Result<std::process::Command, SessionError> {
         let command = supervisor(&self.dir, mode, words);
         let command = self.client.blocking(&command);
         command.map_err(|error| other("could not call `ssh`", error))

@@ -80,7 +80,9 @@ pub(super) fn plan(here: &Files<Seen>, there: &Files<Written>, selector: &Select
         older: 0,
     };
     plan.is_in_the_way = plan.gone.iter().any(|path| here.contains_key(path));
-    let changed = here.iter().filter(|(path, seen)| !is_same(seen, there.get(*path)));
+    let changed = here
+        .iter()
+        .filter(|(path, seen)| !is_same(seen, there.get(*path)));
     let changed: Vec<(&Vec<u8>, &Seen)> = changed.collect();
     for (path, seen) in &changed {
         let path = path_of(path).to_owned();
@@ -119,7 +121,10 @@ fn globs(changed: &[(&Vec<u8>, &Seen)]) -> Option<Vec<String>> {
     let mut globs = Vec::new();
     for (path, seen) in changed {
         let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
-        if slashes.map(|(at, _)| &path[..at]).any(|dir| whole.contains(dir)) {
+        if slashes
+            .map(|(at, _)| &path[..at])
+            .any(|dir| whole.contains(dir))
+        {
             continue;
         }
         if seen.mode & KIND == DIRECTORY {
@@ -171,7 +176,10 @@ pub(super) fn here(project: &Path, selector: &Selector) -> io::Result<Files<Seen
             }
             let seen = Seen {
                 size: about.size(),
-                modified: (about.mtime(), u32::try_from(about.mtime_nsec()).unwrap_or(0)),
+                modified: (
+                    about.mtime(),
+                    u32::try_from(about.mtime_nsec()).unwrap_or(0),
+                ),
                 // As an archive has it.
                 mode: about.mode() & (KIND | 0o777),
             };
@@ -199,7 +207,9 @@ pub(super) fn there(mut from: impl BufRead) -> io::Result<There> {
         if text == b"\n" {
             return Ok(there);
         }
-        there.files.extend(line(text.strip_suffix(b"\n").unwrap_or(&text)));
+        there
+            .files
+            .extend(line(text.strip_suffix(b"\n").unwrap_or(&text)));
     }
 }
 
@@ -254,7 +264,10 @@ mod tests {
         assert_eq!((seen.mode, seen.size), (0o100_644, 5));
         assert_eq!(seen.modified, (100, 7));
         let (name, (seen, _)) = line(b"Sa1ff 5 100 107 ./l").unwrap();
-        assert_eq!((name, seen.mode, seen.modified), (b"l".to_vec(), 0o120_777, (100, 0)));
+        assert_eq!(
+            (name, seen.mode, seen.modified),
+            (b"l".to_vec(), 0o120_777, (100, 0))
+        );
         for wrong in [
             "",
             "Ff644 5 100 107",
@@ -299,7 +312,8 @@ mod tests {
 
     fn files<T: Copy>(all: &[(&str, T)]) -> Files<T> {
         let all = all.iter();
-        all.map(|(name, it)| (name.as_bytes().to_vec(), *it)).collect()
+        all.map(|(name, it)| (name.as_bytes().to_vec(), *it))
+            .collect()
     }
 
     #[test]

@@ -111,7 +111,10 @@ fn run(
         .map_err(|error| other("could not start `ssh`", error))?;
     let said = copy::errors(&mut child);
     let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-        return Err(SessionError::new(SessionErrorKind::Other, "`ssh` has no pipes"));
+        return Err(SessionError::new(
+            SessionErrorKind::Other,
+            "`ssh` has no pipes",
+        ));
     };
     // Both ends look at the same time.
     let there = thread::Builder::new()
@@ -137,7 +140,10 @@ fn run(
 }
 
 fn lost_list() -> SessionError {
-    SessionError::new(SessionErrorKind::Other, "reading the machine's list did not end")
+    SessionError::new(
+        SessionErrorKind::Other,
+        "reading the machine's list did not end",
+    )
 }
 
 /// Waits for the command; what it says is the reason why nothing could be written.
@@ -188,11 +194,11 @@ impl Work<'_> {
         let mirrored = |way, sent| Mirrored { way, sent, removed };
         let sent = plan.globs.as_ref().map(Vec::len);
         if sent == Some(0) {
-            self.end(out, b"done\n")?;
+            end(out)?;
             return Ok(mirrored(Way::Changes, sent));
         }
         if self.by_rsync(plan, there, &mut out)? {
-            self.end(out, b"done\n")?;
+            end(out)?;
             return Ok(mirrored(Way::Rsync, sent.or(Some(plan.changed.len()))));
         }
         out.write_all(b"tar\n").map_err(copy::Bad::Pipe)?;
@@ -205,12 +211,6 @@ impl Work<'_> {
         let tree = pack_stream(vec![root]).map_err(|error| copy::Bad::Refused(broken(error)))?;
         copy::check(tree, self.dir, out)?;
         Ok(mirrored(way, sent.filter(|_| way == Way::Changes)))
-    }
-
-    fn end(&self, mut out: BufWriter<ChildStdin>, word: &[u8]) -> Result<(), copy::Bad> {
-        out.write_all(word)
-            .and_then(|()| out.flush())
-            .map_err(copy::Bad::Pipe)
     }
 
     /// Sends by `rsync` if that pays; false if everything is still to be sent.
@@ -254,6 +254,12 @@ impl Work<'_> {
     }
 }
 
-pub(super) fn broken(error: impl std::error::Error + Send + Sync + 'static) -> SessionError {
+/// Nothing else is to be unpacked.
+fn end(mut out: BufWriter<ChildStdin>) -> Result<(), copy::Bad> {
+    let told = out.write_all(b"done\n").and_then(|()| out.flush());
+    told.map_err(copy::Bad::Pipe)
+}
+
+fn broken(error: impl std::error::Error + Send + Sync + 'static) -> SessionError {
     SessionError::new(SessionErrorKind::Other, error.to_string()).with_source(error)
 }
