@@ -204,8 +204,8 @@ def test_a_swarm_has_the_options_of_the_settings() -> None:
     with pytest.raises(ValueError, match="`fleet`.*limits"):
         SwarmExecutor("fleet", limits=3)
     # Nothing was connected to; now it is, and nobody is there.
-    report = Workflow("w").job("a", "true").run(executors=[swarm])
-    assert report.outcome == "infrastructure_failure"
+    job = Workflow("w").job("a", "true").run(executors=[swarm]).job("a")
+    assert job.outcome.kind == "infrastructure_failure"
 
 
 def test_ec2_is_there_or_says_how_to_get_it() -> None:
