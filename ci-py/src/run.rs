@@ -15,7 +15,7 @@ use ci_core::storage::Storage;
 use ci_core::workflow::WorkflowSpec;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList};
 use tokio_util::sync::CancellationToken;
 
 use crate::approver::PyApprover;
@@ -449,25 +449,22 @@ impl Run {
         wait(py, ended, || interrupted.again())
     }
 
-    /// How the run ended, as a dictionary.
+    /// How the run ended, as a dictionary; without its jobs.
     fn report<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         match self.state.ended.get() {
             None => Err(internal("the run has not ended")),
             Some(Err(error)) => Err(error.raise()),
-            Some(Ok(report)) => self.told(py, report),
+            Some(Ok(report)) => told(py, report),
         }
     }
-}
 
-impl Run {
-    fn told<'py>(&self, py: Python<'py>, report: &RunReport) -> PyResult<Bound<'py, PyDict>> {
-        let told = PyDict::new(py);
-        told.set_item("run", report.run.to_string())?;
-        told.set_item("workflow", &*report.workflow)?;
-        told.set_item("outcome", report.outcome.as_str())?;
-        told.set_item("duration", report.duration.as_secs_f64())?;
-        told.set_item("warnings", &report.warnings)?;
-        let mut jobs = Vec::with_capacity(report.jobs.len());
+    /// How its jobs ended, in the order of the plan. Apart from the rest: there may be thousands, and few
+    /// look at them all.
+    fn job_reports<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let jobs = PyList::empty(py);
+        let Some(Ok(report)) = self.state.ended.get() else {
+            return Ok(jobs);
+        };
         for job in &report.jobs {
             let raised = self.raised.of(&job.name, job.attempts, |raised| {
                 (raised.value.clone_ref(py), raised.traceback.clone())
@@ -479,21 +476,31 @@ impl Run {
             };
             let duration = job.duration.as_secs_f64();
             let name = &*job.name;
-            jobs.push((name, outcome, job.attempts, duration, job.allowed, raised));
+            jobs.append((name, outcome, job.attempts, duration, job.allowed, raised))?;
         }
-        told.set_item("jobs", jobs)?;
-        let budgets: Vec<_> = report
-            .budgets
-            .iter()
-            .map(|budget| {
-                (
-                    &*budget.stage,
-                    budget.limit.as_secs_f64(),
-                    budget.spent.as_secs_f64(),
-                )
-            })
-            .collect();
-        told.set_item("budgets", budgets)?;
-        Ok(told)
+        Ok(jobs)
     }
+}
+
+/// How a run ended, without its jobs.
+fn told<'py>(py: Python<'py>, report: &RunReport) -> PyResult<Bound<'py, PyDict>> {
+    let told = PyDict::new(py);
+    told.set_item("run", report.run.to_string())?;
+    told.set_item("workflow", &*report.workflow)?;
+    told.set_item("outcome", report.outcome.as_str())?;
+    told.set_item("duration", report.duration.as_secs_f64())?;
+    told.set_item("warnings", &report.warnings)?;
+    let budgets: Vec<_> = report
+        .budgets
+        .iter()
+        .map(|budget| {
+            (
+                &*budget.stage,
+                budget.limit.as_secs_f64(),
+                budget.spent.as_secs_f64(),
+            )
+        })
+        .collect();
+    told.set_item("budgets", budgets)?;
+    Ok(told)
 }
