@@ -83,7 +83,8 @@ fn uses(settings: &Settings, workflow: &WorkflowSpec, name: &str) -> bool {
     })
 }
 
-fn make(name: &str, settings: &ExecutorSettings) -> Result<Arc<dyn Executor>, Failure> {
+/// The executor of the settings with this name.
+pub(crate) fn make(name: &str, settings: &ExecutorSettings) -> Result<Arc<dyn Executor>, Failure> {
     let failed = |error| Failure::input(format!("executor `{name}`: {}", chain(&error)));
     match settings.kind.as_str() {
         "local" => {
