@@ -195,7 +195,7 @@ async fn options(
     (workflow, facts): (&WorkflowSpec, &RunFacts),
 ) -> Result<(RunOptions, Telling), Failure> {
     let mut options = RunOptions::new().storage(kept.storage()?);
-    for executor in executors::of_workflow(&settings, workflow)? {
+    for executor in executors::executors(&settings)? {
         options = options.executor(executor);
     }
     let contexts = open::contexts(&how.context)?;
