@@ -6,8 +6,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{
-    CoverageRatio, CoverageTotals, EventRecord, GateOutcome, JobInfo, JobReports, JobResult,
-    ReportDiagnostic, ReportFile, RunEvent, StoredKind, TestCounts, TestOutcome, TestRecord,
+    CoverageRatio, CoverageTotals, EventRecord, FindingCounts, FindingRecord, FindingSeverity,
+    GateOutcome, JobInfo, JobReports, JobResult, MetricGate, MetricValue, ReportDiagnostic,
+    ReportFile, RunEvent, StoredKind, TestCounts, TestOutcome, TestRecord,
 };
 use crate::clock::Timestamp;
 use crate::id::RunId;
@@ -247,6 +248,47 @@ fn job_samples() -> Vec<RunEvent> {
                 message: "75.00 % of the lines are covered (3 of 4), less than 80 %".into(),
             }],
         },
+        RunEvent::Metrics {
+            job: lint(),
+            attempt: 1,
+            step: 3,
+            count: 1,
+            values: vec![size()],
+            files: vec![report("metrics.json", "json")],
+        },
+        RunEvent::MetricsJudged {
+            job: lint(),
+            attempt: 1,
+            base: "main".into(),
+            passed: true,
+            gates: vec![MetricGate {
+                name: "binary_size".into(),
+                value: Some(4096.0),
+                median: Some(4000.0),
+                deviation: Some(100.0),
+                earlier: 20,
+                change: Some(2.4),
+                passed: true,
+                message: "within 400.0000 of 4000, the median of 20 runs".into(),
+            }],
+        },
+        RunEvent::Findings {
+            job: lint(),
+            attempt: 1,
+            step: 4,
+            counts: found(),
+            worst: vec![finding()],
+            files: vec![report("gl-sast-report.json", "gitlab_security")],
+        },
+        RunEvent::FindingsJudged {
+            job: lint(),
+            attempt: 1,
+            new: found(),
+            known: 2,
+            passed: false,
+            message: "1 new finding blocks, 0 warnings, 2 known".into(),
+            blocking: vec![finding()],
+        },
         RunEvent::StepFinished {
             job: lint(),
             attempt: 1,
@@ -306,7 +348,34 @@ pub(super) fn reports() -> Arc<JobReports> {
     Arc::new(JobReports {
         tests: Some(counts()),
         coverage: Some(coverage()),
+        metrics: vec![size()],
+        findings: Some(found()),
     })
+}
+
+fn size() -> MetricValue {
+    MetricValue {
+        name: "binary_size".into(),
+        value: 4096.0,
+        unit: Some("bytes".into()),
+    }
+}
+
+fn found() -> FindingCounts {
+    FindingCounts {
+        high: 1,
+        ..FindingCounts::default()
+    }
+}
+
+fn finding() -> FindingRecord {
+    FindingRecord {
+        severity: FindingSeverity::High,
+        rule: "B602".into(),
+        place: "run.py:12".into(),
+        message: "a shell runs what users give".into(),
+        tools: vec!["bandit".into()],
+    }
 }
 
 /// Test results of which one failed, from two files of which one is none.
