@@ -589,6 +589,32 @@ fn working_event() -> BoxedStrategy<RunEvent> {
             }
         ),
         name().prop_map(test_results),
+        (name(), text(), any::<i32>()).prop_map(|(job, name, value)| RunEvent::Metrics {
+            job,
+            attempt: 1,
+            step: 2,
+            count: 1,
+            values: vec![MetricValue {
+                name: name.clone(),
+                value: f64::from(value),
+                unit: Some(name),
+            }],
+            files: Vec::new(),
+        }),
+        (name(), text()).prop_map(|(job, words)| {
+            let mut worst = finding();
+            worst.message.clone_from(&words);
+            worst.place.clone_from(&words);
+            RunEvent::FindingsJudged {
+                job,
+                attempt: 1,
+                new: found(),
+                known: 0,
+                passed: false,
+                message: words,
+                blocking: vec![worst],
+            }
+        }),
         (name(), any::<u32>(), text(), any::<u64>()).prop_map(|(job, step, path, covered)| {
             let mut totals = coverage();
             totals.branches.covered = covered;

@@ -307,6 +307,27 @@ fn a_gate_on_coverage_that_nothing_measures_is_noted() {
 }
 
 #[test]
+fn gates_on_values_and_findings_that_nobody_keeps_are_noted() {
+    let settings = parse(
+        "version: 1\njobs: {test: {reports: {metrics: {values: [{name: a}]}, findings: {fail_at: low}}}}",
+    );
+    let words = |job: JobSpec| {
+        let (_, notes) = settings.apply(workflow([job]));
+        notes.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let told = [
+        "values, and no step with `store_metrics`",
+        "findings, and no step with `store_findings`",
+    ]
+    .map(|what| format!("job `test` has a gate on {what}"));
+    assert_eq!(words(JobSpec::new("test")), told);
+    let keeps = JobSpec::new("test")
+        .step(StepSpec::store_metrics(["m.json"]))
+        .step(StepSpec::store_findings(["f.json"]));
+    assert!(words(keeps).is_empty());
+}
+
+#[test]
 fn what_fits_no_job_is_noted() {
     let settings = parse(
         "version: 1\njobs: {tset: {priority: 1}}\nstages: {fast: [lint, 'x*'], slow: [lint]}\n\

@@ -227,6 +227,33 @@ impl RunView {
                 let gates = gates.iter().map(|gate| (gate.passed, gate.message.clone()));
                 self.judged(job, GateKind::Coverage, gates);
             }
+            RunEvent::Stored {
+                job,
+                kind,
+                name,
+                bytes,
+                ..
+            } => self.stored.push(StoredView {
+                job: Arc::clone(job),
+                kind: *kind,
+                name: name.clone(),
+                bytes: *bytes,
+            }),
+            RunEvent::Warning { job, message } => self.warnings.push(match job {
+                Some(job) => format!("{job}: {message}"),
+                None => message.clone(),
+            }),
+            RunEvent::BudgetExceeded { stage, limit } => {
+                let limit = precise(*limit);
+                let words = format!("the stage `{stage}` used up its budget of {limit}");
+                self.warnings.push(words);
+            }
+            _ => self.note_measured(event),
+        }
+    }
+
+    fn note_measured(&mut self, event: &RunEvent) {
+        match event {
             RunEvent::MetricsJudged { job, gates, .. } => {
                 for gate in gates {
                     let mut metrics = self.metrics.iter_mut();
@@ -265,27 +292,6 @@ impl RunView {
             RunEvent::Findings { job, worst, .. } => {
                 let of_job = worst.iter().map(|it| (Arc::clone(job), it.clone()));
                 self.found.extend(of_job);
-            }
-            RunEvent::Stored {
-                job,
-                kind,
-                name,
-                bytes,
-                ..
-            } => self.stored.push(StoredView {
-                job: Arc::clone(job),
-                kind: *kind,
-                name: name.clone(),
-                bytes: *bytes,
-            }),
-            RunEvent::Warning { job, message } => self.warnings.push(match job {
-                Some(job) => format!("{job}: {message}"),
-                None => message.clone(),
-            }),
-            RunEvent::BudgetExceeded { stage, limit } => {
-                let limit = precise(*limit);
-                let words = format!("the stage `{stage}` used up its budget of {limit}");
-                self.warnings.push(words);
             }
             _ => {}
         }

@@ -30,7 +30,8 @@ pub(super) fn in_words(metric: &MetricView) -> String {
     if let Some((median, count)) = gate.and_then(|it| Some((it.median?, it.earlier))) {
         let change = gate.and_then(|it| it.change);
         let change = change.map_or(String::new(), |change| format!("{change:+.1} %, "));
-        words.push_str(&format!(" ({change}median of {count} runs {median})"));
+        // Writing to a string does not fail.
+        let _ = write!(words, " ({change}median of {count} runs {median})");
     }
     words
 }
