@@ -216,11 +216,20 @@ fn options_of_jobs_are_set_and_later_entries_win() {
         "audit",
         "docs",
         "unit",
+        "bench",
+        "scan",
     ];
     let before = workflow(names.map(|name| JobSpec::new(name).env("REGION", "us")));
     let (after, notes) = settings.apply(before);
     let unit = SettingsNote::NothingCovered { job: "unit".into() };
-    assert_eq!(notes, [unit]);
+    let kept = |job: &str, gate, step| SettingsNote::NothingKept {
+        job: job.into(),
+        gate,
+        step,
+    };
+    let bench = kept("bench", "values", "store_metrics");
+    let scan = kept("scan", "findings", "store_findings");
+    assert_eq!(notes, [unit, bench, scan]);
     let job = |name: &str| after.jobs.iter().find(|job| &*job.name == name).unwrap();
     let unit = &job("test-unit").options;
     assert_eq!(unit.timeouts.job, Some(Duration::from_mins(20)));

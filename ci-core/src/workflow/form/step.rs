@@ -147,8 +147,8 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 
 /// What a step can do, for messages.
 const ACTIONS: &str = "`run`, `checkout`, `restore_cache`, `save_cache`, `persist_workspace`, \
-     `attach_workspace`, `store_artifacts`, `store_test_results`, `store_coverage`, `wait_for`, \
-     `approval`, `use`";
+     `attach_workspace`, `store_artifacts`, `store_test_results`, `store_coverage`, `store_metrics`, \
+     `store_findings`, `wait_for`, `approval`, `use`";
 
 impl StepFields {
     fn step(mut self) -> Result<StepSpec, String> {
