@@ -147,7 +147,8 @@ pub(super) fn samples() -> Vec<EventRecord> {
     jobs[0].stage = Some("check".into());
     let mut story = Story::default();
     story.run(jobs);
-    for event in job_samples() {
+    let samples = job_samples().into_iter();
+    for event in samples.chain(measured_samples()).chain(ended_samples()) {
         story.push(event);
     }
     story.at(43.5).push(RunEvent::BudgetExceeded {
@@ -173,7 +174,6 @@ pub(super) fn samples() -> Vec<EventRecord> {
 
 fn job_samples() -> Vec<RunEvent> {
     let lint = || Arc::<str>::from("lint");
-    let failed = || Outcome::from_exit_code(1);
     let seconds = Duration::from_secs_f64;
     vec![
         RunEvent::JobReady { job: lint() },
@@ -248,6 +248,13 @@ fn job_samples() -> Vec<RunEvent> {
                 message: "75.00 % of the lines are covered (3 of 4), less than 80 %".into(),
             }],
         },
+    ]
+}
+
+/// What is measured and found.
+fn measured_samples() -> Vec<RunEvent> {
+    let lint = || Arc::<str>::from("lint");
+    vec![
         RunEvent::Metrics {
             job: lint(),
             attempt: 1,
@@ -289,6 +296,15 @@ fn job_samples() -> Vec<RunEvent> {
             message: "1 new finding blocks, 0 warnings, 2 known".into(),
             blocking: vec![finding()],
         },
+    ]
+}
+
+/// How steps and jobs end.
+fn ended_samples() -> Vec<RunEvent> {
+    let lint = || Arc::<str>::from("lint");
+    let failed = || Outcome::from_exit_code(1);
+    let seconds = Duration::from_secs_f64;
+    vec![
         RunEvent::StepFinished {
             job: lint(),
             attempt: 1,
