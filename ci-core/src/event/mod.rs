@@ -12,6 +12,7 @@ mod event;
 pub(crate) mod fixtures;
 mod hub;
 mod json;
+mod measured;
 mod path;
 mod reports;
 mod sink;
@@ -28,6 +29,7 @@ pub(crate) use event::seconds;
 pub use event::{EventRecord, JobInfo, JobResult, RunEvent, SCHEMA_VERSION, StoredKind};
 pub use hub::EventHub;
 pub use json::JsonLines;
+pub use measured::{FindingCounts, FindingRecord, FindingSeverity, MetricGate, MetricValue};
 pub(crate) use path::longest;
 pub use reports::{
     CoverageRatio, CoverageTotals, GateOutcome, JobReports, ReportDiagnostic, ReportFile,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{TestCounts, TestOutcome};
+use super::{FindingCounts, MetricValue, TestCounts, TestOutcome};
 
 /// One run of a test, as a report has it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -156,7 +156,7 @@ impl fmt::Display for CoverageTotals {
 }
 
 /// What the reports of a job came to: those of its last attempt.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct JobReports {
     /// Its tests, if it kept test results.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -164,6 +164,12 @@ pub struct JobReports {
     /// Its coverage, if it kept coverage reports or its output states it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<CoverageTotals>,
+    /// What it measured, if it kept values: the first five hundred.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<MetricValue>,
+    /// What scanners and linters found, if it kept findings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub findings: Option<FindingCounts>,
 }
 
 /// What one gate on coverage says.

@@ -349,6 +349,15 @@ impl<'a> Course<'a> {
                 Err(failure) => output::error(&failure),
             }
         }
+        if self.how.keep_report || places.0.keeps_page {
+            match page::keep_page(places.0, places.1, id).await {
+                Ok(()) if self.global.format == Format::Text => {
+                    output::say(format!("page    artifact `{}` of the run", page::PAGE));
+                }
+                Ok(()) => {}
+                Err(failure) => output::error(&failure),
+            }
+        }
         Ok(if interrupted {
             failure::INTERRUPTED
         } else {
