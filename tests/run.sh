@@ -145,6 +145,9 @@ if cargo tree -p ci-core --no-default-features --features reports -e normal --pr
     echo "error: the feature \`reports\` alone brings the crates above" >&2
     exit 1
 fi
+# The targets of the fuzzer, which are a workspace of their own.
+cp Cargo.lock tests/fuzz/Cargo.lock
+cargo check --manifest-path tests/fuzz/Cargo.toml --no-default-features --target-dir target/fuzz
 RUSTFLAGS="${RUSTFLAGS:-} --cfg ci_core_portable" \
     cargo check -p ci-core --all-features --target-dir target/portable
 

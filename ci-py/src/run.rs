@@ -104,22 +104,8 @@ impl Options {
         Ok(Arc::new(ci_cli::interruptible(&settings, workflow)))
     }
 
-    /// The workflow of a run that is in the store.
-    fn workflow_of(&self, py: Python<'_>, run: RunId) -> PyResult<Option<Arc<WorkflowSpec>>> {
-        let Some(store) = &self.store else {
-            return Ok(None);
-        };
-        let stored = wait(py, store.inner.load(run), || ())?.or_raise()?;
-        Ok(Some(stored.workflow))
-    }
-
-    /// Without executors the run has those of the settings, and what its workflow uses.
-    fn build(
-        self,
-        py: Python<'_>,
-        raised: &Arc<Raised>,
-        workflow: Option<&WorkflowSpec>,
-    ) -> PyResult<RunOptions> {
+    /// Without executors the run has those of the settings, and those that are always there.
+    fn build(self, py: Python<'_>, raised: &Arc<Raised>) -> PyResult<RunOptions> {
         let place = Arc::new(Place::here(
             py,
             self.event_loop.as_ref().map(|it| it.clone_ref(py)),
@@ -132,9 +118,9 @@ impl Options {
             None => None,
         };
         let executors = self.executors(py, &place)?;
-        if executors.is_empty() && (settings.is_some() || workflow.is_some()) {
+        if executors.is_empty() {
             let ours = settings.clone().unwrap_or_default();
-            for executor in ci_cli::executors_of(&ours, workflow).or_raise()? {
+            for executor in ci_cli::executors_of(&ours).or_raise()? {
                 options = options.executor(executor);
             }
         }
@@ -214,9 +200,8 @@ impl Options {
 #[pyfunction]
 pub(crate) fn start(py: Python<'_>, spec: Spec, options: Options, to_end: bool) -> PyResult<Run> {
     let workflow = options.interruptible(py, spec.inner)?;
-    let given = Arc::clone(&workflow);
-    begin(py, options, Some(&workflow), to_end, |options| async move {
-        ci_core::run::start(given, options).await
+    begin(py, options, to_end, |options| async move {
+        ci_core::run::start(workflow, options).await
     })
 }
 
@@ -224,28 +209,18 @@ pub(crate) fn start(py: Python<'_>, spec: Spec, options: Options, to_end: bool) 
 #[pyfunction]
 pub(crate) fn resume(py: Python<'_>, run: &str, options: Options) -> PyResult<Run> {
     let id = run_id(run)?;
-    let workflow = options.workflow_of(py, id)?;
-    begin(
-        py,
-        options,
-        workflow.as_deref(),
-        false,
-        move |options| async move { ci_core::run::resume(id, options).await },
-    )
+    begin(py, options, false, move |options| async move {
+        ci_core::run::resume(id, options).await
+    })
 }
 
 /// Runs again what did not succeed in a run.
 #[pyfunction]
 pub(crate) fn rerun(py: Python<'_>, run: &str, options: Options) -> PyResult<Run> {
     let id = run_id(run)?;
-    let workflow = options.workflow_of(py, id)?;
-    begin(
-        py,
-        options,
-        workflow.as_deref(),
-        false,
-        move |options| async move { ci_core::run::rerun(id, options).await },
-    )
+    begin(py, options, false, move |options| async move {
+        ci_core::run::rerun(id, options).await
+    })
 }
 
 /// The id of a run.
@@ -257,7 +232,6 @@ pub(crate) fn run_id(text: &str) -> PyResult<RunId> {
 fn begin<F>(
     py: Python<'_>,
     options: Options,
-    workflow: Option<&WorkflowSpec>,
     to_end: bool,
     start: impl FnOnce(RunOptions) -> F + Send,
 ) -> PyResult<Run>
@@ -265,7 +239,7 @@ where
     F: Future<Output = Result<RunHandle, RunError>> + Send,
 {
     let raised = Arc::new(Raised::default());
-    let options = options.build(py, &raised, workflow)?;
+    let options = options.build(py, &raised)?;
     let runtime = runtime()?;
     let interrupted = Interrupted::default();
     let begun = async {

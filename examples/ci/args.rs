@@ -209,6 +209,9 @@ pub(crate) struct HowArgs {
     /// settings say]
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+    /// Keep the page of the run among its artifacts when it has ended [default: what the settings say]
+    #[arg(long)]
+    pub(crate) keep_report: bool,
 }
 
 /// What to do when only held jobs are left.

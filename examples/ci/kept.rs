@@ -21,6 +21,8 @@ pub(crate) struct Kept {
     retention: Retention,
     /// The page of every run.
     pub(crate) page: Option<PathBuf>,
+    /// Whether it is also kept among the artifacts.
+    pub(crate) keeps_page: bool,
 }
 
 impl Kept {
@@ -36,6 +38,7 @@ impl Kept {
                 .or_else(|| own(&settings.storage.path)),
             cache_limit: settings.storage.cache_limit,
             page: own(&settings.report.html),
+            keeps_page: settings.report.artifact,
             retention: Retention {
                 max_age: retention.max_age,
                 max_runs: retention.max_runs.map(u64::from),

@@ -99,19 +99,12 @@ pub(crate) fn unusable(error: &clap::Error) -> UsageError {
     Failure::input(first.trim_start_matches("error: ")).into()
 }
 
-/// The executors that the settings name, and those of this program that a workflow uses; the first is
-/// the default. Without a workflow all of this program.
+/// The executors that the settings name, and those of this program; the first is the default.
 ///
 /// # Errors
 /// When the settings ask for one that there is not.
-pub fn executors_of(
-    settings: &Settings,
-    workflow: Option<&WorkflowSpec>,
-) -> Result<Vec<Arc<dyn Executor>>, UsageError> {
-    Ok(match workflow {
-        Some(workflow) => executors::of_workflow(settings, workflow)?,
-        None => executors::executors(settings)?,
-    })
+pub fn executors_of(settings: &Settings) -> Result<Vec<Arc<dyn Executor>>, UsageError> {
+    Ok(executors::executors(settings)?)
 }
 
 /// One executor, made as the settings' one of this name would be.

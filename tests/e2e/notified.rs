@@ -2,6 +2,7 @@
 //! are not there.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
@@ -11,7 +12,7 @@ use crate::support::{Project, python};
 /// A mail server (aiosmtpd) and a receiver that verifies signatures (standardwebhooks). What they get
 /// stands in a file, a line each, before they answer.
 const SERVERS: &str = r#"
-import asyncio, http.server, json, sys, threading
+import asyncio, http.server, json, ssl, sys, threading
 from aiosmtpd.controller import UnthreadedController
 from standardwebhooks import Webhook
 
@@ -40,18 +41,31 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+tls = None
+if len(sys.argv) > 2:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(sys.argv[2])
+
 loop = asyncio.new_event_loop()
-mail = UnthreadedController(Mail(), hostname="127.0.0.1", port=0, loop=loop)
+asks = {"tls_context": tls, "require_starttls": True} if tls else {}
+mail = UnthreadedController(Mail(), hostname="127.0.0.1", port=0, loop=loop, **asks)
 mail.begin()
+other = UnthreadedController(Mail(), hostname="127.0.0.1", port=0, loop=loop, ssl_context=tls)
+other.begin()
 threading.Thread(target=loop.run_forever, daemon=True).start()
 web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-print(json.dumps([mail.server.sockets[0].getsockname()[1], web.server_port]), flush=True)
+if tls:
+    web.socket = tls.wrap_socket(web.socket, server_side=True)
+ports = [it.server.sockets[0].getsockname()[1] for it in (mail, other)]
+print(json.dumps([*ports, web.server_port]), flush=True)
 web.serve_forever()
 "#;
 
 struct Servers {
     process: Child,
     mail: u64,
+    /// The one that is encrypted from its first byte, where servers are encrypted.
+    other: u64,
     web: u64,
 }
 
@@ -64,20 +78,27 @@ impl Drop for Servers {
 
 impl Servers {
     fn start(project: &Project) -> Self {
+        Self::with(project, &[])
+    }
+
+    /// Servers that are encrypted, if a file with a key and its certificate is given.
+    fn with(project: &Project, certificate: &[&Path]) -> Self {
         let mut process = Command::new(python())
             .args(["-c", SERVERS])
             .arg(project.path().join("got.jsonl"))
+            .args(certificate)
             .stdout(Stdio::piped())
             .spawn()
             .expect("python");
         let mut line = String::new();
         let stdout = process.stdout.take().expect("a pipe");
         BufReader::new(stdout).read_line(&mut line).expect("read");
-        let ports: Vec<u64> = serde_json::from_str(&line).expect("two ports");
+        let ports: Vec<u64> = serde_json::from_str(&line).expect("three ports");
         Self {
             process,
             mail: ports[0],
-            web: ports[1],
+            other: ports[1],
+            web: ports[2],
         }
     }
 }
@@ -150,6 +171,111 @@ notify:
     assert_eq!(all.len(), 6);
     let again = |it: &Value| it.to_string().contains("build succeeded again");
     assert!(all[4..].iter().all(again), "{all:?}");
+}
+
+/// A certificate for this machine from an authority of its own: `ca.pem`, and `server.pem` with its key.
+fn authority(dir: &Path) {
+    let openssl = |words: &[&str]| {
+        let done = Command::new("openssl")
+            .args(words)
+            .current_dir(dir)
+            .output();
+        let done = done.expect("openssl");
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{words:?}: {said}");
+    };
+    let key = ["-newkey", "rsa:2048", "-nodes"];
+    let ca = [
+        "-x509", "-keyout", "ca.key", "-out", "ca.pem", "-days", "30",
+    ];
+    openssl(&[&["req", "-subj", "/CN=own"], &key[..], &ca[..]].concat());
+    let ask = ["-keyout", "server.key", "-out", "server.csr"];
+    openssl(&[&["req", "-subj", "/CN=127.0.0.1"], &key[..], &ask[..]].concat());
+    let names = "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n";
+    std::fs::write(dir.join("names"), names).expect("written");
+    let sign = [
+        "-CA",
+        "ca.pem",
+        "-CAkey",
+        "ca.key",
+        "-CAcreateserial",
+        "-days",
+        "30",
+    ];
+    let files = [
+        "-in",
+        "server.csr",
+        "-out",
+        "server.crt",
+        "-extfile",
+        "names",
+    ];
+    openssl(&[&["x509", "-req"], &sign[..], &files[..]].concat());
+    let both = ["server.key", "server.crt"].map(|it| std::fs::read(dir.join(it)).expect("read"));
+    std::fs::write(dir.join("server.pem"), both.concat()).expect("written");
+}
+
+#[test]
+fn mail_and_forges_of_an_own_authority_are_trusted_if_asked() {
+    let project = Project::new(WORKFLOW);
+    project.write("good", "");
+    authority(project.path());
+    let servers = Servers::with(&project, &[&project.path().join("server.pem")]);
+    let settings = |ca_file: &str| {
+        let mail = |port: u64, security: &str| {
+            format!(
+                "{{email: {{server: 127.0.0.1, port: {port}, security: {security}, from: ci@example.org, to: [team@example.org]}}, attempts: 1}}"
+            )
+        };
+        let text = format!(
+            "version: 1
+notify:
+  {ca_file}
+  channels:
+    starttls: {}
+    tls: {}
+    forge: {{status: {{forge: gitea, api: 'https://127.0.0.1:{}/api/v1', repository: a/b, token: $TOKEN}}, attempts: 1}}
+  rules: [{{to: [starttls, tls, forge], outcomes: [success]}}]
+",
+            mail(servers.mail, "starttls"),
+            mail(servers.other, "tls"),
+            servers.web
+        );
+        project.write(".ci/settings.yml", &text);
+    };
+    let run = || {
+        let mut command = project.command(&["run", "-q"]);
+        let output = command
+            .env("TOKEN", "t0ken-of-the-forge")
+            .output()
+            .expect("ci");
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    project.git(&["init", "-q"]);
+    project.git(&["add", "."]);
+    project.git(&["commit", "-q", "-m", "one"]);
+    settings("");
+    let said = run();
+    for channel in ["starttls", "tls", "forge"] {
+        let told = format!("a notice did not reach `{channel}`");
+        assert!(said.contains(&told), "{said}");
+    }
+    assert!(!project.path().join("got.jsonl").exists());
+    settings("ca_file: ca.pem");
+    let said = run();
+    assert!(!said.contains("notify:"), "{said}");
+    let got = got(&project);
+    let mails = got.iter().filter(|it| it["kind"] == "mail").count();
+    assert_eq!((mails, got.len()), (2, 3), "{got:?}");
+    let status = got
+        .iter()
+        .find(|it| it["kind"] == "post")
+        .expect("a status");
+    let path = status["path"].as_str().expect("a path");
+    assert!(path.starts_with("/api/v1/repos/a/b/statuses/"), "{path}");
+    settings("ca_file: none.pem");
+    assert!(run().contains("of `ca_file`"));
 }
 
 #[test]

@@ -336,3 +336,202 @@ fn circleci_results_are_read_and_their_times_share_out_tests() {
     assert!(by_time.contains("a.B.net\n"), "{by_time}");
     assert!(!by_time.contains("a.C.new"), "{by_time}");
 }
+
+/// A job that measures this time and keeps what a scanner found.
+fn measuring() -> String {
+    json!({"version": 1, "name": "ci", "jobs": {"bench": {"steps": [
+        {"run": "cat time > metrics.json; cat found > scan.json"},
+        {"store_metrics": {"paths": ["metrics.json"]}},
+        {"store_findings": {"paths": ["scan.json"]}},
+    ]}}})
+    .to_string()
+}
+
+/// A report in GitLab's form of code quality, with these findings.
+fn quality(findings: &[(&str, &str)]) -> String {
+    let entry = |(severity, name): &(&str, &str)| {
+        json!({"description": format!("{name} is bad"), "check_name": name, "severity": severity,
+               "fingerprint": name, "location": {"path": "src/a.py", "lines": {"begin": 3}}})
+    };
+    Value::Array(findings.iter().map(entry).collect()).to_string()
+}
+
+#[test]
+fn values_are_judged_against_the_runs_of_the_base_branch() {
+    let project = Project::of_vendor(".ci/workflow.yml", &measuring());
+    project.write("found", "[]");
+    let branch = |name: &str| project.git(&["checkout", "-q", "-B", name]);
+    let settings = |better: &str| {
+        let rule = format!("{{name: time, regression: 10, better: {better}}}");
+        project.write(
+            ".ci/settings.yml",
+            &format!(
+                "version: 1\njobs: {{bench: {{reports: {{metrics: {{base: trunk, values: [{rule}, {{name: 'size*', limit: 500}}]}}}}}}}}\n"
+            ),
+        );
+    };
+    let run = |time: f64, size: u32| {
+        project.write(
+            "time",
+            &json!({"time": time, "size": size, "other": 1}).to_string(),
+        );
+        project.ci(&["run", "--format", "json"])
+    };
+    settings("lower");
+    branch("trunk");
+    for time in [100.0, 101.0, 99.0, 100.0] {
+        run(time, 400).ok();
+    }
+    branch("work");
+    let fine = run(109.0, 400).ok();
+    let judged = event(&fine.events(), "metrics_judged").clone();
+    assert_eq!(
+        (&judged["passed"], &judged["base"]),
+        (&json!(true), &json!("trunk"))
+    );
+    let gate = judged["gates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["name"] == "time");
+    let gate = gate.unwrap();
+    assert_eq!(
+        (&gate["median"], &gate["earlier"]),
+        (&json!(100.0), &json!(4))
+    );
+    let reports = job(&fine.finished(), "bench")["reports"].clone();
+    assert_eq!(reports["metrics"].as_array().unwrap().len(), 3);
+    let slow = run(120.0, 600).exits(1);
+    let reason = job(&slow.finished(), "bench")["reason"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(reason.contains("`time`: 120 is worse than 100"), "{reason}");
+    assert!(
+        reason.contains("`size`: 600 is worse than the limit 500"),
+        "{reason}"
+    );
+    let text = project.ci(&["report", "run", "last"]).ok().stdout;
+    assert!(
+        text.contains("bench: time = 120 (+20.0 %, median of 4 runs 100)"),
+        "{text}"
+    );
+    let shown = project.ci(&["show", "--last", "--failed"]).ok().stdout;
+    assert!(shown.contains("120 is worse than 100"), "{shown}");
+    // The other way round the same value is a good one.
+    settings("higher");
+    run(120.0, 400).ok();
+    let trends = project
+        .ci(&["trends", "--branch", "trunk", "--by-job"])
+        .ok()
+        .stdout;
+    assert!(
+        trends.contains("bench") && trends.contains("time"),
+        "{trends}"
+    );
+    let trends = project
+        .ci(&["trends", "--job", "bench", "--format", "json"])
+        .ok()
+        .json();
+    let of_trunk = trends["branches"].as_array().unwrap().iter();
+    let of_trunk = of_trunk
+        .filter(|it| it["branch"] == "trunk")
+        .collect::<Vec<_>>();
+    assert_eq!((of_trunk.len(), &of_trunk[0]["job"]), (1, &json!("bench")));
+}
+
+#[test]
+fn new_findings_fail_the_job_and_known_ones_do_not() {
+    let project = Project::new(&measuring());
+    project.write("time", "{\"time\": 1}");
+    let settings = |warnings: &str| {
+        project.write(
+            ".ci/settings.yml",
+            &format!(
+                "version: 1\njobs: {{bench: {{reports: {{findings: {{fail_at: high, warnings: {warnings}, baseline: known.txt}}}}}}}}\n"
+            ),
+        );
+    };
+    let run = || project.ci(&["run", "--format", "json"]);
+    settings("allowed");
+    project.write(
+        "found",
+        &quality(&[("critical", "old"), ("minor", "small")]),
+    );
+    let bad = run().exits(1);
+    let judged = event(&bad.events(), "findings_judged").clone();
+    assert_eq!(judged["passed"], false);
+    assert_eq!(judged["blocking"][0]["rule"], "old");
+    let reason = job(&bad.finished(), "bench")["reason"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        reason.starts_with("1 new finding blocks, 1 warning, 0 known"),
+        "{reason}"
+    );
+    let markdown = project
+        .ci(&["report", "run", "last", "--format", "markdown"])
+        .ok()
+        .stdout;
+    assert!(markdown.contains("| critical | old |"), "{markdown}");
+    // What is known does not block.
+    project.write("known.json", &quality(&[("critical", "old")]));
+    let update = [
+        "report",
+        "findings",
+        "known.json",
+        "--baseline",
+        "known.txt",
+        "--update-baseline",
+    ];
+    project.ci(&update).ok();
+    let fine = run().ok();
+    let judged = event(&fine.events(), "findings_judged").clone();
+    assert_eq!(
+        (&judged["known"], &judged["new"]["low"]),
+        (&json!(1), &json!(1))
+    );
+    let html = project.ci(&["report", "html", "last"]).ok().stdout;
+    assert!(html.contains("id=\"gates\"") && html.contains("id=\"findings\""));
+    // Warnings may be denied.
+    settings("denied");
+    run().exits(1);
+    // A report that cannot be read does not pass for one without findings.
+    settings("allowed");
+    project.write("found", "no report");
+    let unread = run().exits(1);
+    let reason = job(&unread.finished(), "bench")["reason"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(reason.contains("`scan.json` cannot be read"), "{reason}");
+}
+
+#[test]
+fn the_page_of_a_run_is_one_of_its_artifacts_if_asked() {
+    let project = Project::new(&measuring());
+    project.write("time", "{\"time\": 1}");
+    project.write("found", "[]");
+    project.ci(&["run", "--keep-report"]).ok();
+    let listed = project
+        .ci(&["artifacts", "last", "--format", "json"])
+        .ok()
+        .stdout;
+    assert!(
+        listed.contains("run.html") && listed.contains("(run)"),
+        "{listed}"
+    );
+    project
+        .ci(&["artifacts", "last", "(run)", "-o", "kept"])
+        .ok();
+    let page = project.read("kept/run.html");
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("id=\"values\""));
+    project.write(".ci/settings.yml", "version: 1\nreport: {artifact: true}\n");
+    project.ci(&["run"]).ok();
+    let listed = project
+        .ci(&["artifacts", "last", "--format", "json"])
+        .ok()
+        .stdout;
+    assert!(listed.contains("run.html"), "{listed}");
+}

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CoverageTotals, GateOutcome, JobReports, ReportFile, TestCounts, TestRecord};
+use super::{
+    CoverageTotals, FindingCounts, FindingRecord, GateOutcome, JobReports, MetricGate, MetricValue,
+    ReportFile, TestCounts, TestRecord,
+};
 use crate::clock::Timestamp;
 use crate::id::RunId;
 use crate::outcome::{CancelReason, Outcome, OutcomeKind};
@@ -184,6 +187,66 @@ pub enum RunEvent {
         /// What each gate says; of those on files only the first hundred that are not passed.
         gates: Vec<GateOutcome>,
     },
+    /// A step read the values that it kept.
+    Metrics {
+        /// The job.
+        job: Arc<str>,
+        /// The job's attempt.
+        attempt: u32,
+        /// The step's place in the job.
+        step: u32,
+        /// How many values there are.
+        count: u64,
+        /// The values, the first five hundred.
+        values: Vec<MetricValue>,
+        /// The files, also those that could not be read.
+        files: Vec<ReportFile>,
+    },
+    /// The values of a job were judged.
+    MetricsJudged {
+        /// The job.
+        job: Arc<str>,
+        /// The job's attempt.
+        attempt: u32,
+        /// The branch whose successful runs were compared with.
+        base: String,
+        /// Whether every gate is passed.
+        passed: bool,
+        /// What is said of each value that a rule is for; of those that passed only the first hundred.
+        gates: Vec<MetricGate>,
+    },
+    /// A step read the reports of scanners and linters that it kept.
+    Findings {
+        /// The job.
+        job: Arc<str>,
+        /// The job's attempt.
+        attempt: u32,
+        /// The step's place in the job.
+        step: u32,
+        /// The findings of all files, counted; what several tools found counts once.
+        counts: FindingCounts,
+        /// The worst of them, the first hundred.
+        worst: Vec<FindingRecord>,
+        /// The files, also those that could not be read.
+        files: Vec<ReportFile>,
+    },
+    /// The findings of a job were judged.
+    FindingsJudged {
+        /// The job.
+        job: Arc<str>,
+        /// The job's attempt.
+        attempt: u32,
+        /// Those that are not known, counted.
+        new: FindingCounts,
+        /// How many are known.
+        known: u64,
+        /// Whether nothing blocks.
+        passed: bool,
+        /// The same in words.
+        message: String,
+        /// New ones that block, the first hundred.
+        blocking: Vec<FindingRecord>,
+    },
     /// A step ended.
     StepFinished {
         /// The job.
@@ -229,7 +292,7 @@ pub enum RunEvent {
         /// Whether it did not run: an earlier run's outcome is reused.
         #[serde(default)]
         reused: bool,
-        /// What its test and coverage reports came to, if it kept any.
+        /// What its reports came to, if it kept any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reports: Option<Arc<JobReports>>,
     },
@@ -305,7 +368,7 @@ pub struct JobResult {
     /// Whether a failure of it counts as success.
     #[serde(default)]
     pub allowed: bool,
-    /// What its test and coverage reports came to, if it kept any.
+    /// What its reports came to, if it kept any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reports: Option<Arc<JobReports>>,
 }
@@ -357,6 +420,10 @@ pub enum StoredKind {
     TestResults,
     /// A coverage report.
     Coverage,
+    /// Values that were measured.
+    Metrics,
+    /// What scanners and linters found.
+    Findings,
 }
 
 impl RunEvent {
@@ -377,6 +444,10 @@ impl RunEvent {
             | Self::TestResults { job, .. }
             | Self::Coverage { job, .. }
             | Self::CoverageJudged { job, .. }
+            | Self::Metrics { job, .. }
+            | Self::MetricsJudged { job, .. }
+            | Self::Findings { job, .. }
+            | Self::FindingsJudged { job, .. }
             | Self::StepFinished { job, .. }
             | Self::JobRetrying { job, .. }
             | Self::JobFinished { job, .. } => Some(job),

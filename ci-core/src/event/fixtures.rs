@@ -6,8 +6,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{
-    CoverageRatio, CoverageTotals, EventRecord, GateOutcome, JobInfo, JobReports, JobResult,
-    ReportDiagnostic, ReportFile, RunEvent, StoredKind, TestCounts, TestOutcome, TestRecord,
+    CoverageRatio, CoverageTotals, EventRecord, FindingCounts, FindingRecord, FindingSeverity,
+    GateOutcome, JobInfo, JobReports, JobResult, MetricGate, MetricValue, ReportDiagnostic,
+    ReportFile, RunEvent, StoredKind, TestCounts, TestOutcome, TestRecord,
 };
 use crate::clock::Timestamp;
 use crate::id::RunId;
@@ -146,7 +147,8 @@ pub(super) fn samples() -> Vec<EventRecord> {
     jobs[0].stage = Some("check".into());
     let mut story = Story::default();
     story.run(jobs);
-    for event in job_samples() {
+    let samples = job_samples().into_iter();
+    for event in samples.chain(measured_samples()).chain(ended_samples()) {
         story.push(event);
     }
     story.at(43.5).push(RunEvent::BudgetExceeded {
@@ -172,7 +174,6 @@ pub(super) fn samples() -> Vec<EventRecord> {
 
 fn job_samples() -> Vec<RunEvent> {
     let lint = || Arc::<str>::from("lint");
-    let failed = || Outcome::from_exit_code(1);
     let seconds = Duration::from_secs_f64;
     vec![
         RunEvent::JobReady { job: lint() },
@@ -247,6 +248,63 @@ fn job_samples() -> Vec<RunEvent> {
                 message: "75.00 % of the lines are covered (3 of 4), less than 80 %".into(),
             }],
         },
+    ]
+}
+
+/// What is measured and found.
+fn measured_samples() -> Vec<RunEvent> {
+    let lint = || Arc::<str>::from("lint");
+    vec![
+        RunEvent::Metrics {
+            job: lint(),
+            attempt: 1,
+            step: 3,
+            count: 1,
+            values: vec![size()],
+            files: vec![report("metrics.json", "json")],
+        },
+        RunEvent::MetricsJudged {
+            job: lint(),
+            attempt: 1,
+            base: "main".into(),
+            passed: true,
+            gates: vec![MetricGate {
+                name: "binary_size".into(),
+                value: Some(4096.0),
+                median: Some(4000.0),
+                deviation: Some(100.0),
+                earlier: 20,
+                change: Some(2.4),
+                passed: true,
+                message: "within 400.0000 of 4000, the median of 20 runs".into(),
+            }],
+        },
+        RunEvent::Findings {
+            job: lint(),
+            attempt: 1,
+            step: 4,
+            counts: found(),
+            worst: vec![finding()],
+            files: vec![report("gl-sast-report.json", "gitlab_security")],
+        },
+        RunEvent::FindingsJudged {
+            job: lint(),
+            attempt: 1,
+            new: found(),
+            known: 2,
+            passed: false,
+            message: "1 new finding blocks, 0 warnings, 2 known".into(),
+            blocking: vec![finding()],
+        },
+    ]
+}
+
+/// How steps and jobs end.
+fn ended_samples() -> Vec<RunEvent> {
+    let lint = || Arc::<str>::from("lint");
+    let failed = || Outcome::from_exit_code(1);
+    let seconds = Duration::from_secs_f64;
+    vec![
         RunEvent::StepFinished {
             job: lint(),
             attempt: 1,
@@ -306,7 +364,34 @@ pub(super) fn reports() -> Arc<JobReports> {
     Arc::new(JobReports {
         tests: Some(counts()),
         coverage: Some(coverage()),
+        metrics: vec![size()],
+        findings: Some(found()),
     })
+}
+
+fn size() -> MetricValue {
+    MetricValue {
+        name: "binary_size".into(),
+        value: 4096.0,
+        unit: Some("bytes".into()),
+    }
+}
+
+fn found() -> FindingCounts {
+    FindingCounts {
+        high: 1,
+        ..FindingCounts::default()
+    }
+}
+
+fn finding() -> FindingRecord {
+    FindingRecord {
+        severity: FindingSeverity::High,
+        rule: "B602".into(),
+        place: "run.py:12".into(),
+        message: "a shell runs what users give".into(),
+        tools: vec!["bandit".into()],
+    }
 }
 
 /// Test results of which one failed, from two files of which one is none.
@@ -520,6 +605,32 @@ fn working_event() -> BoxedStrategy<RunEvent> {
             }
         ),
         name().prop_map(test_results),
+        (name(), text(), any::<i32>()).prop_map(|(job, name, value)| RunEvent::Metrics {
+            job,
+            attempt: 1,
+            step: 2,
+            count: 1,
+            values: vec![MetricValue {
+                name: name.clone(),
+                value: f64::from(value),
+                unit: Some(name),
+            }],
+            files: Vec::new(),
+        }),
+        (name(), text()).prop_map(|(job, words)| {
+            let mut worst = finding();
+            worst.message.clone_from(&words);
+            worst.place.clone_from(&words);
+            RunEvent::FindingsJudged {
+                job,
+                attempt: 1,
+                new: found(),
+                known: 0,
+                passed: false,
+                message: words,
+                blocking: vec![worst],
+            }
+        }),
         (name(), any::<u32>(), text(), any::<u64>()).prop_map(|(job, step, path, covered)| {
             let mut totals = coverage();
             totals.branches.covered = covered;

@@ -12,6 +12,7 @@ mod event;
 pub(crate) mod fixtures;
 mod hub;
 mod json;
+mod measured;
 mod path;
 mod reports;
 mod sink;
@@ -28,10 +29,11 @@ pub(crate) use event::seconds;
 pub use event::{EventRecord, JobInfo, JobResult, RunEvent, SCHEMA_VERSION, StoredKind};
 pub use hub::EventHub;
 pub use json::JsonLines;
+pub use measured::{FindingCounts, FindingRecord, FindingSeverity, MetricGate, MetricValue};
 pub(crate) use path::longest;
 pub use reports::{
     CoverageRatio, CoverageTotals, GateOutcome, JobReports, ReportDiagnostic, ReportFile,
-    TestCounts, TestOutcome, TestRecord, test_id,
+    TestRecord, test_id,
 };
 pub use sink::{Interest, NullSink, Sink, SinkError};
 pub use sink_fn::{SinkFn, sink_fn};
@@ -40,3 +42,5 @@ pub use terminal::Sanitizer;
 pub(crate) use terminal::{mark_of, one_line, precise};
 pub use trace::ChromeTrace;
 pub use wire::event_schema;
+
+pub use crate::tested::{TestCounts, TestOutcome};

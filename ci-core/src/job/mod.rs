@@ -16,5 +16,7 @@ pub use pattern::{Pattern, PatternError};
 pub use policy::{
     AllowFailure, Backoff, FailureClass, GroupUse, Matrix, Retry, RetryOn, Start, Timeouts,
 };
-pub use reports::{CoverageRules, ReportRules};
+pub use reports::{
+    BetterValues, CoverageRules, FindingRules, MetricRule, MetricRules, ReportRules, Warnings,
+};
 pub use spec::{JobSpec, Need};

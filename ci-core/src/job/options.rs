@@ -46,7 +46,7 @@ pub struct JobOptions {
     pub stage: Option<Arc<str>>,
     /// Whether a local job gets a home directory of its own; by default it does.
     pub private_home: Option<bool>,
-    /// How its test and coverage reports are judged.
+    /// How its reports are judged.
     pub reports: ReportRules,
     /// Settings that only some executor understands, by name.
     pub extra: BTreeMap<String, serde_json::Value>,

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::http::Http;
 use super::text::{cut, details, shown, title};
-use super::{Channel, Message, Notice, SendError};
+use super::{Authorities, Channel, Message, Notice, SendError};
 
 /// How many characters a message has at most: what a chat shows without folding.
 const LONGEST: usize = 3000;
@@ -29,6 +29,12 @@ impl Chat {
     /// The chat behind the address of an incoming webhook.
     pub fn new(webhook: &str) -> Result<Self, SendError> {
         Http::new(webhook).map(|http| Self { http })
+    }
+
+    /// Trusts these certificate authorities beside those of the system.
+    pub fn trusting(mut self, authorities: &Authorities) -> Result<Self, SendError> {
+        self.http = self.http.trusting(authorities)?;
+        Ok(self)
     }
 }
 

@@ -8,10 +8,11 @@ use lettre::message::Mailbox;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::transport::smtp::AsyncSmtpTransport;
 use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{AsyncTransport, Tokio1Executor};
 
 use super::text::{details, plain, shown, subject, title};
-use super::{Channel, Message, SendError};
+use super::{Authorities, Channel, Message, SendError};
 use crate::error::chain;
 use crate::settings::MailSecurity;
 
@@ -19,11 +20,15 @@ use crate::settings::MailSecurity;
 const SILENCE: Duration = Duration::from_secs(30);
 
 type Smtp = AsyncSmtpTransport<Tokio1Executor>;
+type SmtpBuilder = lettre::transport::smtp::AsyncSmtpTransportBuilder;
 
 /// E-mail over SMTP: one mail a message, in plain text.
 #[derive(Clone)]
 pub struct Email {
     transport: Smtp,
+    builder: SmtpBuilder,
+    server: String,
+    security: MailSecurity,
     from: Mailbox,
     to: Vec<Mailbox>,
 }
@@ -99,11 +104,37 @@ impl Email {
             return Err(SendError::refused("there is no address to mail to"));
         }
         let to = to.iter().map(|address| mailbox(address));
+        let builder = builder.timeout(Some(SILENCE));
         Ok(Self {
-            transport: builder.timeout(Some(SILENCE)).build(),
+            transport: builder.clone().build(),
+            builder,
+            server: server.to_owned(),
+            security,
             from: mailbox(from)?,
             to: to.collect::<Result<_, _>>()?,
         })
+    }
+
+    /// Trusts these certificate authorities beside those of the system.
+    pub fn trusting(mut self, authorities: &Authorities) -> Result<Self, SendError> {
+        let trusted = TlsParameters::builder(self.server.clone())
+            .add_root_certificate(authorities.for_mail()?)
+            .build();
+        let trusted = trusted.map_err(|error| {
+            SendError::refused(format!(
+                "the mail server `{}`: {}",
+                self.server,
+                chain(&error)
+            ))
+        })?;
+        let tls = match self.security {
+            MailSecurity::Starttls => Tls::Required(trusted),
+            MailSecurity::Tls => Tls::Wrapper(trusted),
+            MailSecurity::None => return Ok(self),
+        };
+        self.builder = self.builder.tls(tls);
+        self.transport = self.builder.clone().build();
+        Ok(self)
     }
 
     fn mail(&self, message: &Message) -> Result<lettre::Message, SendError> {

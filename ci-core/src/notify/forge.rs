@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde::Deserialize;
 
 use super::http::Http;
-use super::{Channel, Message, Notice, SendError, SendErrorKind, forge_body};
+use super::{Authorities, Channel, Message, Notice, SendError, SendErrorKind, forge_body};
 use crate::id::RunId;
 use crate::settings::ForgeKind;
 
@@ -80,6 +80,12 @@ impl Forge {
             name: "ci".to_owned(),
             begun: Mutex::default(),
         })
+    }
+
+    /// Trusts these certificate authorities beside those of the system.
+    pub fn trusting(mut self, authorities: &Authorities) -> Result<Self, SendError> {
+        self.http = self.http.trusting(authorities)?;
+        Ok(self)
     }
 
     /// What the status is called; `ci` without. Statuses of jobs are called `NAME/JOB`.

@@ -3,9 +3,9 @@
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Method, StatusCode, Url};
 
-use super::SendError;
 use super::retry_after;
 use super::text::plain;
+use super::{Authorities, SendError};
 use crate::clock::Clock;
 
 /// How much of an answer is read, in bytes.
@@ -27,11 +27,14 @@ impl Http {
             .ok_or_else(|| {
                 SendError::refused("the address is no URL that begins with `https://` or `http://`")
             })?;
-        let client = crate::http::client()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| SendError::refused(words(error)))?;
+        let client = client(None)?;
         Ok(Self { client, url })
+    }
+
+    /// The same, trusting these authorities beside those of the system.
+    pub(super) fn trusting(self, authorities: &Authorities) -> Result<Self, SendError> {
+        let client = client(Some(authorities))?;
+        Ok(Self { client, ..self })
     }
 
     /// The address with more segments of its path. Slashes within a segment are escaped.
@@ -99,6 +102,15 @@ impl Http {
             SendError::refused(message)
         })
     }
+}
+
+fn client(authorities: Option<&Authorities>) -> Result<reqwest::Client, SendError> {
+    let mut builder = crate::http::client().redirect(reqwest::redirect::Policy::none());
+    if let Some(authorities) = authorities {
+        builder = builder.tls_certs_merge(authorities.for_http()?);
+    }
+    let built = builder.build();
+    built.map_err(|error| SendError::refused(words(error)))
 }
 
 /// Whether the same request may be taken later. Some forges say 403 to those who ask too often, with a

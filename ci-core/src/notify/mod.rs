@@ -37,6 +37,7 @@
 //! The settings name variables and never hold their values. What a channel's server answers is masked
 //! before it gets into a [`NotifyFailure`].
 
+mod authorities;
 mod channel;
 mod chat;
 mod courier;
@@ -55,6 +56,7 @@ mod tests;
 mod text;
 mod webhook;
 
+pub use authorities::Authorities;
 pub use channel::{Channel, Delivery, Message, SendError, SendErrorKind};
 pub use chat::Chat;
 pub use email::{Email, EmailLogin};

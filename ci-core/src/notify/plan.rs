@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{
-    Channel, Chat, Delivery, Email, EmailLogin, Forge, ForgeReport, NotifyFailure, SendError,
-    Webhook,
+    Authorities, Channel, Chat, Delivery, Email, EmailLogin, Forge, ForgeReport, NotifyFailure,
+    SendError, Webhook,
 };
 use crate::secret::SecretSet;
 use crate::settings::{
@@ -99,7 +99,7 @@ impl NotifyPlan {
                 used.push((wanted.name.clone(), value.clone()));
                 Ok(value)
             };
-            match open(channel, &mut look_up) {
+            match open(channel, authorities(settings), &mut look_up) {
                 Ok(open) => {
                     let delivery = delivery(channel);
                     let channel = open;
@@ -140,7 +140,30 @@ impl NotifyPlan {
 
 type LookUp<'a> = &'a mut dyn FnMut(&SecretRef) -> Result<String, SendError>;
 
-fn open(settings: &ChannelSettings, secret: LookUp<'_>) -> Result<Arc<dyn Channel>, SendError> {
+/// The authorities of the settings, read from their file.
+fn authorities(settings: &NotifySettings) -> Result<Option<Authorities>, SendError> {
+    let Some(file) = &settings.ca_file else {
+        return Ok(None);
+    };
+    let wrong = |words: String| {
+        SendError::refused(format!(
+            "the file `{}` of `ca_file`: {words}",
+            file.display()
+        ))
+    };
+    let pem = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+    let read = Authorities::from_pem(pem);
+    read.map(Some).map_err(|error| wrong(error.to_string()))
+}
+
+fn open(
+    settings: &ChannelSettings,
+    authorities: Result<Option<Authorities>, SendError>,
+    secret: LookUp<'_>,
+) -> Result<Arc<dyn Channel>, SendError> {
+    let own = authorities?;
+    let own = own.as_ref();
+
     let ChannelSettings {
         chat,
         webhook,
@@ -150,19 +173,42 @@ fn open(settings: &ChannelSettings, secret: LookUp<'_>) -> Result<Arc<dyn Channe
         ..
     } = settings;
     Ok(match (chat, webhook, email, status, check) {
-        (Some(chat), None, None, None, None) => Arc::new(Chat::new(&secret(&chat.webhook)?)?),
-        (None, Some(it), None, None, None) => Arc::new(open_webhook(it, secret)?),
-        (None, None, Some(it), None, None) => Arc::new(open_email(it, secret)?),
-        (None, None, None, Some(it), None) => {
-            Arc::new(open_forge(it, ForgeReport::Status, secret)?)
+        (Some(chat), None, None, None, None) => {
+            let chat = Chat::new(&secret(&chat.webhook)?)?;
+            Arc::new(trusting(chat, own, Chat::trusting)?)
         }
-        (None, None, None, None, Some(it)) => Arc::new(open_forge(it, ForgeReport::Check, secret)?),
+        (None, Some(it), None, None, None) => {
+            Arc::new(trusting(open_webhook(it, secret)?, own, Webhook::trusting)?)
+        }
+        (None, None, Some(it), None, None) => {
+            Arc::new(trusting(open_email(it, secret)?, own, Email::trusting)?)
+        }
+        (None, None, None, Some(it), None) => {
+            let forge = open_forge(it, ForgeReport::Status, secret)?;
+            Arc::new(trusting(forge, own, Forge::trusting)?)
+        }
+        (None, None, None, None, Some(it)) => {
+            let forge = open_forge(it, ForgeReport::Check, secret)?;
+            Arc::new(trusting(forge, own, Forge::trusting)?)
+        }
         _ => {
             let message =
                 "it needs exactly one of `chat`, `webhook`, `email`, `status` and `check`";
             return Err(SendError::refused(message));
         }
     })
+}
+
+/// A channel that trusts the authorities, if there are some.
+fn trusting<C>(
+    channel: C,
+    own: Option<&Authorities>,
+    trust: impl FnOnce(C, &Authorities) -> Result<C, SendError>,
+) -> Result<C, SendError> {
+    match own {
+        Some(own) => trust(channel, own),
+        None => Ok(channel),
+    }
 }
 
 fn open_webhook(settings: &WebhookSettings, secret: LookUp<'_>) -> Result<Webhook, SendError> {

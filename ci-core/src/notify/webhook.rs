@@ -11,7 +11,7 @@ use serde::Serialize;
 use sha2::Sha256;
 
 use super::http::Http;
-use super::{Channel, Message, Notice, SendError};
+use super::{Authorities, Channel, Message, Notice, SendError};
 use crate::clock::Clock;
 
 /// An HTTP address that gets `{"version": 1, "notices": […], "left_out": 0}` by POST.
@@ -50,6 +50,12 @@ impl Webhook {
             key: None,
             clock: Clock::system(),
         })
+    }
+
+    /// Trusts these certificate authorities beside those of the system.
+    pub fn trusting(mut self, authorities: &Authorities) -> Result<Self, SendError> {
+        self.http = self.http.trusting(authorities)?;
+        Ok(self)
     }
 
     /// Signs requests with a key: `whsec_` and Base64, or any other text as it is.

@@ -1,10 +1,11 @@
-//! What the test and coverage reports of the jobs said so far.
+//! What the reports of the jobs said so far.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::event::{CoverageTotals, JobReports, TestCounts};
+use super::reported::MOST_VALUES;
+use crate::event::{CoverageTotals, FindingCounts, JobReports, MetricValue, TestCounts};
 use crate::id::JobId;
 
 /// How many bad tests are named where there is room for a few.
@@ -25,6 +26,9 @@ pub(super) struct Page {
     pub(super) tests: Option<TestCounts>,
     pub(super) bad: BadTests,
     pub(super) coverage: Option<CoverageTotals>,
+    /// The values, as many as the end of a job lists.
+    pub(super) metrics: Vec<MetricValue>,
+    pub(super) findings: Option<FindingCounts>,
     /// The directories that paths in its coverage reports may be below.
     pub(super) roots: Vec<String>,
 }
@@ -120,6 +124,21 @@ impl Book {
         });
     }
 
+    /// Adds the values of a step.
+    pub(super) fn add_metrics(&self, job: JobId, values: &[MetricValue]) {
+        self.change(job, |page| {
+            let room = MOST_VALUES.saturating_sub(page.metrics.len());
+            page.metrics.extend(values.iter().take(room).cloned());
+        });
+    }
+
+    /// Adds the findings of a step.
+    pub(super) fn add_findings(&self, job: JobId, counts: &FindingCounts) {
+        self.change(job, |page| {
+            page.findings.get_or_insert_default().merge(counts);
+        });
+    }
+
     /// Notes where the job worked.
     pub(super) fn add_root(&self, job: JobId, root: String) {
         self.change(job, |page| page.roots.push(root));
@@ -150,8 +169,13 @@ impl Book {
         }
         let pages = lock(&self.pages);
         let page = pages.get(&job)?;
-        let (tests, coverage) = (page.tests, page.coverage);
-        (tests.is_some() || coverage.is_some()).then(|| Arc::new(JobReports { tests, coverage }))
+        let reports = JobReports {
+            tests: page.tests,
+            coverage: page.coverage,
+            metrics: page.metrics.clone(),
+            findings: page.findings,
+        };
+        (reports != JobReports::default()).then(|| Arc::new(reports))
     }
 
     /// Notes that a shard is done, and says whether all of `shards` are. One of them at most gets to

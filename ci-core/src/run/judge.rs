@@ -1,4 +1,5 @@
-//! Judges a job after its steps: by its tests, and by the coverage of all its shards.
+//! Judges a job after its steps: by its tests, its values, its findings, and the coverage of all its
+//! shards.
 
 use std::sync::Arc;
 
@@ -15,15 +16,41 @@ pub(super) async fn judge(services: &Arc<JobServices>, outcome: Outcome, whole: 
     services.note_stated();
     let page = services.host().book.page(services.ticket().job);
     let outcome = by_tests(services, rules, &page, outcome, whole);
-    if !outcome.is_success() || rules.coverage.is_empty() {
+    if !outcome.is_success() {
         return outcome;
     }
-    let keeps = |action: &Action| matches!(action, Action::StoreCoverage(_));
-    let mut steps = services.job().steps.iter();
-    if rules.coverage_pattern.is_none() && !steps.any(|step| keeps(&step.action)) {
+    let keeps = |is_kind: fn(&Action) -> bool| {
+        let mut steps = services.job().steps.iter();
+        steps.any(|step| is_kind(&step.action))
+    };
+    let mut outcomes = Vec::new();
+    if !rules.metrics.is_empty() && keeps(|action| matches!(action, Action::StoreMetrics(_))) {
+        outcomes.push(by_metrics(services).await);
+    }
+    if !rules.findings.is_empty() && keeps(|action| matches!(action, Action::StoreFindings(_))) {
+        outcomes.push(by_findings(services).await);
+    }
+    if let Some(outcome) = together(outcomes) {
+        return outcome;
+    }
+    let covers = rules.coverage_pattern.is_some()
+        || keeps(|action| matches!(action, Action::StoreCoverage(_)));
+    if rules.coverage.is_empty() || !covers {
         return outcome;
     }
     by_coverage(services).await
+}
+
+/// The outcome of several gates of which at least one is not passed; what each says is in it.
+fn together(outcomes: Vec<Outcome>) -> Option<Outcome> {
+    let mut bad: Vec<Outcome> = outcomes.into_iter().filter(|it| !it.is_success()).collect();
+    if bad.len() > 1 && bad.iter().all(|it| matches!(it, Outcome::Failed(_))) {
+        let words: Vec<String> = bad.iter().filter_map(Outcome::reason).collect();
+        return Some(Outcome::failed(words.join("; ")));
+    }
+    // What the engine could not do says more than what a gate thinks.
+    bad.sort_by_key(|outcome| matches!(outcome, Outcome::Failed(_)));
+    bad.into_iter().next()
 }
 
 fn by_tests(
@@ -86,6 +113,16 @@ fn failed_tests(bad: &BadTests, of: u64) -> String {
 }
 
 #[cfg(all(feature = "reports", feature = "storage"))]
+async fn by_metrics(services: &Arc<JobServices>) -> Outcome {
+    super::measured::metrics(services).await
+}
+
+#[cfg(all(feature = "reports", feature = "storage"))]
+async fn by_findings(services: &Arc<JobServices>) -> Outcome {
+    super::measured::findings(services).await
+}
+
+#[cfg(all(feature = "reports", feature = "storage"))]
 async fn by_coverage(services: &Arc<JobServices>) -> Outcome {
     super::gates::judge(services).await
 }
@@ -93,7 +130,24 @@ async fn by_coverage(services: &Arc<JobServices>) -> Outcome {
 #[cfg(not(all(feature = "reports", feature = "storage")))]
 #[expect(clippy::unused_async, reason = "the same signature as with reports")]
 async fn by_coverage(_services: &Arc<JobServices>) -> Outcome {
-    let words = "gates on coverage need the features `reports` and `storage` of ci-core";
+    cannot("coverage")
+}
+
+#[cfg(not(all(feature = "reports", feature = "storage")))]
+#[expect(clippy::unused_async, reason = "the same signature as with reports")]
+async fn by_metrics(_services: &Arc<JobServices>) -> Outcome {
+    cannot("values")
+}
+
+#[cfg(not(all(feature = "reports", feature = "storage")))]
+#[expect(clippy::unused_async, reason = "the same signature as with reports")]
+async fn by_findings(_services: &Arc<JobServices>) -> Outcome {
+    cannot("findings")
+}
+
+#[cfg(not(all(feature = "reports", feature = "storage")))]
+fn cannot(what: &str) -> Outcome {
+    let words = format!("gates on {what} need the features `reports` and `storage` of ci-core");
     Outcome::InfrastructureFailure(words.into())
 }
 

@@ -17,6 +17,8 @@ mod host;
 mod judge;
 mod leases;
 mod log;
+#[cfg(all(feature = "reports", feature = "storage"))]
+mod measured;
 mod options;
 mod past;
 mod place;

@@ -80,6 +80,8 @@ fn earlier(history: &History, job: &str) -> Option<Page> {
     Some(Page {
         tests: reports.tests,
         coverage: reports.coverage,
+        metrics: reports.metrics.clone(),
+        findings: reports.findings,
         roots: history.work_dirs.get(job).cloned().unwrap_or_default(),
         ..Page::default()
     })

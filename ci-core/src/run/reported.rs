@@ -5,12 +5,17 @@ use std::sync::Arc;
 use super::book::BadTests;
 use super::services::JobServices;
 use super::stated::Stated;
-use crate::event::{CoverageTotals, ReportFile, RunEvent, TestCounts, TestRecord};
+use crate::event::{
+    CoverageTotals, FindingCounts, FindingRecord, MetricValue, ReportFile, RunEvent, TestCounts,
+    TestRecord,
+};
 use crate::step::StepServices;
 use crate::store::LogKey;
 
 /// How many bad tests an event lists.
 const MOST_LISTED: usize = 100;
+/// How many values an event and the end of a job list.
+pub(super) const MOST_VALUES: usize = 500;
 
 impl JobServices {
     /// Takes the test results of a step.
@@ -34,7 +39,7 @@ impl JobServices {
                     .for_each(masked);
             }
             test.quarantined = test.outcome.is_bad() && rules.is_quarantined(&test.id());
-            counts.add(test);
+            counts.add(test.outcome, test.flaky, test.time);
         }
         problems.iter_mut().for_each(masked);
         let mut bad = BadTests::default();
@@ -86,6 +91,66 @@ impl JobServices {
             work_dir,
             files: self.masked_files(files),
         });
+    }
+
+    /// Takes the values of a step.
+    pub(super) fn note_metrics(
+        &self,
+        step: u32,
+        files: Vec<ReportFile>,
+        mut values: Vec<MetricValue>,
+    ) {
+        let (host, job, attempt) = (self.host(), self.ticket().job, self.ticket().attempt);
+        let count = values.len() as u64;
+        values.truncate(MOST_VALUES);
+        if !host.secrets.is_empty() {
+            for value in &mut values {
+                value.name = host.secrets.mask(&value.name);
+            }
+        }
+        host.book.add_metrics(job, &values);
+        host.recorder.note(RunEvent::Metrics {
+            job: Arc::clone(&self.job().name),
+            attempt,
+            step,
+            count,
+            values,
+            files: self.masked_files(files),
+        });
+    }
+
+    /// Takes the findings of a step.
+    pub(super) fn note_findings(
+        &self,
+        step: u32,
+        files: Vec<ReportFile>,
+        counts: FindingCounts,
+        mut worst: Vec<FindingRecord>,
+    ) {
+        let (host, job, attempt) = (self.host(), self.ticket().job, self.ticket().attempt);
+        worst.truncate(MOST_LISTED);
+        self.mask_findings(&mut worst);
+        host.book.add_findings(job, &counts);
+        host.recorder.note(RunEvent::Findings {
+            job: Arc::clone(&self.job().name),
+            attempt,
+            step,
+            counts,
+            worst,
+            files: self.masked_files(files),
+        });
+    }
+
+    /// Takes the secrets out of findings.
+    pub(super) fn mask_findings(&self, findings: &mut [FindingRecord]) {
+        let secrets = &self.host().secrets;
+        if !secrets.is_empty() {
+            for finding in findings {
+                for text in [&mut finding.rule, &mut finding.place, &mut finding.message] {
+                    *text = secrets.mask(text);
+                }
+            }
+        }
     }
 
     /// What looks for the coverage in the output of the job, if it has a pattern for it.

@@ -374,6 +374,14 @@ impl StepServices for JobServices {
             StepRecord::Coverage { files, totals } => {
                 return self.note_coverage(index, files, totals);
             }
+            StepRecord::Metrics { files, values } => {
+                return self.note_metrics(index, files, values);
+            }
+            StepRecord::Findings {
+                files,
+                counts,
+                worst,
+            } => return self.note_findings(index, files, counts, worst),
             StepRecord::Warning(message) => {
                 self.host.warn(Some(job), secrets.mask(&message));
                 return;

@@ -44,6 +44,15 @@ pub enum SettingsNote {
         /// The image of the service.
         image: String,
     },
+    /// A job has a gate on values or findings, and no step that keeps any.
+    NothingKept {
+        /// The job.
+        job: String,
+        /// What the gate is on.
+        gate: &'static str,
+        /// The step that is not there.
+        step: &'static str,
+    },
     /// A job has a gate on coverage, and nothing in it says what is covered.
     NothingCovered {
         /// The job.
@@ -83,6 +92,12 @@ impl fmt::Display for SettingsNote {
                 f,
                 "the service `{image}` of job `{job}` needs its container; `{LOCAL}` is not for services"
             ),
+            Self::NothingKept { job, gate, step } => {
+                write!(
+                    f,
+                    "job `{job}` has a gate on {gate}, and no step with `{step}`"
+                )
+            }
             Self::NothingCovered { job } => write!(
                 f,
                 "job `{job}` has a gate on coverage, and no step with `store_coverage`"
@@ -189,8 +204,35 @@ impl Settings {
             let job = job.name.to_string();
             notes.push(SettingsNote::NothingCovered { job });
         }
+        self.gates_on_nothing(job, notes);
         if options != *job.options {
             job.options = Arc::new(options);
+        }
+    }
+
+    /// Notes gates on values and findings of a job that keeps none.
+    fn gates_on_nothing(&self, job: &JobSpec, notes: &mut Vec<SettingsNote>) {
+        let keeps = |kind: &str| job.steps.iter().any(|step| step.action.kind() == kind);
+        let own = || {
+            let own = self.jobs.fitting(&job.name);
+            own.filter(|(key, _)| wildcard::is_name(key))
+        };
+        for (gate, step, is_meant) in [
+            (
+                "values",
+                "store_metrics",
+                own().any(|(_, it)| !it.reports.metrics.is_empty()),
+            ),
+            (
+                "findings",
+                "store_findings",
+                own().any(|(_, it)| !it.reports.findings.is_empty()),
+            ),
+        ] {
+            if is_meant && !keeps(step) {
+                let job = job.name.to_string();
+                notes.push(SettingsNote::NothingKept { job, gate, step });
+            }
         }
     }
 

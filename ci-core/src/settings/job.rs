@@ -49,7 +49,7 @@ pub struct JobSettings {
     pub priority: Option<i32>,
     /// Whether a local job gets a home directory of its own.
     pub private_home: Option<bool>,
-    /// How the job's test and coverage reports are judged.
+    /// How the job's reports are judged.
     pub reports: ReportRules,
 }
 

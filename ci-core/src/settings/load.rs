@@ -110,7 +110,10 @@ impl Settings {
     pub fn discover(project_dir: &Path) -> Result<Self, SettingsError> {
         let path = project_dir.join(Self::FILE);
         match std::fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text, &path)?.with_quarantine(project_dir, &path),
+            Ok(text) => {
+                let settings = Self::parse(&text, &path)?.in_project(project_dir);
+                settings.with_quarantine(project_dir, &path)
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(unreadable(&path, error)),
         }
@@ -125,7 +128,16 @@ impl Settings {
             Some(around) if dir.file_name() == Some(".ci".as_ref()) => around,
             _ => dir,
         };
-        Self::parse(&text, path)?.with_quarantine(project, path)
+        let settings = Self::parse(&text, path)?.in_project(project);
+        settings.with_quarantine(project, path)
+    }
+
+    /// With the paths that others read made absolute.
+    fn in_project(mut self, project: &Path) -> Self {
+        if let Some(file) = &mut self.notify.ca_file {
+            *file = project.join(&*file);
+        }
+        self
     }
 
     /// Reads the file with the tests in quarantine, if there is to be one.

@@ -255,4 +255,6 @@ pub struct ReportSettings {
     /// The page of the run, one HTML file, absolute or relative to the project; `{run}` in the name is
     /// the run's id. By default none is written.
     pub html: Option<PathBuf>,
+    /// Whether the page of every run is kept among its artifacts, as `run.html` of `(run)`.
+    pub artifact: bool,
 }

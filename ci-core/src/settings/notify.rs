@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -20,6 +21,9 @@ use crate::outcome::OutcomeKind;
 pub struct NotifySettings {
     /// The address of a page about a run, in which `{run}` stands for its id. Messages link to it.
     pub run_url: Option<String>,
+    /// A file with certificate authorities in PEM form, relative to the project, which all channels trust
+    /// beside those of the system: for mail servers and forges inside of a company.
+    pub ca_file: Option<PathBuf>,
     /// Where messages go, by a name that rules use.
     pub channels: BTreeMap<String, ChannelSettings>,
     /// What goes where. An event goes to each channel at most once, however many rules fit.

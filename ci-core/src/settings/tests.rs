@@ -216,11 +216,20 @@ fn options_of_jobs_are_set_and_later_entries_win() {
         "audit",
         "docs",
         "unit",
+        "bench",
+        "scan",
     ];
     let before = workflow(names.map(|name| JobSpec::new(name).env("REGION", "us")));
     let (after, notes) = settings.apply(before);
     let unit = SettingsNote::NothingCovered { job: "unit".into() };
-    assert_eq!(notes, [unit]);
+    let kept = |job: &str, gate, step| SettingsNote::NothingKept {
+        job: job.into(),
+        gate,
+        step,
+    };
+    let bench = kept("bench", "values", "store_metrics");
+    let scan = kept("scan", "findings", "store_findings");
+    assert_eq!(notes, [unit, bench, scan]);
     let job = |name: &str| after.jobs.iter().find(|job| &*job.name == name).unwrap();
     let unit = &job("test-unit").options;
     assert_eq!(unit.timeouts.job, Some(Duration::from_mins(20)));
@@ -304,6 +313,27 @@ fn a_gate_on_coverage_that_nothing_measures_is_noted() {
     let paths = crate::step::PathsSpec::new(["coverage.xml"]);
     let step = StepSpec::new(crate::step::Action::StoreCoverage(paths));
     assert!(words(JobSpec::new("test").step(step)).is_empty());
+}
+
+#[test]
+fn gates_on_values_and_findings_that_nobody_keeps_are_noted() {
+    let settings = parse(
+        "version: 1\njobs: {test: {reports: {metrics: {values: [{name: a}]}, findings: {fail_at: low}}}}",
+    );
+    let words = |job: JobSpec| {
+        let (_, notes) = settings.apply(workflow([job]));
+        notes.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let told = [
+        "values, and no step with `store_metrics`",
+        "findings, and no step with `store_findings`",
+    ]
+    .map(|what| format!("job `test` has a gate on {what}"));
+    assert_eq!(words(JobSpec::new("test")), told);
+    let keeps = JobSpec::new("test")
+        .step(StepSpec::store_metrics(["m.json"]))
+        .step(StepSpec::store_findings(["f.json"]));
+    assert!(words(keeps).is_empty());
 }
 
 #[test]

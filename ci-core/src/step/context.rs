@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::StepError;
 use crate::clock::Clock;
-use crate::event::{CoverageTotals, ReportFile, StoredKind, TestRecord};
+use crate::event::{
+    CoverageTotals, FindingCounts, FindingRecord, MetricValue, ReportFile, StoredKind, TestRecord,
+};
 use crate::id::RunId;
 use crate::job::JobSpec;
 use crate::outcome::{CancelReason, Failure, Outcome};
@@ -87,6 +89,22 @@ pub enum StepRecord {
         files: Vec<ReportFile>,
         /// What they came to together.
         totals: CoverageTotals,
+    },
+    /// It read values that were measured.
+    Metrics {
+        /// The files, also those that could not be read.
+        files: Vec<ReportFile>,
+        /// The values in their order.
+        values: Vec<MetricValue>,
+    },
+    /// It read the reports of scanners and linters.
+    Findings {
+        /// The files, also those that could not be read.
+        files: Vec<ReportFile>,
+        /// All findings, counted.
+        counts: FindingCounts,
+        /// The worst of them.
+        worst: Vec<FindingRecord>,
     },
     /// Something worth a warning.
     Warning(String),

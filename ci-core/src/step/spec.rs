@@ -68,6 +68,10 @@ pub enum Action {
     StoreTestResults(PathsSpec),
     /// Keeps coverage reports and marks them for the coverage report.
     StoreCoverage(PathsSpec),
+    /// Keeps values that were measured, and reads them.
+    StoreMetrics(PathsSpec),
+    /// Keeps the reports of scanners and linters, and reads them.
+    StoreFindings(PathsSpec),
     /// Waits until a service answers.
     WaitFor(WaitSpec),
     /// Waits until somebody approves.
@@ -333,6 +337,18 @@ impl StepSpec {
         Self::new(Action::StoreCoverage(PathsSpec::new(paths)))
     }
 
+    /// Keeps values that were measured: JSON, `OpenMetrics`, criterion's and pytest-benchmark's files.
+    #[must_use]
+    pub fn store_metrics<S: Into<String>>(paths: impl IntoIterator<Item = S>) -> Self {
+        Self::new(Action::StoreMetrics(PathsSpec::new(paths)))
+    }
+
+    /// Keeps the reports of scanners and linters: SARIF and the other forms that are known.
+    #[must_use]
+    pub fn store_findings<S: Into<String>>(paths: impl IntoIterator<Item = S>) -> Self {
+        Self::new(Action::StoreFindings(PathsSpec::new(paths)))
+    }
+
     /// Waits up to `deadline` until `probe` answers.
     #[must_use]
     pub fn wait_for(probe: WaitProbe, deadline: Duration) -> Self {
@@ -497,6 +513,8 @@ impl Action {
             Self::StoreArtifacts(_) => "store_artifacts",
             Self::StoreTestResults(_) => "store_test_results",
             Self::StoreCoverage(_) => "store_coverage",
+            Self::StoreMetrics(_) => "store_metrics",
+            Self::StoreFindings(_) => "store_findings",
             Self::WaitFor(_) => "wait_for",
             Self::Approval(_) => "approval",
             Self::Custom(_) => "use",

@@ -1,4 +1,4 @@
-//! The step that keeps files after the job: artifacts, test results, coverage reports.
+//! The step that keeps files after the job: artifacts, and reports of all sorts.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,6 +25,14 @@ pub struct StoreTestResults(pub PathsSpec);
 /// Keeps coverage reports.
 #[derive(Debug, Clone)]
 pub struct StoreCoverage(pub PathsSpec);
+
+/// Keeps values that were measured, and reads them.
+#[derive(Debug, Clone)]
+pub struct StoreMetrics(pub PathsSpec);
+
+/// Keeps the reports of scanners and linters, and reads them.
+#[derive(Debug, Clone)]
+pub struct StoreFindings(pub PathsSpec);
 
 #[async_trait]
 impl Step for StoreArtifacts {
@@ -59,6 +67,28 @@ impl Step for StoreCoverage {
     }
 }
 
+#[async_trait]
+impl Step for StoreMetrics {
+    fn name(&self) -> &'static str {
+        "store metrics"
+    }
+
+    async fn run(&self, cx: &StepContext) -> Result<Outcome, StepError> {
+        keep(cx, &self.0, ArtifactKind::Metrics).await
+    }
+}
+
+#[async_trait]
+impl Step for StoreFindings {
+    fn name(&self) -> &'static str {
+        "store findings"
+    }
+
+    async fn run(&self, cx: &StepContext) -> Result<Outcome, StepError> {
+        keep(cx, &self.0, ArtifactKind::Findings).await
+    }
+}
+
 async fn keep(
     cx: &StepContext,
     spec: &PathsSpec,
@@ -68,7 +98,7 @@ async fn keep(
     ended(cx, files.store(cx).await)
 }
 
-/// The work of the three steps.
+/// The work of all of them.
 struct StoreFiles<'a> {
     kind: ArtifactKind,
     spec: &'a PathsSpec,
@@ -136,6 +166,8 @@ impl StoreFiles<'_> {
                     ArtifactKind::Artifact => StoredKind::Artifact,
                     ArtifactKind::TestResults => StoredKind::TestResults,
                     ArtifactKind::Coverage => StoredKind::Coverage,
+                    ArtifactKind::Metrics => StoredKind::Metrics,
+                    ArtifactKind::Findings => StoredKind::Findings,
                 },
                 name: file.path.clone(),
                 bytes: file.bytes,

@@ -36,7 +36,7 @@ fn behind(action: &Action, registry: &StepRegistry) -> Result<Arc<dyn Step>, Ste
 fn keeping(action: &Action) -> Result<Arc<dyn Step>, StepError> {
     use super::{
         AttachWorkspace, PersistWorkspace, RestoreCache, SaveCache, StoreArtifacts, StoreCoverage,
-        StoreTestResults,
+        StoreFindings, StoreMetrics, StoreTestResults,
     };
     Ok(match action {
         Action::RestoreCache(spec) => Arc::new(RestoreCache(spec.clone())),
@@ -46,6 +46,8 @@ fn keeping(action: &Action) -> Result<Arc<dyn Step>, StepError> {
         Action::StoreArtifacts(spec) => Arc::new(StoreArtifacts(spec.clone())),
         Action::StoreTestResults(spec) => Arc::new(StoreTestResults(spec.clone())),
         Action::StoreCoverage(spec) => Arc::new(StoreCoverage(spec.clone())),
+        Action::StoreMetrics(spec) => Arc::new(StoreMetrics(spec.clone())),
+        Action::StoreFindings(spec) => Arc::new(StoreFindings(spec.clone())),
         other => {
             let message = format!("`{}` does not use the storage", other.kind());
             return Err(StepError::new(message));

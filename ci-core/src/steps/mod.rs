@@ -11,7 +11,8 @@
 //! | [`Approval`] | waits until somebody decides |
 //!
 //! With the feature `storage` there are also those that bring back and save caches, add to and attach
-//! the workspace of the run, and keep artifacts, test results and coverage reports. With the feature
+//! the workspace of the run, and keep artifacts, test results, coverage reports, values that were
+//! measured and findings. With the feature
 //! `http`, `step_runner` lets a server do the steps.
 
 mod approval;
@@ -27,6 +28,8 @@ mod dispatch;
 #[cfg(feature = "storage")]
 mod files;
 mod job_env;
+#[cfg(all(feature = "storage", feature = "reports"))]
+pub(crate) mod measured;
 #[cfg(all(feature = "storage", feature = "reports"))]
 pub(crate) mod reports;
 mod skip;
@@ -46,7 +49,7 @@ mod workspace;
 
 pub use approval::Approval;
 #[cfg(feature = "storage")]
-pub use artifacts::{StoreArtifacts, StoreCoverage, StoreTestResults};
+pub use artifacts::{StoreArtifacts, StoreCoverage, StoreFindings, StoreMetrics, StoreTestResults};
 #[cfg(feature = "storage")]
 pub use cache::{RestoreCache, SaveCache};
 pub use checkout::Checkout;

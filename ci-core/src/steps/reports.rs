@@ -1,11 +1,11 @@
-//! Reads the test and coverage reports that a step kept.
+//! Reads the reports that a step kept.
 
 use std::sync::Arc;
 
+use super::measured;
 use super::transfer::{blocking, warn};
 use crate::event::{
-    CoverageRatio, CoverageTotals, ReportDiagnostic, ReportFile, TestCounts, TestOutcome,
-    TestRecord,
+    CoverageRatio, CoverageTotals, ReportDiagnostic, ReportFile, TestCounts, TestRecord,
 };
 use crate::report::coverage::{self, Coverage, Ratio};
 use crate::report::tests::{self, Case, TestReport};
@@ -14,7 +14,7 @@ use crate::step::{StepContext, StepError, StepRecord};
 use crate::storage::{Artifact, ArtifactKind, Storage};
 
 /// How many diagnostics of a file are told.
-const MOST_DIAGNOSTICS: usize = 20;
+pub(super) const MOST_DIAGNOSTICS: usize = 20;
 /// Messages are cut here, in characters.
 const LONGEST_MESSAGE: usize = 1000;
 /// The bytes of a text that are held while a file is read: the half that is its beginning holds a
@@ -35,6 +35,8 @@ pub(super) async fn read_kept(
     let read = blocking("read the reports", move || {
         Ok(match kind {
             ArtifactKind::Coverage => read_coverage(&storage, &kept),
+            ArtifactKind::Metrics => measured::read_metrics(&storage, &kept),
+            ArtifactKind::Findings => measured::read_findings(&storage, &kept),
             _ => read_tests(&storage, &kept),
         })
     });
@@ -43,11 +45,17 @@ pub(super) async fn read_kept(
         StepRecord::Tests { files, tests, .. } => {
             let mut counts = TestCounts::default();
             for test in tests {
-                counts.add(test);
+                counts.add(test.outcome, test.flaky, test.time);
             }
             (files, counts.to_string())
         }
         StepRecord::Coverage { files, totals } => (files, format!("coverage: {totals}")),
+        StepRecord::Metrics { files, values } => {
+            let count = values.len();
+            let plural = if count == 1 { "" } else { "s" };
+            (files, format!("{count} value{plural} measured"))
+        }
+        StepRecord::Findings { files, counts, .. } => (files, counts.to_string()),
         _ => return Ok(()),
     };
     for file in files {
@@ -122,12 +130,7 @@ fn record_of(case: &Case) -> TestRecord {
         class: case.class.clone(),
         name: case.name.clone(),
         file: case.file.clone(),
-        outcome: match case.outcome {
-            tests::Outcome::Passed => TestOutcome::Passed,
-            tests::Outcome::Skipped => TestOutcome::Skipped,
-            tests::Outcome::Failed => TestOutcome::Failed,
-            tests::Outcome::Error => TestOutcome::Error,
-        },
+        outcome: case.outcome,
         flaky: case.flaky,
         time: case.time.filter(|time| time.is_finite() && *time >= 0.0),
         message: told.filter(|words| !words.is_empty()).map(cut),
@@ -135,7 +138,7 @@ fn record_of(case: &Case) -> TestRecord {
     }
 }
 
-fn cut(words: &str) -> String {
+pub(super) fn cut(words: &str) -> String {
     match words.char_indices().nth(LONGEST_MESSAGE) {
         Some((end, _)) => format!("{}…", &words[..end]),
         None => words.to_owned(),
@@ -172,7 +175,8 @@ fn read_coverage(storage: &Storage, kept: &[Artifact]) -> StepRecord {
     }
 }
 
-fn format_name(format: coverage::Format) -> String {
+/// The name of a format as JSON has it.
+pub(super) fn format_name(format: impl serde::Serialize) -> String {
     let name = serde_json::to_value(format).unwrap_or_default();
     name.as_str().unwrap_or_default().to_owned()
 }
@@ -207,7 +211,7 @@ fn tell(file: &mut ReportFile, diagnostics: &[Diagnostic]) {
         .collect();
 }
 
-fn no_report(words: impl Into<String>) -> ReportDiagnostic {
+pub(super) fn no_report(words: impl Into<String>) -> ReportDiagnostic {
     ReportDiagnostic {
         offset: 0,
         line: 0,

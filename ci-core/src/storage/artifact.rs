@@ -46,6 +46,10 @@ pub enum ArtifactKind {
     TestResults,
     /// A coverage report.
     Coverage,
+    /// Values that were measured.
+    Metrics,
+    /// A report of findings.
+    Findings,
 }
 
 /// The files of one job.
@@ -110,6 +114,9 @@ impl Artifact {
 }
 
 impl Storage {
+    /// What stands in the place of a job for artifacts of the run as a whole.
+    pub const RUN: &str = "(run)";
+
     /// The files that a job kept in its last attempt that kept any, or those of all jobs; by job and
     /// path.
     pub fn artifacts(&self, run: RunId, job: Option<&str>) -> Result<Vec<Artifact>, StorageError> {
@@ -173,6 +180,33 @@ impl Storage {
         }
         written.dedup();
         Ok(written)
+    }
+
+    /// Keeps a file of the run as a whole, as an artifact of [`RUN`](Self::RUN). The same path again takes
+    /// the place of the one before.
+    pub fn keep_for_run(
+        &self,
+        run: RunId,
+        path: &str,
+        mut content: impl Read,
+    ) -> Result<Artifact, StorageError> {
+        let path = normal(Path::new(path)).ok_or_else(|| {
+            let words = format!("`{path}` is no path among artifacts");
+            StorageError::new(StorageErrorKind::Other, words)
+        })?;
+        let source = ArtifactSource {
+            run,
+            job: Self::RUN.into(),
+            attempt: 1,
+            kind: ArtifactKind::Artifact,
+        };
+        let content = Content {
+            object: self.keep_file(&mut content)?,
+            mode: 0o644,
+        };
+        let artifact = source.artifact(path, &content);
+        self.list_artifacts(&source, std::slice::from_ref(&artifact))?;
+        Ok(artifact)
     }
 
     /// Keeps the files of an archive. Links are followed where they lead to a file of the archive.

@@ -7,7 +7,7 @@ use super::bars::{Row, rows};
 use super::failure::{FailedJob, FailureView};
 use super::failure_text::short;
 use super::journal::JobView;
-use super::run::{RunView, class_of, state_of};
+use super::run::{MetricView, RunView, class_of, state_of};
 use super::timeline::Phases;
 use crate::clock::Timestamp;
 use crate::event::{CoverageTotals, mark_of, one_line, precise};
@@ -183,6 +183,20 @@ fn span(duration: &std::time::Duration) -> String {
 
 fn percent(totals: &CoverageTotals) -> String {
     totals.to_string()
+}
+
+/// What earlier runs measured, as far as a gate tells it.
+fn before(metric: &MetricView) -> String {
+    let gate = metric.gate.as_ref();
+    let spread = gate.and_then(|it| Some((it.median?, it.deviation.unwrap_or_default())));
+    spread.map_or_else(String::new, |(median, deviation)| {
+        format!("{median} ± {deviation:.3}")
+    })
+}
+
+fn change(metric: &MetricView) -> String {
+    let change = metric.gate.as_ref().and_then(|gate| gate.change);
+    change.map_or_else(String::new, |change| format!("{change:+.1} %"))
 }
 
 /// What is said of a failed job after its name.

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::clock::Timestamp;
 use crate::event::{
-    CoverageTotals, JobInfo, JobReports, ReportFile, RunEvent, TestCounts, TestRecord, seconds,
+    CoverageTotals, FindingCounts, JobInfo, JobReports, ReportFile, RunEvent, TestCounts,
+    TestRecord, seconds,
 };
 use crate::outcome::{Outcome, OutcomeKind};
 use crate::store::StoredRun;
@@ -127,6 +128,27 @@ impl JobView {
         self.reports.as_ref().and_then(|reports| reports.coverage)
     }
 
+    /// The findings of its last attempt, counted.
+    #[must_use]
+    pub fn findings(&self) -> Option<FindingCounts> {
+        self.reports.as_ref().and_then(|reports| reports.findings)
+    }
+
+    /// Its reports in words, the tests first.
+    #[must_use]
+    pub fn reports_in_words(&self) -> String {
+        let values = self.reports.as_ref().map_or(0, |it| it.metrics.len());
+        let plural = if values == 1 { "" } else { "s" };
+        let words = [
+            self.tests().map(|tests| tests.to_string()),
+            self.coverage().map(|coverage| coverage.to_string()),
+            self.findings().map(|findings| findings.to_string()),
+            (values > 0).then(|| format!("{values} value{plural}")),
+        ];
+        let words: Vec<String> = words.into_iter().flatten().collect();
+        words.join("; ")
+    }
+
     /// Whether it ended badly: not a job that was skipped, held, canceled or not reached.
     #[must_use]
     pub fn is_bad(&self) -> bool {
@@ -239,7 +261,9 @@ fn apply(job: &mut JobView, event: &RunEvent, time: Timestamp) {
             job.failed_tests.extend(failed.iter().cloned());
             job.bad_tests += counts.bad();
         }
-        RunEvent::Coverage { files, .. } => job.report_files.extend(files.iter().cloned()),
+        RunEvent::Coverage { files, .. }
+        | RunEvent::Metrics { files, .. }
+        | RunEvent::Findings { files, .. } => job.report_files.extend(files.iter().cloned()),
         RunEvent::JobFinished {
             result,
             duration,

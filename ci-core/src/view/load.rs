@@ -175,6 +175,7 @@ fn may_have_findings(path: &str) -> bool {
 #[cfg(all(feature = "storage", feature = "reports"))]
 async fn findings(view: &mut RunView, run: RunId, options: &RunViewOptions) {
     use crate::measure::findings::{Finding, merge, read};
+    use crate::storage::ArtifactKind;
 
     let Some(storage) = options.storage.clone() else {
         return;
@@ -187,7 +188,7 @@ async fn findings(view: &mut RunView, run: RunId, options: &RunViewOptions) {
     let work = move || {
         let mut all = Vec::new();
         for file in storage.artifacts(run, None).unwrap_or_default() {
-            if may_have_findings(&file.path)
+            if (file.kind == ArtifactKind::Findings || may_have_findings(&file.path))
                 && file.bytes <= LARGEST_FINDINGS
                 && let Ok(content) = storage.open_artifact(&file.digest)
                 && let Ok(report) = read(content)
@@ -207,7 +208,10 @@ async fn findings(view: &mut RunView, run: RunId, options: &RunViewOptions) {
         });
         shown.collect()
     };
-    view.findings = tokio::task::spawn_blocking(work).await.unwrap_or_default();
+    let read: Vec<FindingView> = tokio::task::spawn_blocking(work).await.unwrap_or_default();
+    if !read.is_empty() {
+        view.findings = read;
+    }
 }
 
 #[cfg(not(all(feature = "storage", feature = "reports")))]

@@ -11,6 +11,10 @@ use crate::outcome::OutcomeKind;
 const MOST_JOBS: usize = 60;
 /// How many failed tests are listed.
 const MOST_TESTS: usize = 30;
+/// How many gates that are not passed are listed.
+const MOST_GATES: usize = 10;
+/// How many findings are listed, the worst.
+const MOST_FINDINGS: usize = 10;
 /// How many failed jobs come with their output.
 const MOST_OUTPUTS: usize = 5;
 
@@ -44,6 +48,7 @@ fn write_all(view: &RunView, out: &mut String) -> std::fmt::Result {
         .collect();
     writeln!(out, "\n\n{}\n", counts.join(", "))?;
     table(view, out)?;
+    gates(view, out)?;
     outputs(view, out)?;
     tests(view, out)?;
     since(view, out)
@@ -61,22 +66,46 @@ fn table(view: &RunView, out: &mut String) -> std::fmt::Result {
         shown += 1;
         let sign = job.outcome.map_or("…", mark_of);
         let allowed = if job.allowed { ", allowed to fail" } else { "" };
-        let reports = [
-            job.tests().map(|tests| tests.to_string()),
-            job.coverage().map(|coverage| coverage.to_string()),
-        ];
-        let reports: Vec<String> = reports.into_iter().flatten().collect();
         writeln!(
             out,
             "| {} | {sign} {}{allowed} | {} | {} |",
             escaped(&job.name),
             state_of(job.outcome),
             precise(job.duration),
-            reports.join("; ")
+            job.reports_in_words()
         )?;
     }
     if shown < view.jobs.len() {
         writeln!(out, "\nand {} jobs more", view.jobs.len() - shown)?;
+    }
+    Ok(())
+}
+
+fn gates(view: &RunView, out: &mut String) -> std::fmt::Result {
+    let missed: Vec<_> = view.gates.iter().filter(|gate| !gate.passed).collect();
+    if !missed.is_empty() {
+        writeln!(out, "\n| Gate that is not passed | Job |\n|---|---|")?;
+        for gate in missed.iter().take(MOST_GATES) {
+            let (message, job) = (escaped(&gate.message), escaped(&gate.job));
+            writeln!(out, "| {message} | {job} |")?;
+        }
+        if missed.len() > MOST_GATES {
+            writeln!(out, "\nand {} gates more", missed.len() - MOST_GATES)?;
+        }
+    }
+    let blocking = view.findings.iter();
+    let worst: Vec<_> = blocking.take(MOST_FINDINGS).collect();
+    if !worst.is_empty() {
+        writeln!(out, "\n| Finding | Rule | Where | |\n|---|---|---|---|")?;
+        for it in worst {
+            let words = it.message.lines().next().unwrap_or_default();
+            let cells = [&*it.severity, &*it.rule, &*it.place, words].map(escaped);
+            writeln!(out, "| {} |", cells.join(" | "))?;
+        }
+        if view.findings.len() > MOST_FINDINGS {
+            let rest = view.findings.len() - MOST_FINDINGS;
+            writeln!(out, "\nand {rest} findings more")?;
+        }
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ pub use load::{RunViewOptions, run_view};
 pub use logs::StepLog;
 pub use markdown::run_markdown;
 pub use run::{
-    EnvironmentView, FIDELITY, FileCoverageView, FindingView, FlakyView, GateView, RunView,
-    StoredView,
+    EnvironmentView, FIDELITY, FileCoverageView, FindingView, FlakyView, GateKind, GateView,
+    MetricView, RunView, StoredView,
 };
 pub use text::run_text;

@@ -11,7 +11,8 @@ use super::journal::{JobView, jobs_of};
 use super::logs::StepLog;
 use crate::clock::Timestamp;
 use crate::event::{
-    CoverageTotals, JobInfo, RunEvent, StoredKind, TestRecord, longest, mark_of, precise, seconds,
+    CoverageTotals, FindingRecord, JobInfo, MetricGate, RunEvent, StoredKind, TestRecord, longest,
+    mark_of, precise, seconds,
 };
 use crate::graph::render::{JobMark, run_svg};
 use crate::id::RunId;
@@ -36,11 +37,14 @@ pub struct RunView {
     /// How long the jobs on that path took together, in seconds.
     #[serde(serialize_with = "seconds::serialize")]
     pub critical_duration: Duration,
-    /// The gates on coverage.
+    /// The gates on coverage, values and findings.
     pub gates: Vec<GateView>,
+    /// What the jobs measured.
+    pub metrics: Vec<MetricView>,
     /// The files of which the least is covered; empty where no report is at hand.
     pub least_covered: Vec<FileCoverageView>,
-    /// What scanners and linters found, the worst first; read from the artifacts that are such reports.
+    /// What scanners and linters found, the worst first: what the jobs told, and what the artifacts that
+    /// are such reports have.
     pub findings: Vec<FindingView>,
     /// The tests that passed after they had failed.
     pub flaky: Vec<FlakyView>,
@@ -59,14 +63,48 @@ pub struct RunView {
     /// The graph of the jobs, as SVG without a style of its own.
     #[serde(skip)]
     pub(super) picture: Option<String>,
+    /// The findings that the journal tells of, with their jobs.
+    #[serde(skip)]
+    found: Vec<(Arc<str>, FindingRecord)>,
 }
 
-/// What a gate on coverage said.
+/// What a gate is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum GateKind {
+    /// Coverage.
+    Coverage,
+    /// Measured values.
+    Metrics,
+    /// Findings of scanners and linters.
+    Findings,
+}
+
+/// A value that a job measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct MetricView {
+    /// The job.
+    pub job: Arc<str>,
+    /// Its name.
+    pub name: String,
+    /// The value.
+    pub value: f64,
+    /// Its unit, where that is told.
+    pub unit: Option<String>,
+    /// What is said of it, where a rule is for it.
+    pub gate: Option<MetricGate>,
+}
+
+/// What a gate said.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct GateView {
     /// The job.
     pub job: Arc<str>,
+    /// What it is on.
+    pub on: GateKind,
     /// Whether it was passed.
     pub passed: bool,
     /// The same in words.
@@ -158,6 +196,7 @@ impl RunView {
             critical_path,
             critical_duration,
             gates: Vec::new(),
+            metrics: Vec::new(),
             least_covered: Vec::new(),
             findings: Vec::new(),
             flaky: Vec::new(),
@@ -168,6 +207,7 @@ impl RunView {
             fidelity: fidelity(run),
             logs: Vec::new(),
             picture: None,
+            found: Vec::new(),
             jobs,
         };
         if let Some(plan) = &plan {
@@ -177,19 +217,15 @@ impl RunView {
         for record in &run.journal {
             view.note(&record.event);
         }
+        view.show_findings();
         view
     }
 
     fn note(&mut self, event: &RunEvent) {
         match event {
             RunEvent::CoverageJudged { job, gates, .. } => {
-                // A later attempt, or the last of several shards, judges anew.
-                self.gates.retain(|gate| gate.job != *job);
-                self.gates.extend(gates.iter().map(|gate| GateView {
-                    job: Arc::clone(job),
-                    passed: gate.passed,
-                    message: gate.message.clone(),
-                }));
+                let gates = gates.iter().map(|gate| (gate.passed, gate.message.clone()));
+                self.judged(job, GateKind::Coverage, gates);
             }
             RunEvent::Stored {
                 job,
@@ -212,8 +248,88 @@ impl RunView {
                 let words = format!("the stage `{stage}` used up its budget of {limit}");
                 self.warnings.push(words);
             }
+            _ => self.note_measured(event),
+        }
+    }
+
+    fn note_measured(&mut self, event: &RunEvent) {
+        match event {
+            RunEvent::MetricsJudged { job, gates, .. } => {
+                for gate in gates {
+                    let mut metrics = self.metrics.iter_mut();
+                    let is_it = |it: &&mut MetricView| it.job == *job && it.name == gate.name;
+                    if let Some(metric) = metrics.find(is_it) {
+                        metric.gate = Some(gate.clone());
+                    }
+                }
+                let words = |gate: &MetricGate| format!("{}: {}", gate.name, gate.message);
+                let gates = gates.iter().map(|gate| (gate.passed, words(gate)));
+                self.judged(job, GateKind::Metrics, gates);
+            }
+            RunEvent::FindingsJudged {
+                job,
+                passed,
+                message,
+                ..
+            } => {
+                let gate = std::iter::once((*passed, message.clone()));
+                self.judged(job, GateKind::Findings, gate);
+            }
+            RunEvent::JobStarted { job, .. } => {
+                // A later attempt measures and scans anew.
+                self.metrics.retain(|it| it.job != *job);
+                self.found.retain(|(of, _)| of != job);
+            }
+            RunEvent::Metrics { job, values, .. } => {
+                self.metrics.extend(values.iter().map(|value| MetricView {
+                    job: Arc::clone(job),
+                    name: value.name.clone(),
+                    value: value.value,
+                    unit: value.unit.clone(),
+                    gate: None,
+                }));
+            }
+            RunEvent::Findings { job, worst, .. } => {
+                let of_job = worst.iter().map(|it| (Arc::clone(job), it.clone()));
+                self.found.extend(of_job);
+            }
             _ => {}
         }
+    }
+
+    /// Takes what the gates of a job said: a later attempt, or the last of several shards, judges anew.
+    fn judged(
+        &mut self,
+        job: &Arc<str>,
+        on: GateKind,
+        gates: impl Iterator<Item = (bool, String)>,
+    ) {
+        self.gates.retain(|gate| gate.job != *job || gate.on != on);
+        self.gates.extend(gates.map(|(passed, message)| GateView {
+            job: Arc::clone(job),
+            on,
+            passed,
+            message,
+        }));
+    }
+
+    /// Shows the findings that the journal tells of, the worst first.
+    fn show_findings(&mut self) {
+        let mut found: Vec<FindingRecord> = Vec::new();
+        for (_, it) in std::mem::take(&mut self.found) {
+            if !found.contains(&it) {
+                found.push(it);
+            }
+        }
+        found.sort_by_key(|it| std::cmp::Reverse(it.severity));
+        let shown = found.into_iter().map(|it| FindingView {
+            severity: it.severity.to_string(),
+            rule: it.rule,
+            place: it.place,
+            message: it.message,
+            tools: it.tools,
+        });
+        self.findings = shown.collect();
     }
 
     /// How many jobs ended in each way, in the order of the kinds; jobs that have not ended are left

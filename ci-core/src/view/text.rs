@@ -3,9 +3,12 @@
 use std::fmt::Write as _;
 
 use super::failure_text::failure_text;
-use super::run::{RunView, state_of};
+use super::run::{MetricView, RunView, state_of};
 use super::timeline::Phases;
 use crate::event::{mark_of, one_line, precise};
+
+/// How many values are listed.
+const MOST_VALUES: usize = 20;
 
 /// A run in plain text: what failed, then every job with its times.
 #[must_use]
@@ -14,6 +17,23 @@ pub fn run_text(view: &RunView) -> String {
     // Writing to a string does not fail.
     let _ = write_rest(view, &mut out);
     out
+}
+
+/// A value with its unit, and with what earlier runs measured.
+pub(super) fn in_words(metric: &MetricView) -> String {
+    let mut words = metric.value.to_string();
+    if let Some(unit) = &metric.unit {
+        words.push(' ');
+        words.push_str(&one_line(unit));
+    }
+    let gate = metric.gate.as_ref();
+    if let Some((median, count)) = gate.and_then(|it| Some((it.median?, it.earlier))) {
+        let change = gate.and_then(|it| it.change);
+        let change = change.map_or(String::new(), |change| format!("{change:+.1} %, "));
+        // Writing to a string does not fail.
+        let _ = write!(words, " ({change}median of {count} runs {median})");
+    }
+    words
 }
 
 fn write_rest(view: &RunView, out: &mut String) -> std::fmt::Result {
@@ -52,6 +72,18 @@ fn write_rest(view: &RunView, out: &mut String) -> std::fmt::Result {
     }
     for (job, totals) in view.coverage() {
         writeln!(out, "coverage of {}: {totals}", one_line(job))?;
+    }
+    for job in &view.jobs {
+        if let Some(findings) = job.findings().filter(|it| it.total() > 0) {
+            writeln!(out, "{}: {findings}", one_line(&job.name))?;
+        }
+    }
+    for metric in view.metrics.iter().take(MOST_VALUES) {
+        let (job, name) = (one_line(&metric.job), one_line(&metric.name));
+        writeln!(out, "{job}: {name} = {}", in_words(metric))?;
+    }
+    if let Some(rest) = view.metrics.len().checked_sub(MOST_VALUES + 1) {
+        writeln!(out, "and {} values more", rest + 1)?;
     }
     for gate in view.gates.iter().filter(|gate| !gate.passed) {
         writeln!(

@@ -20,7 +20,7 @@ class Artifact:
     """The job."""
     attempt: int
     """The attempt of the job, from 1."""
-    kind: Literal["artifact", "test_results", "coverage"]
+    kind: Literal["artifact", "test_results", "coverage", "metrics", "findings"]
     """What it was kept as."""
     path: str
     """Its path among the artifacts of the job, with `/` between components."""

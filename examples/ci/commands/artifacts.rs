@@ -53,10 +53,12 @@ pub(crate) async fn artifacts(global: &Global, args: &ArtifactsArgs) -> Result<u
 }
 
 fn kind(kind: ci_core::storage::ArtifactKind) -> &'static str {
-    use ci_core::storage::ArtifactKind::{Coverage, TestResults};
+    use ci_core::storage::ArtifactKind::{Coverage, Findings, Metrics, TestResults};
     match kind {
         TestResults => "test results",
         Coverage => "coverage",
+        Metrics => "values",
+        Findings => "findings",
         _ => "artifact",
     }
 }

@@ -8,9 +8,12 @@ use ci_core::store::RunStore;
 use ci_core::view::{RunView, RunViewOptions, run_html, run_markdown, run_text, run_view};
 
 use crate::args::{Format, Global, RunRef};
-use crate::failure::Failure;
+use crate::failure::{Failure, chain};
 use crate::kept::Kept;
 use crate::{open, output};
+
+/// The page of a run among its artifacts.
+pub(crate) const PAGE: &str = "run.html";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct PageArgs {
@@ -75,6 +78,20 @@ pub(crate) async fn write_page(
     }
     write(Some(&file), &run_html(&view))?;
     Ok(file)
+}
+
+/// Keeps the page of a run that has just ended among its artifacts.
+pub(crate) async fn keep_page(
+    kept: &Kept,
+    store: &Arc<impl RunStore>,
+    run: RunId,
+) -> Result<(), Failure> {
+    let view = run_view(&**store, run, &options(kept)?).await?;
+    let storage = kept.storage()?;
+    let stored = storage.keep_for_run(run, PAGE, run_html(&view).as_bytes());
+    stored
+        .map(drop)
+        .map_err(|error| Failure::engine(chain(&error)))
 }
 
 fn write(file: Option<&Path>, text: &str) -> Result<(), Failure> {

@@ -195,7 +195,7 @@ async fn options(
     (workflow, facts): (&WorkflowSpec, &RunFacts),
 ) -> Result<(RunOptions, Telling), Failure> {
     let mut options = RunOptions::new().storage(kept.storage()?);
-    for executor in executors::of_workflow(&settings, workflow)? {
+    for executor in executors::executors(&settings)? {
         options = options.executor(executor);
     }
     let contexts = open::contexts(&how.context)?;
@@ -346,6 +346,15 @@ impl<'a> Course<'a> {
                 }
                 Ok(_) => {}
                 // How the run ended stays true.
+                Err(failure) => output::error(&failure),
+            }
+        }
+        if self.how.keep_report || places.0.keeps_page {
+            match page::keep_page(places.0, places.1, id).await {
+                Ok(()) if self.global.format == Format::Text => {
+                    output::say(format!("page    artifact `{}` of the run", page::PAGE));
+                }
+                Ok(()) => {}
                 Err(failure) => output::error(&failure),
             }
         }

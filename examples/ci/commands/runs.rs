@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ci_core::event::{RunEvent, TestRecord};
+use ci_core::event::{FindingCounts, JobResult, RunEvent, TestRecord};
 use ci_core::id::RunId;
 use ci_core::outcome::OutcomeKind;
 use ci_core::store::{Retention, RunQuery, RunStore, RunSummary, StoredRun};
@@ -90,10 +90,14 @@ pub(crate) async fn show(global: &Global, store: &dyn RunStore, id: RunId) -> Re
 fn job_rows(summary: &RunSummary) -> Vec<Vec<String>> {
     let has_reports = summary.jobs.iter().any(|job| job.reports.is_some());
     let reports = |words: [String; 2]| words.into_iter().filter(move |_| has_reports);
+    let has_findings = summary.jobs.iter().any(|job| findings(job).is_some());
     let mut header = ["JOB", "OUTCOME", "TOOK", "ATTEMPTS"]
         .map(String::from)
         .to_vec();
     header.extend(reports(["TESTS".into(), "COVERAGE".into()]));
+    if has_findings {
+        header.push("FINDINGS".into());
+    }
     header.push(String::new());
     let mut rows = vec![header];
     for job in &summary.jobs {
@@ -109,10 +113,17 @@ fn job_rows(summary: &RunSummary) -> Vec<Vec<String>> {
             tests.map(|tests| tests.to_string()).unwrap_or_default(),
             coverage.map(|it| it.to_string()).unwrap_or_default(),
         ]));
+        if has_findings {
+            row.push(findings(job).map(|it| it.to_string()).unwrap_or_default());
+        }
         row.push(job.reason.clone().unwrap_or_default());
         rows.push(row);
     }
     rows
+}
+
+fn findings(job: &JobResult) -> Option<FindingCounts> {
+    job.reports.as_ref()?.findings
 }
 
 /// How many failed tests are listed.

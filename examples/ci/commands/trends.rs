@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ci_core::event::MetricValue;
 use ci_core::measure::trends::{BranchTrend, Point, svg, trends};
-use ci_core::measure::values::{Better, Gate, Judged, Measured, Spread, read};
+use ci_core::measure::values::{Better, Gate, Judged, Spread, read};
 use ci_core::outcome::OutcomeKind;
 use ci_core::storage::Storage;
 use ci_core::store::{RunQuery, RunStore, RunSummary};
-use ci_core::view::jobs_of;
+use ci_core::view::{JobView, jobs_of};
 use serde_json::json;
 
 use crate::args::{Format, Global};
@@ -36,6 +37,12 @@ pub(crate) struct TrendsArgs {
     /// Also the values in this artifact of each run, such as `metrics.json`
     #[arg(long, value_name = "PATH")]
     pub(crate) artifact: Vec<String>,
+    /// Also each job by itself
+    #[arg(long)]
+    pub(crate) by_job: bool,
+    /// Only this job; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) job: Vec<String>,
     /// Write the plots to this file, as SVG
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
@@ -96,14 +103,17 @@ pub(crate) async fn show(global: &Global, args: &TrendsArgs) -> Result<u8, Failu
         }
         let stored = store.load(run.id).await?;
         let jobs = jobs_of(&stored);
-        let waits = jobs
-            .iter()
-            .filter_map(|job| Some(job.attempts.first()?.started.since(job.ready?)));
-        let mut point = point(&run, waits.sum());
-        if let Some(storage) = &storage {
-            point.values = values_of(storage, &run, &args.artifact)?;
+        if args.job.is_empty() {
+            let mut point = point(&run, &jobs);
+            if let Some(storage) = &storage {
+                point
+                    .values
+                    .extend(values_of(storage, &run, &args.artifact)?);
+            }
+            points.push(point);
         }
-        points.push(point);
+        let of_jobs = jobs.iter().filter(|job| args.wants(&job.name));
+        points.extend(of_jobs.filter_map(|job| point_of_job(&run, job)));
     }
     let trends = trends(&points);
     if let Some(file) = &args.svg {
@@ -122,36 +132,99 @@ pub(crate) async fn show(global: &Global, args: &TrendsArgs) -> Result<u8, Failu
     Ok(0)
 }
 
-fn point(run: &RunSummary, queue: Duration) -> Point {
-    let coverage = run
-        .jobs
-        .iter()
-        .filter_map(|job| job.reports.as_ref()?.coverage);
-    let (mut covered, mut total) = (0.0, 0.0);
-    let mut stated = None;
-    for totals in coverage {
+impl TrendsArgs {
+    /// Whether a job is shown by itself.
+    fn wants(&self, job: &str) -> bool {
+        self.by_job && self.job.is_empty() || self.job.iter().any(|name| name == job)
+    }
+}
+
+/// How long a job waited for a slot.
+fn waited(job: &JobView) -> Option<Duration> {
+    Some(job.attempts.first()?.started.since(job.ready?))
+}
+
+fn passed(outcome: Option<OutcomeKind>) -> Option<bool> {
+    match outcome {
+        Some(OutcomeKind::Success) => Some(true),
+        Some(
+            OutcomeKind::Canceled
+            | OutcomeKind::OnHold
+            | OutcomeKind::Skipped
+            | OutcomeKind::NotRun,
+        )
+        | None => None,
+        Some(_) => Some(false),
+    }
+}
+
+/// How many lines of jobs are covered, in percent.
+fn covered<'a>(jobs: impl Iterator<Item = &'a JobView>) -> Option<f64> {
+    let (mut covered, mut total, mut stated) = (0.0, 0.0, None);
+    for totals in jobs.filter_map(JobView::coverage) {
         covered += as_number(totals.lines.covered);
         total += as_number(totals.lines.total);
         stated = stated.or(totals.stated);
     }
+    if total > 0.0 {
+        Some(covered * 100.0 / total)
+    } else {
+        stated
+    }
+}
+
+fn measured(job: &JobView) -> &[MetricValue] {
+    job.reports.as_ref().map_or(&[], |reports| &reports.metrics)
+}
+
+fn point(run: &RunSummary, jobs: &[JobView]) -> Point {
+    let mut values = BTreeMap::new();
+    for job in jobs {
+        for value in measured(job) {
+            // Two jobs may measure the same: then the later one is told by its job.
+            let name = if values.contains_key(&value.name) {
+                format!("{}: {}", job.name, value.name)
+            } else {
+                value.name.clone()
+            };
+            values.insert(name, value.value);
+        }
+    }
     Point {
         run: run.id.to_string(),
         branch: run.branch.clone().unwrap_or_default(),
+        job: String::new(),
         created: run.created.as_millis(),
-        passed: match run.outcome {
-            Some(OutcomeKind::Success) => Some(true),
-            Some(OutcomeKind::Canceled | OutcomeKind::OnHold | OutcomeKind::Skipped) | None => None,
-            Some(_) => Some(false),
-        },
+        passed: passed(run.outcome),
         duration: run.finished.map(|end| end.since(run.created).as_secs_f64()),
-        queue: Some(queue.as_secs_f64()),
-        coverage: if total > 0.0 {
-            Some(covered * 100.0 / total)
-        } else {
-            stated
-        },
-        values: BTreeMap::new(),
+        queue: Some(
+            jobs.iter()
+                .filter_map(waited)
+                .sum::<Duration>()
+                .as_secs_f64(),
+        ),
+        coverage: covered(jobs.iter()),
+        values,
     }
+}
+
+/// A job of a run; nothing if it did not run.
+fn point_of_job(run: &RunSummary, job: &JobView) -> Option<Point> {
+    if job.attempts.is_empty() {
+        return None;
+    }
+    let values = measured(job).iter();
+    Some(Point {
+        run: run.id.to_string(),
+        branch: run.branch.clone().unwrap_or_default(),
+        job: job.name.to_string(),
+        created: run.created.as_millis(),
+        passed: passed(job.outcome),
+        duration: Some(job.duration.as_secs_f64()),
+        queue: waited(job).map(|wait| wait.as_secs_f64()),
+        coverage: covered(std::iter::once(job)),
+        values: values.map(|it| (it.name.clone(), it.value)).collect(),
+    })
 }
 
 #[expect(
@@ -175,8 +248,7 @@ fn values_of(
         if let Ok(content) = storage.open_artifact(&file.digest)
             && let Ok(found) = read(content)
         {
-            for value in found.values {
-                let value = named(value, Path::new(&file.path));
+            for value in found.at(&file.path).values {
                 values.insert(value.name, value.value);
             }
         }
@@ -184,32 +256,24 @@ fn values_of(
     Ok(values)
 }
 
-/// A value of criterion is named by its path only.
-fn named(mut value: Measured, path: &Path) -> Measured {
-    let parts: Vec<&str> = path.iter().filter_map(|part| part.to_str()).collect();
-    if let [dirs @ .., _, "estimates.json"] = &parts[..] {
-        let from = dirs.iter().position(|part| *part == "criterion");
-        value.name = dirs[from.map_or(0, |place| place + 1)..].join("/");
-    }
-    value
-}
-
 fn table(trends: &[BranchTrend]) -> String {
+    let has_jobs = trends.iter().any(|trend| !trend.job.is_empty());
     let header = [
-        "BRANCH", "RUNS", "PASSED", "WHAT", "LAST", "MEDIAN", "SPREAD", "CHANGE",
+        "BRANCH", "JOB", "RUNS", "PASSED", "WHAT", "LAST", "MEDIAN", "SPREAD", "CHANGE",
     ];
-    let mut rows = vec![header.map(String::from).to_vec()];
+    let header = header.into_iter().filter(|word| has_jobs || *word != "JOB");
+    let mut rows = vec![header.map(String::from).collect::<Vec<_>>()];
     for trend in trends {
         let rate = trend.pass_rate.map(|rate| format!("{rate:.0} %"));
-        let mut head = vec![
-            output::plain(&trend.branch),
-            trend.runs.to_string(),
-            rate.unwrap_or_default(),
-        ];
+        let job = has_jobs.then(|| output::plain(&trend.job));
+        let mut head = vec![output::plain(&trend.branch)];
+        head.extend(job);
+        head.extend([trend.runs.to_string(), rate.unwrap_or_default()]);
         for series in &trend.series {
             let unit = series.unit;
             let change = series.change.map(|change| format!("{change:+.1} %"));
-            let mut row = std::mem::replace(&mut head, vec![String::new(); 3]);
+            let mut row = std::mem::take(&mut head);
+            row.resize(if has_jobs { 4 } else { 3 }, String::new());
             row.extend([
                 output::plain(&series.name),
                 format!("{:.2}{unit}", series.last),
@@ -241,8 +305,7 @@ pub(crate) async fn metrics(global: &Global, args: &MetricsArgs) -> Result<u8, F
             Some(_) => earlier(global, args, path).await?,
             None => BTreeMap::new(),
         };
-        for value in found.values {
-            let value = named(value, path);
+        for value in found.at(&path.to_string_lossy()).values {
             unknown.retain(|name| *name != value.name);
             let before = earlier.get(&value.name).map_or(&[][..], Vec::as_slice);
             judged.push(gate(args, &value.name).judge(&value, before));

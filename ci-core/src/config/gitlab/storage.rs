@@ -163,6 +163,17 @@ pub(super) fn artifacts(node: Option<&Node>, job: &str, env: &Env) -> Vec<StepSp
             "coverage_report" | "cobertura" => {
                 StepSpec::store_coverage(files).name("store coverage")
             }
+            "metrics" => StepSpec::store_metrics(files).name("store metrics"),
+            "codequality"
+            | "sast"
+            | "dependency_scanning"
+            | "secret_detection"
+            | "container_scanning"
+            | "dast"
+            | "api_fuzzing"
+            | "coverage_fuzzing"
+            | "cluster_image_scanning"
+            | "sarif" => StepSpec::store_findings(files).name(format!("store {kind} report")),
             "dotenv" => {
                 let keep = StepSpec::run(keep_dotenv(&files, &dotenv_file(job)));
                 steps.push(

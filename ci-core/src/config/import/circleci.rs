@@ -20,7 +20,8 @@ pub(super) fn write(pipelines: &mut [Pipeline]) -> Node {
             .flat_map(|job| invocations(pipeline, job));
         let workflow = map([("jobs", list(invocations))]);
         workflows.push((pipeline.name.clone(), workflow));
-        for (mark, message, suggestion) in real().flat_map(limits).collect::<Vec<_>>() {
+        let limits = real().flat_map(|job| limits(pipeline, job));
+        for (mark, message, suggestion) in limits.collect::<Vec<_>>() {
             pipeline.note(&mark, message, suggestion);
         }
     }
@@ -35,7 +36,7 @@ pub(super) fn write(pipelines: &mut [Pipeline]) -> Node {
 type Limit = (Mark, String, &'static str);
 
 /// What CircleCI has no key for.
-fn limits(job: &Job) -> Vec<Limit> {
+fn limits(pipeline: &Pipeline, job: &Job) -> Vec<Limit> {
     let Some(first) = job.steps.first() else {
         return Vec::new();
     };
@@ -52,6 +53,14 @@ fn limits(job: &Job) -> Vec<Limit> {
         let message = format!("the job `{}` may fail", job.name);
         let hint =
             "CircleCI has no such jobs: `allow_failure: true` of the job in `.ci/settings.yml`";
+        found.push((first.mark.clone(), message, hint));
+    }
+    if job.when == When::Failure && requires(pipeline, job).len() > 1 {
+        let message = format!(
+            "the job `{}` runs after a failure of any of several jobs",
+            job.name
+        );
+        let hint = "CircleCI can only say what each of them came to: it runs after the others have ended, also where none of them failed; let it wait for one job, or test for the failure in a command";
         found.push((first.mark.clone(), message, hint));
     }
     found
@@ -211,13 +220,19 @@ fn invocations(pipeline: &Pipeline, job: &Job) -> Vec<Node> {
         if job.approval {
             entries.push(("type".into(), text("approval")));
         }
-        let requires: Vec<String> = job
-            .needs
-            .iter()
-            .flat_map(|need| all_of(pipeline, need))
-            .collect();
-        if !requires.is_empty() {
+        let requires = requires(pipeline, job);
+        let statuses: &[&str] = match job.when {
+            When::Success => &[],
+            // A job whose own needs failed was not run.
+            When::Failure if requires.len() == 1 => &["failed", "not_run"],
+            When::Failure | When::Always => &["terminal"],
+        };
+        if statuses.is_empty() && !requires.is_empty() {
             entries.push(("requires".into(), texts(requires)));
+        } else if !requires.is_empty() {
+            let after = requires.into_iter();
+            let after = after.map(|need| map([(need, texts(statuses.iter().copied()))]));
+            entries.push(("requires".into(), list(after)));
         }
         if let Some(filters) = filters(pipeline) {
             entries.push(("filters".into(), filters));
@@ -229,6 +244,12 @@ fn invocations(pipeline: &Pipeline, job: &Job) -> Vec<Node> {
         }
     };
     combinations.into_iter().map(one).collect()
+}
+
+/// The names of the jobs that a job waits for.
+fn requires(pipeline: &Pipeline, job: &Job) -> Vec<String> {
+    let needs = job.needs.iter();
+    needs.flat_map(|need| all_of(pipeline, need)).collect()
 }
 
 /// The names under which a job stands in the workflow.

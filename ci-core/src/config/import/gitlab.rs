@@ -138,6 +138,16 @@ fn job(pipeline: &Pipeline, job: &Job, notes: &mut Notes) -> Node {
         });
         entries.push(("services", list(services)));
     }
+    // A job that waits for none runs whatever others do.
+    let after = job.when;
+    if !needs.is_empty() && after != When::Success {
+        let when = if after == When::Failure {
+            "on_failure"
+        } else {
+            "always"
+        };
+        entries.push(("when", text(when)));
+    }
     entries.push(("needs", texts(needs)));
     if !job.matrix.is_empty() {
         let combinations = job.matrix.iter().map(|values| {

@@ -33,6 +33,8 @@ impl Filter {
 pub(super) struct Job {
     pub(super) name: String,
     pub(super) needs: Vec<String>,
+    /// After which outcomes of these it runs.
+    pub(super) when: When,
     pub(super) image: Text,
     pub(super) services: Vec<Service>,
     pub(super) env: Vec<(String, Text)>,
@@ -52,6 +54,7 @@ impl Job {
         Self {
             name: name.into(),
             needs: Vec::new(),
+            when: When::Success,
             image: Text::plain(image),
             services: Vec::new(),
             env: Vec::new(),
@@ -61,6 +64,32 @@ impl Job {
             timeout_minutes: None,
             allow_failure: false,
             approval: false,
+        }
+    }
+}
+
+impl Job {
+    /// Changes every text in which a value of the matrix may stand.
+    pub(super) fn change_texts(&mut self, change: &impl Fn(&mut Text)) {
+        let env = |env: &mut Vec<(String, Text)>| env.iter_mut().for_each(|(_, it)| change(it));
+        change(&mut self.image);
+        env(&mut self.env);
+        self.guard.iter_mut().for_each(change);
+        for service in &mut self.services {
+            change(&mut service.image);
+            env(&mut service.env);
+        }
+        for step in &mut self.steps {
+            match &mut step.action {
+                Action::Run(run) => {
+                    change(&mut run.script);
+                    run.dir.iter_mut().chain(&mut run.guard).for_each(change);
+                    env(&mut run.env);
+                }
+                Action::RestoreCache { keys } => keys.iter_mut().for_each(change),
+                Action::SaveCache { key, .. } => change(key),
+                _ => {}
+            }
         }
     }
 }
@@ -84,7 +113,7 @@ pub(super) struct Step {
     pub(super) counted: bool,
 }
 
-/// When a step runs.
+/// When a step or a job runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum When {
     #[default]

@@ -134,6 +134,10 @@ impl Board {
             | RunEvent::TestResults { .. }
             | RunEvent::Coverage { .. }
             | RunEvent::CoverageJudged { .. }
+            | RunEvent::Metrics { .. }
+            | RunEvent::MetricsJudged { .. }
+            | RunEvent::Findings { .. }
+            | RunEvent::FindingsJudged { .. }
             | RunEvent::StepFinished { .. }
             | RunEvent::BudgetExceeded { .. }
             | RunEvent::Warning { .. } => {}

@@ -172,6 +172,23 @@ impl Transcript {
             RunEvent::CoverageJudged {
                 job, shards, gates, ..
             } => self.say_all(job, reports::judged(self.paint, shards, gates)),
+            RunEvent::Metrics { job, count, .. } => {
+                self.say_all(job, vec![reports::metrics(*count)]);
+            }
+            RunEvent::MetricsJudged { job, gates, .. } => {
+                self.say_all(job, reports::metrics_judged(self.paint, gates));
+            }
+            RunEvent::Findings { job, counts, .. } => self.say_all(job, vec![counts.to_string()]),
+            RunEvent::FindingsJudged {
+                job,
+                passed,
+                message,
+                blocking,
+                ..
+            } => self.say_all(
+                job,
+                reports::findings_judged(self.paint, *passed, message, blocking),
+            ),
             RunEvent::JobRetrying {
                 job,
                 attempt,

@@ -41,13 +41,17 @@ fn branch(trend: &BranchTrend, top: &mut f64, out: &mut String) -> std::fmt::Res
         "" => "no branch",
         name => name,
     };
+    let name = match trend.job.as_str() {
+        "" => name.to_owned(),
+        job => format!("{name} › {job}"),
+    };
     let plural = if trend.runs == 1 { "" } else { "s" };
     let rate = trend.pass_rate.map(|rate| format!(", {rate:.0} % passed"));
     writeln!(
         out,
         "<text x=\"{MARGIN}\" y=\"{}\" font-weight=\"bold\">{}: {} run{plural}{}</text>",
         *top + 14.0,
-        escaped(name),
+        escaped(&name),
         trend.runs,
         rate.unwrap_or_default()
     )?;

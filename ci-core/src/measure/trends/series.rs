@@ -6,20 +6,22 @@ use serde::Serialize;
 
 use crate::measure::values::Spread;
 
-/// A run, as far as trends know it.
+/// A run, or a job of it, as far as trends know it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Point {
     /// The run's id.
     pub run: String,
     /// The branch; empty where there is none.
     pub branch: String,
+    /// The job that it is about; empty for the run as a whole.
+    pub job: String,
     /// When it was made, in milliseconds since 1970-01-01 UTC.
     pub created: u64,
     /// Whether it succeeded; `None` if it was neither a success nor a failure, such as a canceled run.
     pub passed: Option<bool>,
     /// How long it took, in seconds.
     pub duration: Option<f64>,
-    /// How long its jobs waited for a slot together, in seconds.
+    /// How long it, or its jobs together, waited for a slot, in seconds.
     pub queue: Option<f64>,
     /// How many of its lines are covered, in percent.
     pub coverage: Option<f64>,
@@ -46,12 +48,14 @@ pub struct Series {
     pub change: Option<f64>,
 }
 
-/// What the runs of a branch come to.
+/// What the runs of a branch, or one job of them, come to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct BranchTrend {
     /// The branch; empty for runs without one.
     pub branch: String,
+    /// The job; empty for the runs as a whole.
+    pub job: String,
     /// How many runs there are.
     pub runs: usize,
     /// How many of those that succeeded or failed succeeded, in percent.
@@ -60,24 +64,29 @@ pub struct BranchTrend {
     pub series: Vec<Series>,
 }
 
-/// The trends of all branches: that with the newest run first.
+/// The trends of all branches, that with the newest run first, and in each those of the runs as a whole
+/// before those of the jobs by name.
 #[must_use]
 pub fn trends(points: &[Point]) -> Vec<BranchTrend> {
-    let mut branches: BTreeMap<&str, Vec<&Point>> = BTreeMap::new();
+    let mut branches: BTreeMap<(&str, &str), Vec<&Point>> = BTreeMap::new();
+    let mut newest: BTreeMap<&str, u64> = BTreeMap::new();
     for point in points {
-        branches.entry(&point.branch).or_default().push(point);
+        let key = (&*point.branch, &*point.job);
+        branches.entry(key).or_default().push(point);
+        let last = newest.entry(&point.branch).or_default();
+        *last = point.created.max(*last);
     }
-    let mut all: Vec<(u64, BranchTrend)> = Vec::new();
-    for (branch, mut points) in branches {
-        points.sort_by_key(|point| point.created);
-        let newest = points.last().map_or(0, |point| point.created);
-        all.push((newest, trend(branch, &points)));
-    }
-    all.sort_by_key(|(newest, _)| std::cmp::Reverse(*newest));
-    all.into_iter().map(|(_, trend)| trend).collect()
+    let mut all: Vec<_> = branches.into_iter().collect();
+    all.sort_by_key(|((branch, _), _)| (std::cmp::Reverse(newest.get(branch)), *branch));
+    all.into_iter()
+        .map(|(key, mut points)| {
+            points.sort_by_key(|point| point.created);
+            trend(key, &points)
+        })
+        .collect()
 }
 
-fn trend(branch: &str, points: &[&Point]) -> BranchTrend {
+fn trend((branch, job): (&str, &str), points: &[&Point]) -> BranchTrend {
     let judged: Vec<bool> = points.iter().filter_map(|point| point.passed).collect();
     let passed = judged.iter().filter(|passed| **passed).count();
     let mut series: Vec<Series> = [
@@ -103,6 +112,7 @@ fn trend(branch: &str, points: &[&Point]) -> BranchTrend {
     );
     BranchTrend {
         branch: branch.to_owned(),
+        job: job.to_owned(),
         runs: points.len(),
         pass_rate: (!judged.is_empty()).then(|| share(passed, judged.len())),
         series,

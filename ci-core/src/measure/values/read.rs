@@ -54,6 +54,23 @@ pub struct Values {
     pub warnings: Vec<String>,
 }
 
+impl Values {
+    /// The values of the file at `path`: those of criterion are named by it, such as `parse/large` for
+    /// `target/criterion/parse/large/new/estimates.json`.
+    #[must_use]
+    pub fn at(mut self, path: &str) -> Self {
+        let parts: Vec<&str> = path.split(['/', '\\']).collect();
+        if let (Format::Criterion, [dirs @ .., _, "estimates.json"]) = (self.format, &parts[..]) {
+            let from = dirs.iter().position(|part| *part == "criterion");
+            let name = dirs[from.map_or(0, |place| place + 1)..].join("/");
+            for value in self.values.iter_mut().filter(|_| !name.is_empty()) {
+                value.name = name.chars().take(LONGEST).collect();
+            }
+        }
+        self
+    }
+}
+
 /// Why values could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]

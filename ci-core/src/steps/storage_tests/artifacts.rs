@@ -124,6 +124,7 @@ async fn results_and_coverage_are_kept_as_what_they_are() {
 mod reports {
     use super::*;
     use crate::step::StepRecord;
+    use crate::steps::{StoreFindings, StoreMetrics};
 
     fn job_with_reports() -> (tempfile::TempDir, Job) {
         let (temp, storage) = storage();
@@ -156,6 +157,49 @@ mod reports {
         assert_eq!(formats, [Some("junit"), None]);
         assert_eq!(done.warnings().len(), 1, "{:?}", done.warnings());
         assert!(done.said.contains("2 tests: 1 passed, 1 failed"));
+    }
+
+    #[tokio::test]
+    async fn values_and_findings_are_read() {
+        let (_temp, storage) = storage();
+        let job = Job::new(RunId::new(), "job", &storage);
+        job.machine
+            .write("m.json", r#"{"size": 7, "time": {"p50": 1.5}}"#);
+        let estimates = "target/criterion/parse/large/new/estimates.json";
+        job.machine
+            .write(estimates, r#"{"median": {"point_estimate": 12.5}}"#);
+        job.machine.write("notes.txt", "hello there");
+        let spec = PathsSpec::new(words(&["m.json", "target/criterion", "notes.txt"]));
+        let done = job.run(StoreMetrics(spec)).await.ok();
+        let read = done.records.iter().find_map(|record| match record {
+            StepRecord::Metrics { files, values } => Some((files, values)),
+            _ => None,
+        });
+        let (files, values) = read.expect("values");
+        let told: Vec<_> = values.iter().map(|it| (&*it.name, it.value)).collect();
+        let expected = [("size", 7.0), ("time.p50", 1.5), ("parse/large", 12.5)];
+        assert_eq!(told, expected);
+        assert_eq!((files.len(), done.warnings().len()), (3, 1));
+
+        let quality = |tool: &str| {
+            format!(
+                r#"[{{"description": "{tool}", "check_name": "r", "severity": "critical",
+                    "fingerprint": "1", "location": {{"path": "a.rs", "lines": {{"begin": 3}}}}}}]"#
+            )
+        };
+        let job = Job::new(RunId::new(), "job", &storage);
+        job.machine.write("one.json", &quality("unused"));
+        job.machine.write("two.json", &quality("unused"));
+        let spec = PathsSpec::new(words(&["one.json", "two.json"]));
+        let done = job.run(StoreFindings(spec)).await.ok();
+        let read = done.records.iter().find_map(|record| match record {
+            StepRecord::Findings { counts, worst, .. } => Some((counts, worst)),
+            _ => None,
+        });
+        let (counts, worst) = read.expect("findings");
+        assert_eq!(counts.total(), 1, "what two tools found counts once");
+        assert_eq!(worst[0].to_string(), "critical r a.rs:3: unused");
+        assert!(done.said.contains("1 finding: 1 critical"), "{}", done.said);
     }
 
     #[tokio::test]

@@ -73,7 +73,9 @@ fn check_action(action: &Action, report: &mut impl FnMut(String)) {
         }
         Action::StoreArtifacts(paths)
         | Action::StoreTestResults(paths)
-        | Action::StoreCoverage(paths) => check_list(&paths.paths, "path", report),
+        | Action::StoreCoverage(paths)
+        | Action::StoreMetrics(paths)
+        | Action::StoreFindings(paths) => check_list(&paths.paths, "path", report),
         Action::WaitFor(wait) => check_wait(wait, report),
         Action::Custom(custom) => check_text(Some(&custom.step), "its name", report),
         Action::Approval(_) | Action::Code(_) => {}

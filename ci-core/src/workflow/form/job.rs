@@ -136,7 +136,7 @@ struct JobFields {
     /// Whether a local job gets a home directory of its own; by default it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     private_home: Option<bool>,
-    /// How its test and coverage reports are judged.
+    /// How its reports are judged.
     #[serde(skip_serializing_if = "ReportRules::is_empty")]
     reports: ReportRules,
     /// Settings that only some executor understands, by name.

@@ -100,6 +100,12 @@ struct StepFields {
     /// Keeps coverage reports.
     #[serde(skip_serializing_if = "Option::is_none")]
     store_coverage: Option<PathsForm>,
+    /// Keeps values that were measured, and reads them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store_metrics: Option<PathsForm>,
+    /// Keeps the reports of scanners and linters, and reads them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store_findings: Option<PathsForm>,
     /// Waits until a service answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     wait_for: Option<WaitForm>,
@@ -141,8 +147,8 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 
 /// What a step can do, for messages.
 const ACTIONS: &str = "`run`, `checkout`, `restore_cache`, `save_cache`, `persist_workspace`, \
-     `attach_workspace`, `store_artifacts`, `store_test_results`, `store_coverage`, `wait_for`, \
-     `approval`, `use`";
+     `attach_workspace`, `store_artifacts`, `store_test_results`, `store_coverage`, `store_metrics`, \
+     `store_findings`, `wait_for`, `approval`, `use`";
 
 impl StepFields {
     fn step(mut self) -> Result<StepSpec, String> {
@@ -247,6 +253,12 @@ impl StepFields {
             self.store_coverage
                 .take()
                 .map(|form| Action::StoreCoverage(form.into())),
+            self.store_metrics
+                .take()
+                .map(|form| Action::StoreMetrics(form.into())),
+            self.store_findings
+                .take()
+                .map(|form| Action::StoreFindings(form.into())),
             wait.map(Action::WaitFor),
             self.approval
                 .take()
@@ -291,6 +303,8 @@ impl From<&StepSpec> for StepFields {
             Action::StoreArtifacts(spec) => fields.store_artifacts = Some(spec.into()),
             Action::StoreTestResults(spec) => fields.store_test_results = Some(spec.into()),
             Action::StoreCoverage(spec) => fields.store_coverage = Some(spec.into()),
+            Action::StoreMetrics(spec) => fields.store_metrics = Some(spec.into()),
+            Action::StoreFindings(spec) => fields.store_findings = Some(spec.into()),
             Action::WaitFor(spec) => fields.wait_for = Some(spec.into()),
             Action::Approval(spec) => fields.approval = Some(spec.into()),
             Action::Custom(custom) => {

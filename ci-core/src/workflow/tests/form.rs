@@ -95,6 +95,8 @@ jobs:
       - {store_artifacts: {paths: dist, exclude: ["*.tmp"], destination: x}}
       - {store_test_results: {paths: [junit.xml]}}
       - {store_coverage: {paths: [lcov.info]}}
+      - {store_metrics: {paths: [metrics.json]}}
+      - {store_findings: {paths: [gl-sast-report.json]}}
       - {wait_for: {tcp: "localhost:5432", deadline: 30s, interval: 1s}}
       - {approval: Really?}
       - approval:

@@ -8,7 +8,7 @@ use std::time::Duration;
 use proptest::collection::{btree_map, hash_set, vec};
 use proptest::option;
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::job::{
     AllowFailure, Condition, FailureClass, GroupUse, JobOptions, JobSpec, Matrix, Need, Pattern,
@@ -161,6 +161,8 @@ fn action() -> impl Strategy<Value = Action> {
         1 => paths().prop_map(Action::StoreArtifacts),
         1 => paths().prop_map(Action::StoreTestResults),
         1 => paths().prop_map(Action::StoreCoverage),
+        1 => paths().prop_map(Action::StoreMetrics),
+        1 => paths().prop_map(Action::StoreFindings),
         1 => wait().prop_map(Action::WaitFor),
         1 => (option::of(text()), option::of(time()))
             .prop_map(|(prompt, deadline)| Action::Approval(ApprovalSpec { prompt, deadline })),
@@ -328,6 +330,11 @@ fn change() -> impl Strategy<Value = Change> {
             o.reports.coverage.lines = Some(percent);
             o.reports.coverage.base = Some(text.clone());
             o.reports.coverage_pattern = Some(text);
+        }),
+        to((text(), any::<u32>()), |o, (name, limit)| {
+            let rule = json!({"name": name, "better": "higher", "limit": limit, "regression": 5.5});
+            o.reports.metrics.values = vec![serde_json::from_value(rule).unwrap()];
+            o.reports.findings.baseline = Some(name);
         }),
         to(btree_map(text(), value(), 0..3), |o, v| o.extra = v),
     ])

@@ -346,7 +346,7 @@ async def artifact(
     server: Server,
     run: RunId,
     job: JobName,
-    kind: Literal["artifact", "test_results", "coverage"],
+    kind: Literal["artifact", "test_results", "coverage", "metrics", "findings"],
     path: str,
 ) -> Response:
     """A file that a job kept. A browser saves it and never shows it: it may be anything."""

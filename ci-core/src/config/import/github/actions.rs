@@ -25,8 +25,8 @@ pub(super) fn convert(
         pipeline,
     };
     match action {
-        "actions/checkout" => step.checkout(),
-        "actions/cache" => step.cache(true, true),
+        "actions/checkout" | "briansmith/actions-checkout" => step.checkout(),
+        "actions/cache" | "briansmith/actions-cache" => step.cache(true, true),
         "actions/cache/restore" => step.cache(true, false),
         "actions/cache/save" => step.cache(false, true),
         "actions/upload-artifact" => step.upload(),
@@ -75,10 +75,12 @@ pub(super) fn convert(
         "actions-rs/toolchain"
         | "actions-rust-lang/setup-rust-toolchain"
         | "moonrepo/setup-rust"
-        | "hecrj/setup-rust-action" => step.rust(None),
+        | "hecrj/setup-rust-action"
+        | "briansmith/actions-rs-toolchain"
+        | "ATiltedTree/setup-rust" => step.rust(None),
         "actions-rs/cargo" => step.cargo(),
-        "Swatinem/rust-cache" => step.rust_cache(),
-        "taiki-e/install-action" => step.install(version),
+        "Swatinem/rust-cache" | "swatinem/rust-cache" => step.rust_cache(),
+        "taiki-e/install-action" | "dtolnay/install" => step.install(action, version),
         _ => return false,
     }
     let names: Vec<(String, Mark)> = step
@@ -448,18 +450,22 @@ impl Using<'_> {
         self.cached(Some(keys), Some((key, paths)));
     }
 
-    fn install(&mut self, version: &str) {
+    /// The program is named by an input or by the version of the action.
+    fn install(&mut self, action: &str, version: &str) {
         let tools = self
             .inputs
             .get("tool")
             .unwrap_or_else(|| version.to_owned());
         let tools = tools.split(',').map(str::trim).filter(|it| !it.is_empty());
         let lines: Vec<String> = tools
-            .map(|tool| format!("cargo install --locked {tool}"))
+            .map(|tool| match tool.strip_prefix("nextest") {
+                Some(rest) => format!("cargo install --locked cargo-nextest{rest}"),
+                None => format!("cargo install --locked {tool}"),
+            })
             .collect();
         let hint = "it builds the tool: a binary from its releases is faster";
         self.pipeline
-            .note(self.mark, "the action `taiki-e/install-action`", hint);
+            .note(self.mark, format!("the action `{action}`"), hint);
         self.run(lines.join("\n"));
     }
 }

@@ -5,7 +5,7 @@ use super::super::text::{Known, Piece, Text, variable};
 use super::expression::{Expression, parse};
 
 /// What stands for an expression that no variable stands for.
-const UNKNOWN: &str = "NOT_CONVERTED";
+pub(super) const UNKNOWN: &str = "NOT_CONVERTED";
 
 /// A text with its expressions, and those that nothing stands for.
 #[derive(Debug, Clone, Default)]

@@ -1,6 +1,6 @@
 //! Jobs of a workflow.
 
-use super::super::pipeline::{Action, Job, Pipeline, Service, Step, When};
+use super::super::pipeline::{Action, Job, Pipeline, Service, Step};
 use super::super::text::{Piece, Text};
 use super::steps::{self, Defaults};
 use super::workflow::{environment, texts, unknown};
@@ -66,7 +66,41 @@ pub(super) fn read(id: &str, entry: &Entry, defaults: Option<&Node>, pipeline: &
             Action::Placeholder { what },
         ));
     }
+    no_parameters(&mut job, map);
     pipeline.jobs.push(job);
+}
+
+/// What the matrix does not have is empty at GitHub; of a matrix that is computed nobody knows.
+fn no_parameters(job: &mut Job, map: &Map) {
+    let matrix = map.get("strategy").and_then(|it| it.get("matrix"));
+    let is_computed = |name: &str| {
+        matrix.is_some_and(|it| match it.as_map() {
+            Some(axes) => axes
+                .get(name)
+                .or_else(|| axes.get("include"))
+                .is_some_and(|it| it.as_seq().is_none()),
+            None => true,
+        })
+    };
+    let known: Vec<String> = job
+        .matrix
+        .iter()
+        .flatten()
+        .map(|(name, _)| name.clone())
+        .collect();
+    job.change_texts(&|text: &mut Text| {
+        for piece in &mut text.0 {
+            if let Piece::Matrix(name) = piece
+                && !known.contains(name)
+            {
+                *piece = if is_computed(name) {
+                    Piece::Env(convert::UNKNOWN.into())
+                } else {
+                    Piece::Plain(String::new())
+                };
+            }
+        }
+    });
 }
 
 fn words(node: &Node) -> Vec<String> {
@@ -83,11 +117,7 @@ fn condition(job: &mut Job, node: &Node, pipeline: &mut Pipeline) {
     let source = node.scalar().unwrap_or_default();
     if let Some(condition) = convert::condition(&source) {
         job.guard = condition.guard;
-        if condition.when != When::Success {
-            let message = format!("`if: {source}` of the job `{}`", job.name);
-            let hint = "it runs only after successes here: in CircleCI write `requires: [{JOB: [success, failed]}]`, in GitLab `when: always`";
-            pipeline.note(&node.mark, message, hint);
-        }
+        job.when = condition.when;
     } else {
         let message = format!("`if: {source}` of the job `{}`", job.name);
         let hint = "no condition of a shell says the same: the job always runs; write a filter (CircleCI) or rules (GitLab)";

@@ -54,6 +54,13 @@ pub(super) fn read(matrix: &Node, pipeline: &mut Pipeline) -> Vec<Combination> {
         all.clear();
     }
     include(&mut all, changes(map, "include", pipeline), map);
+    let made = all.len();
+    let mut seen = std::collections::HashSet::new();
+    all.retain(|combination| seen.insert(combination.clone()));
+    if all.len() < made {
+        let hint = "a combination that is there twice is one job";
+        pipeline.note(&matrix.mark, "the same values twice in the matrix", hint);
+    }
     all.truncate(MOST);
     all
 }

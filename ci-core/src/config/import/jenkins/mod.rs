@@ -2,6 +2,7 @@
 
 mod convert;
 mod lexer;
+mod matrix;
 mod parser;
 mod stages;
 mod steps;

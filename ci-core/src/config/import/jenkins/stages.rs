@@ -1,9 +1,9 @@
 //! Stages: one after the other, in parallel, with what holds around them.
 
 use super::parser::{Argumented, Statement};
-use super::steps;
+use super::{matrix, steps};
 use crate::config::import::pipeline::{Action, Job, Pipeline, Run, Step, When};
-use crate::config::import::text::Text;
+use crate::config::import::text::{Text, variable};
 
 const BASE: &str = "buildpack-deps:noble";
 
@@ -15,6 +15,8 @@ pub(super) struct Around {
     pub(super) post: Option<Statement>,
     pub(super) guard: Option<Text>,
     pub(super) timeout_minutes: Option<i64>,
+    /// What the names of jobs end with: the values of a matrix.
+    pub(super) suffix: String,
 }
 
 impl Around {
@@ -101,6 +103,7 @@ impl Stages {
     fn stage(&mut self, stage: &Statement, around: &Around, pipeline: &mut Pipeline) {
         let mut own = around.clone();
         let (mut steps, mut inner, mut parallel, mut held) = (None, None, None, None);
+        let mut matrix = None;
         for part in stage.children() {
             match &*part.name {
                 "steps" => steps = Some(part),
@@ -121,9 +124,7 @@ impl Stages {
                     "`tools` of a stage",
                     "use an image that has them",
                 ),
-                "matrix" => {
-                    pipeline.note(&part.mark, "`matrix`", "write a stage for each combination");
-                }
+                "matrix" => matrix = Some(part),
                 _ => pipeline.note(
                     &part.mark,
                     format!("`{}`", part.words),
@@ -133,7 +134,8 @@ impl Stages {
         }
         let name = stage.argument("name").map_or("stage", Argumented::as_str);
         if let Some(held) = held {
-            let mut job = Job::new(unique(&format!("approve-{name}"), pipeline), BASE);
+            let called = format!("approve-{name}{}", own.suffix);
+            let mut job = Job::new(unique(&called, pipeline), BASE);
             job.approval = true;
             job.needs = std::mem::take(&mut self.before);
             pipeline.note(
@@ -155,6 +157,8 @@ impl Stages {
                 after.extend(line.before);
             }
             self.before = after;
+        } else if let Some(matrix) = matrix {
+            self.cells(stage, matrix, &own, pipeline);
         } else if let Some(inner) = inner {
             self.add(inner, &own, pipeline);
         } else if let Some(steps) = steps {
@@ -168,9 +172,43 @@ impl Stages {
         }
     }
 
+    /// The stages of a matrix, one after the other in each cell, the cells beside each other.
+    fn cells(
+        &mut self,
+        stage: &Statement,
+        matrix: &Statement,
+        around: &Around,
+        pipeline: &mut Pipeline,
+    ) {
+        let before = self.before.clone();
+        let mut after = Vec::new();
+        for (place, cell) in matrix::cells(matrix, pipeline).into_iter().enumerate() {
+            let mut own = around.clone();
+            for (name, value) in &cell {
+                own.suffix.push('-');
+                own.suffix.push_str(value);
+                own.env.push((variable(name), Text::plain(value)));
+            }
+            let mut line = Self {
+                before: before.clone(),
+            };
+            let first = pipeline.jobs.len();
+            line.stage(&matrix::stage(stage, matrix), &own, pipeline);
+            // Each step of the file counts once.
+            for job in pipeline.jobs.iter_mut().skip(first).filter(|_| place > 0) {
+                job.steps.iter_mut().for_each(|step| step.counted = false);
+            }
+            after.extend(line.before);
+        }
+        if !after.is_empty() {
+            self.before = after;
+        }
+    }
+
     fn job(&mut self, name: &str, steps: &Statement, around: Around, pipeline: &mut Pipeline) {
         let image = around.image.as_deref().unwrap_or(BASE);
-        let mut job = Job::new(unique(name, pipeline), image);
+        let called = format!("{name}{}", around.suffix);
+        let mut job = Job::new(unique(&called, pipeline), image);
         job.needs = std::mem::take(&mut self.before);
         job.guard = around.guard;
         job.timeout_minutes = around.timeout_minutes;

@@ -47,7 +47,7 @@ fn compiles(imported: &Imported) {
 
 #[test]
 fn github_workflows_become_files_that_compile() {
-    for ((name, text), steps) in samples::GITHUB.into_iter().zip([8, 7, 4, 7, 4]) {
+    for ((name, text), steps) in samples::GITHUB.into_iter().zip([8, 7, 4, 7, 4, 5]) {
         for imported in both(|target| github(&[(name, text)], target).unwrap()) {
             compiles(&imported);
             assert_eq!(

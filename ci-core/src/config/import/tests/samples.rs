@@ -1,12 +1,13 @@
 //! Workflows and Jenkins files in shapes that are common.
 
 /// GitHub Actions, by name.
-pub(super) const GITHUB: [(&str, &str); 5] = [
+pub(super) const GITHUB: [(&str, &str); 6] = [
     ("rust", RUST),
     ("node", NODE),
     ("python", PYTHON),
     ("release", RELEASE),
     ("odd", ODD),
+    ("after", AFTER),
 ];
 
 const RUST: &str = "name: CI
@@ -122,6 +123,31 @@ jobs:
       - uses: ./.github/actions/own
 ";
 
+const AFTER: &str = "jobs:
+  build:
+    runs-on: ubuntu-latest
+    strategy: {matrix: {v: [1, 2]}}
+    steps: [{run: make}]
+  check:
+    runs-on: ubuntu-latest
+    steps: [{run: make check}]
+  report:
+    needs: [build, check]
+    if: ${{ always() }}
+    runs-on: ubuntu-latest
+    steps: [{run: make report}]
+  roll-back:
+    needs: check
+    if: failure() && github.ref == 'refs/heads/main'
+    runs-on: ubuntu-latest
+    steps: [{run: make undo}]
+  tell:
+    needs: [build, check]
+    if: failure()
+    runs-on: ubuntu-latest
+    steps: [{run: make alarm}]
+";
+
 const ODD: &str = "jobs:
   image:
     uses: acme/shared/.github/workflows/build.yml@v1
@@ -143,7 +169,8 @@ const ODD: &str = "jobs:
 ";
 
 /// Declarative Jenkins files, by name.
-pub(super) const JENKINS: [(&str, &str); 2] = [("maven", MAVEN), ("stages", STAGES)];
+pub(super) const JENKINS: [(&str, &str); 3] =
+    [("maven", MAVEN), ("stages", STAGES), ("matrix", MATRIX)];
 
 const MAVEN: &str = r#"// Build of a library
 @Library('shared') _
@@ -184,6 +211,39 @@ pipeline {
         }
     }
     post { always { cleanWs() } }
+}
+"#;
+
+const MATRIX: &str = r#"pipeline {
+    agent none
+    stages {
+        stage('Lint') { steps { sh 'make lint' } }
+        stage('Everywhere') {
+            matrix {
+                axes {
+                    axis { name 'PLATFORM'; values 'linux', 'mac os' }
+                    axis { name 'DB'; values 'pg', 'sqlite', 'none' }
+                }
+                excludes {
+                    exclude {
+                        axis { name 'PLATFORM'; values 'mac os' }
+                        axis { name 'DB'; notValues 'sqlite', 'none' }
+                    }
+                    exclude { axis { name 'DB'; values 'none' } }
+                }
+                environment { MODE = 'fast' }
+                stages {
+                    stage('Build') { steps { sh 'make build P="$PLATFORM"' } }
+                    stage('Test') {
+                        when { expression { env.DB != 'x' } }
+                        steps { sh "make test DB=${DB}" }
+                    }
+                }
+                post { always { junit 'out/*.xml' } }
+            }
+        }
+        stage('Ship') { steps { sh 'make ship' } }
+    }
 }
 "#;
 

@@ -155,6 +155,11 @@ fn every_event_when_verbose() {
     lint  |   a.B::slow: too slow
     lint  | coverage: 75.00 % of lines
     lint  | ✗ 75.00 % of the lines are covered (3 of 4), less than 80 %
+    lint  | 1 value measured
+    lint  | ✓ binary_size: within 400.0000 of 4000, the median of 20 runs
+    lint  | 1 finding: 1 high
+    lint  | ✗ 1 new finding blocks, 0 warnings, 2 known
+    lint  |   high B602 run.py:12: a shell runs what users give
     lint  | ✗ cargo clippy: failed (exit code 1) in 1.1s
     lint  | ↻ attempt 1 failed (exit code 1); the next in 2.0s
     lint  | ✗ failed in 1.3s after 2 attempts: exit code 1
