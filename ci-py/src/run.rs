@@ -77,7 +77,7 @@ impl Options {
     fn interruptible(
         &self,
         py: Python<'_>,
-        workflow: &Arc<WorkflowSpec>,
+        workflow: Arc<WorkflowSpec>,
     ) -> PyResult<Arc<WorkflowSpec>> {
         let mut settings = match &self.settings {
             Some(path) => Settings::load(path).or_raise()?,
@@ -98,9 +98,9 @@ impl Options {
             settings.executors.insert(name, known);
         }
         if !settings.executors.values().any(|it| it.kind == EC2) {
-            return Ok(Arc::clone(workflow));
+            return Ok(workflow);
         }
-        let workflow = WorkflowSpec::clone(workflow);
+        let workflow = WorkflowSpec::clone(&workflow);
         Ok(Arc::new(ci_cli::interruptible(&settings, workflow)))
     }
 
@@ -199,7 +199,7 @@ impl Options {
 /// between the two in which a signal would leave the run alone.
 #[pyfunction]
 pub(crate) fn start(py: Python<'_>, spec: Spec, options: Options, to_end: bool) -> PyResult<Run> {
-    let workflow = options.interruptible(py, &spec.inner)?;
+    let workflow = options.interruptible(py, spec.inner)?;
     begin(py, options, to_end, |options| async move {
         ci_core::run::start(workflow, options).await
     })

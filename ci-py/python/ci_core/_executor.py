@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import functools
 import inspect
 import json
 import math
@@ -208,9 +207,9 @@ def _time(of: float | timedelta | None) -> str | None:
     return None if seconds is None else f"{seconds}s"
 
 
-@functools.cache
 def _close_at_exit() -> None:
     """Machines that are kept for more jobs end when there can be no more."""
+    atexit.unregister(_native.close_executors)
     atexit.register(_native.close_executors)
 
 

@@ -117,7 +117,7 @@ impl FileCoverage {
             let left = named.next_if(|(at, _)| *at == line);
             let right = counted.next_if(|count| count.line == line);
             let left = left.map_or(Ratio::default(), |(_, ratio)| ratio);
-            let right = right.map_or(Ratio::default(), |count| count.ratio());
+            let right = right.map_or(Ratio::default(), BranchCount::ratio);
             let covered = left.covered.max(right.covered);
             Some((line, Ratio::new(covered, left.total.max(right.total))))
         })

@@ -238,7 +238,7 @@ def test_a_run_is_repeated_stopped_and_approved(
     until("it was refused", lambda: server.get(f"/api/v1/runs/{whole}")["outcome"] not in (None, "on_hold"))
     sleep = {"version": 1, "name": "w", "jobs": {"sleep": {"steps": [{"run": "sleep 60"}]}}}
     slow = server.run_of(repository.commit(_dot_ci__workflow_dot_yml=json.dumps(sleep)))
-    until("it runs", lambda: server.get(f"/api/v1/runs/{slow}")["jobs"][0]["status"] == "running")
+    until("it runs", lambda: [it["status"] for it in server.get(f"/api/v1/runs/{slow}")["jobs"]] == ["running"])
     server.post(f"/api/v1/runs/{slow}/rerun", code=409)
     server.post(f"/api/v1/runs/{slow}/cancel", code=404, json={"job": "none"})
     server.post(f"/api/v1/runs/{slow}/cancel")
