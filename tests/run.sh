@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds everything and passes the tests. Installs what is missing on Debian and its relatives, starts
-# what the tests need, and stops it after. `--all` also runs the second lane: two engines as a swarm.
+# what the tests need, and stops it after. `--all` also runs the second lane: two engines as a swarm, and
+# 200 commits on a step runner that crashes and hangs, with the CI server killed ten times.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -40,6 +41,7 @@ need jq jq
 need python3 python3
 need setsid util-linux
 need ssh openssh-client
+need rsync rsync
 need docker-registry docker-registry
 # Engines of the tests' own: a swarm, one that is restarted, one behind TLS.
 need docker docker.io
@@ -143,6 +145,9 @@ if cargo tree -p ci-core --no-default-features --features reports -e normal --pr
     echo "error: the feature \`reports\` alone brings the crates above" >&2
     exit 1
 fi
+# The targets of the fuzzer, which are a workspace of their own.
+cp Cargo.lock tests/fuzz/Cargo.lock
+cargo check --manifest-path tests/fuzz/Cargo.toml --no-default-features --target-dir target/fuzz
 RUSTFLAGS="${RUSTFLAGS:-} --cfg ci_core_portable" \
     cargo check -p ci-core --all-features --target-dir target/portable
 
@@ -159,6 +164,6 @@ say "the Python module"
 ./ci-py/tests/run.sh
 
 say "the CI server"
-./examples/python/ci_server/tests/run.sh
+./examples/python/ci_server/tests/run.sh ${all:+--commits 200}
 
 say "all tests passed"

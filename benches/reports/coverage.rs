@@ -58,7 +58,7 @@ pub fn collected(reader: impl Read) -> Result<Covered, Error> {
         let lines = file.lines();
         seen.lines += u64::try_from(lines.len())?;
         let hit = |hits: Option<u64>| hits.is_some_and(|hits| hits > 0);
-        let hit = lines.iter().filter(|line| hit(line.hits())).count();
+        let hit = lines.filter(|line| hit(line.hits())).count();
         seen.lines_hit += u64::try_from(hit)?;
         let branches = file.branch_ratios().map(|(_, ratio)| ratio.total);
         seen.branches += branches.sum::<u64>();

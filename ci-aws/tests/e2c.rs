@@ -105,6 +105,15 @@ impl Bench {
         StateFile::path(&self.project, "4711")
     }
 
+    /// Waits until nothing runs or is about to stop: a machine that was told to stop takes its time.
+    async fn nothing_lives(&self) {
+        let end = tokio::time::Instant::now() + Duration::from_secs(20);
+        while !self.cloud.ec2.live().is_empty() && tokio::time::Instant::now() < end {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(self.cloud.ec2.live(), []);
+    }
+
     fn docker(&self) -> String {
         fs::read_to_string(self.cloud.path("docker.log")).unwrap_or_default()
     }
@@ -153,7 +162,7 @@ async fn four_shells_have_one_machine() {
         assert!(bench.docker().contains("logout registry.example"));
         bench.shell().await.teardown().await.unwrap();
         assert!(!bench.state().exists());
-        assert_eq!(bench.cloud.ec2.live(), []);
+        bench.nothing_lives().await;
         // Once more does no harm.
         assert_eq!(
             bench.shell().await.teardown().await.unwrap(),
@@ -177,7 +186,7 @@ async fn without_its_file_the_machine_is_found_by_its_tags() {
         fs::remove_file(bench.state()).unwrap();
         let given = bench.shell().await.teardown().await.unwrap();
         assert_eq!(given.len(), 1);
-        assert_eq!(bench.cloud.ec2.live(), []);
+        bench.nothing_lives().await;
     }
 }
 

@@ -132,6 +132,8 @@ pub mod steps;
 pub mod storage;
 #[cfg(feature = "engine")]
 pub mod store;
+#[cfg(any(feature = "engine", feature = "reports"))]
+mod tested;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(feature = "triggers")]

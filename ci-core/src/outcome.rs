@@ -32,6 +32,25 @@ pub enum Outcome {
     InfrastructureFailure(Arc<str>),
 }
 
+/// An outcome on its way from a step to the record of its job: a success is one word that fits into a
+/// register, because nearly all are successes and each is handed on many times.
+pub(crate) type Verdict = Result<(), Box<Outcome>>;
+
+impl From<Outcome> for Verdict {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Success => Ok(()),
+            other => Err(Box::new(other)),
+        }
+    }
+}
+
+impl From<Verdict> for Outcome {
+    fn from(verdict: Verdict) -> Self {
+        verdict.map_or_else(|outcome| *outcome, |()| Self::Success)
+    }
+}
+
 /// The name of an outcome, without its details; these names are a contract of the JSON output.
 #[derive(
     Debug,

@@ -494,6 +494,23 @@ fn a_wrong_default_is_told_once() {
 }
 
 #[test]
+fn a_branch_for_which_nothing_runs_is_no_mistake() {
+    let text = r"
+version: 2.1
+jobs: {a: {machine: true, steps: [checkout]}}
+workflows:
+  w: {jobs: [a: {filters: {branches: {ignore: main}}}]}
+";
+    let all_filtered = lowered(text);
+    assert_eq!(&*all_filtered.workflow.name, "w");
+    assert!(all_filtered.workflow.jobs.is_empty());
+    assert_eq!(all_filtered.skipped.len(), 1);
+
+    let none_chosen = lowered(&text.replace("w: {", "w: {when: false, "));
+    assert_eq!(&*none_chosen.workflow.name, "no workflow");
+}
+
+#[test]
 fn filters_decide_what_runs_and_what_needs_it() {
     let text = r"
 version: 2.1

@@ -317,7 +317,6 @@ fn compare_file(
             Says::Nothing => None,
         };
         file.lines()
-            .iter()
             .map(|line| (line.number(), see(line.hits())))
             .collect()
     };

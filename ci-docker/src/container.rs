@@ -1,22 +1,21 @@
 //! A job's container: it lives while this process holds its standard input open.
 
 use std::collections::BTreeSet;
-use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use ci_core::session::Stream as Channel;
 use futures_util::StreamExt;
-use tokio::io::AsyncWrite;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::{ContainerSpec, Engine, Exec, ExecSpec};
 use crate::error::{DockerError, DockerErrorKind};
+use crate::keeper::Keeper;
 use crate::script;
 use crate::swarm::{End, Loss, Task};
 
 /// The most that is kept of what a script says.
-const MOST: usize = 1024 * 1024;
+pub(crate) const MOST: usize = 1024 * 1024;
 
 /// How long an engine may take to tell that a container has ended.
 const TOLD: Duration = Duration::from_secs(1);
@@ -32,12 +31,12 @@ pub(crate) struct Container {
     /// The swarm's part, if a swarm runs it.
     task: Option<Task>,
     loss: Loss,
-    /// Taken when the container has to end by itself.
-    tether: Mutex<Option<Pin<Box<dyn AsyncWrite + Send>>>>,
+    /// What it lives as long as.
+    keeper: Option<Keeper>,
     /// Canceled when the container has ended, by whatever.
     over: CancellationToken,
-    /// Whether commands run as somebody else than root.
-    own_user: bool,
+    /// Whether commands run as somebody else than root, once that is known.
+    own_user: OnceLock<bool>,
 }
 
 impl std::fmt::Debug for Container {
@@ -62,15 +61,15 @@ impl Container {
         let name = spec.name.clone();
         let id = engine.create(spec).await?;
         match Self::hold(&engine, &id).await {
-            Ok((tether, over)) => Ok(Self {
+            Ok((keeper, over)) => Ok(Self {
                 engine,
                 id,
                 name,
                 task: None,
                 loss: Loss::default(),
-                tether: Mutex::new(Some(tether)),
+                keeper: Some(keeper),
                 over,
-                own_user: false,
+                own_user: OnceLock::new(),
             }),
             Err(error) => {
                 // The first error says more than one that comes of it.
@@ -94,9 +93,9 @@ impl Container {
             name,
             task: Some(task),
             loss,
-            tether: Mutex::default(),
+            keeper: None,
             over: CancellationToken::new(),
-            own_user: false,
+            own_user: OnceLock::new(),
         };
         match held.hold_task().await {
             Ok(()) => Ok(held),
@@ -120,30 +119,16 @@ impl Container {
         if !first.is_some_and(|(_, bytes)| bytes.starts_with(b"held")) {
             return Err(ended(&self.name));
         }
-        let (over, mut output) = (self.over.clone(), tether.output);
-        tokio::spawn(async move {
-            while let Some(Ok(_)) = output.next().await {}
-            over.cancel();
-        });
-        self.tether = Mutex::new(Some(tether.input));
+        self.keeper = Some(Keeper::hold(tether, self.over.clone()));
         Ok(())
     }
 
     /// Attaches before the start, so that there is no moment in which nobody holds the container.
-    async fn hold(
-        engine: &Engine,
-        id: &str,
-    ) -> Result<(Pin<Box<dyn AsyncWrite + Send>>, CancellationToken), DockerError> {
+    async fn hold(engine: &Engine, id: &str) -> Result<(Keeper, CancellationToken), DockerError> {
         let tether = engine.attach(id).await?;
         engine.start(id).await?;
         let over = CancellationToken::new();
-        let (ended, mut output) = (over.clone(), tether.output);
-        tokio::spawn(async move {
-            // It says nothing; only the end is of interest.
-            while let Some(Ok(_)) = output.next().await {}
-            ended.cancel();
-        });
-        Ok((tether.input, over))
+        Ok((Keeper::hold(tether, over.clone()), over))
     }
 
     /// What to say of an error that came soon after the start.
@@ -241,15 +226,30 @@ impl Container {
         })
     }
 
-    /// Runs one of our own scripts that has to succeed, and gives what it says.
-    pub(crate) async fn script_ok(
+    /// Runs one of our own scripts that soon ends, as [`script`](Self::script) does but cheaper where
+    /// that is possible: by the container's first process.
+    async fn ask(&self, script: &str, arguments: &[&str], root: bool) -> Result<Said, DockerError> {
+        // The first process is who commands run as.
+        let can = !root || self.own_user.get() == Some(&false);
+        let keeper = self.keeper.as_ref().filter(|_| can);
+        match keeper {
+            Some(keeper) => {
+                let said = keeper.ask(script, arguments).await;
+                said.ok_or_else(|| ended(&self.name))
+            }
+            None => self.script(script, arguments, root).await,
+        }
+    }
+
+    /// Runs one of our own scripts that soon ends and has to succeed, and gives what it says.
+    pub(crate) async fn ask_ok(
         &self,
         what: &str,
         script: &str,
         arguments: &[&str],
         root: bool,
     ) -> Result<String, DockerError> {
-        let said = self.script(script, arguments, root).await?;
+        let said = self.ask(script, arguments, root).await?;
         if said.code != 0 {
             let why = format!("{}{}", said.text, said.errors);
             let text = format!("could not {what} in the container: {}", why.trim_end());
@@ -273,9 +273,10 @@ impl Container {
         }
     }
 
-    /// Says that commands run as somebody else than root.
-    pub(crate) fn commands_have_own_user(&mut self) {
-        self.own_user = true;
+    /// Says who commands run as.
+    pub(crate) fn commands_run_as(&self, user: u64) {
+        // The first answer is the one: it does not change.
+        let _ = self.own_user.set(user != 0);
     }
 
     /// Lists the processes of commands with `marker`, after sending a signal to those that are not
@@ -290,12 +291,12 @@ impl Container {
         const WHAT: &str = "look for the processes of a command";
         let spared = format!(" {} ", spared.join(" "));
         let arguments = [marker, number, signal, &spared];
-        let as_who = |root| self.script_ok(WHAT, script::HUNT, &arguments, root);
+        let as_who = |root| self.ask_ok(WHAT, script::HUNT, &arguments, root);
         // A container's root may end the processes of others but not read their environment
         // (ptrace(2), access mode checking).
         let (own, roots) = tokio::join!(
             async {
-                if self.own_user {
+                if self.own_user.get() == Some(&true) {
                     as_who(false).await
                 } else {
                     Ok(String::new())
@@ -323,8 +324,9 @@ impl Container {
             }
         };
         // Also where the engine does not answer: the end of the input is the second way to the end.
-        let tether = self.tether.lock().map(|mut tether| tether.take());
-        drop(tether);
+        if let Some(keeper) = &self.keeper {
+            keeper.let_go();
+        }
         removed
     }
 }

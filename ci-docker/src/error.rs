@@ -3,16 +3,10 @@
 use ci_core::executor::{ExecutorError, ExecutorErrorKind};
 use ci_core::session::{SessionError, SessionErrorKind};
 
+use crate::trouble::Trouble;
+
 /// A Docker Engine could not do what it was asked for.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct DockerError {
-    kind: DockerErrorKind,
-    message: String,
-    hints: Vec<String>,
-    #[source]
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
-}
+pub type DockerError = Trouble<DockerErrorKind>;
 
 /// What kind of trouble an engine made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,42 +35,8 @@ pub enum DockerErrorKind {
 }
 
 impl DockerError {
-    pub(crate) fn new(kind: DockerErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            hints: Vec::new(),
-            source: None,
-        }
-    }
-
-    pub(crate) fn with_source(
-        mut self,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        self.source = Some(source.into());
-        self
-    }
-
-    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
-        self
-    }
-
     pub(crate) fn canceled() -> Self {
         Self::new(DockerErrorKind::Canceled, "preparing was canceled")
-    }
-
-    /// What kind of trouble it was.
-    #[must_use]
-    pub fn kind(&self) -> DockerErrorKind {
-        self.kind
-    }
-
-    /// What to do next.
-    #[must_use]
-    pub fn hints(&self) -> &[String] {
-        &self.hints
     }
 }
 

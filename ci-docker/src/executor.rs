@@ -9,12 +9,15 @@ use async_trait::async_trait;
 use ci_core::executor::{
     Executor, ExecutorError, ExecutorErrorKind, PrepareRequest, ReapReport, ReapScope,
 };
+use ci_core::id::RunId;
 use ci_core::session::Session;
 
 use crate::engine::{Engine, Facts};
 use crate::error::{DockerError, DockerErrorKind};
+use crate::leaving::Leaving;
 use crate::options::{DockerOptions, PullPolicy, Unmet};
 use crate::pull::Pulls;
+use crate::session::DockerSession;
 use crate::sweep;
 
 /// How long to wait before looking again for what the machine did not have.
@@ -33,7 +36,8 @@ const HOST: &str = "unix:///var/run/docker.sock";
 /// A command that is stopped gets `SIGTERM` and after the grace period `SIGKILL`, and so does every
 /// process that is of its session or has its variable `CI_CORE_COMMAND`. The container lives while the
 /// engine's process holds a connection to it: when that process dies in any way, the container ends
-/// and is removed within a second.
+/// and is removed within a second. A session has been torn down when its container has ended; the end
+/// of the run waits until it is removed, too ([`settle`](Executor::settle)).
 ///
 /// # What it cannot tell
 /// A signal is known as a shell tells it, as the exit code `128 + signal`.
@@ -58,6 +62,7 @@ pub struct DockerExecutor {
     engine: Arc<OnceLock<Engine>>,
     facts: Arc<tokio::sync::OnceCell<Facts>>,
     pub(crate) pulls: Arc<Pulls>,
+    pub(crate) leaving: Arc<Leaving>,
 }
 
 /// Which engine answers.
@@ -104,6 +109,7 @@ impl DockerExecutor {
             engine: Arc::default(),
             facts: Arc::default(),
             pulls: Arc::default(),
+            leaving: Arc::default(),
         }
     }
 
@@ -117,7 +123,7 @@ impl DockerExecutor {
     /// Sets how many sessions it can have at once.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
-        self.options.limit = NonZeroUsize::new(limit);
+        self.options.common.limit = NonZeroUsize::new(limit);
         self
     }
 
@@ -125,7 +131,7 @@ impl DockerExecutor {
     /// instead of that of `DOCKER_HOST`.
     #[must_use]
     pub fn host(mut self, host: impl Into<String>) -> Self {
-        self.options.host = Some(host.into());
+        self.options.common.host = Some(host.into());
         self.engine = Arc::default();
         self.facts = Arc::default();
         self
@@ -134,14 +140,14 @@ impl DockerExecutor {
     /// Sets the image of jobs that name none.
     #[must_use]
     pub fn image(mut self, image: impl Into<String>) -> Self {
-        self.options.image = Some(image.into());
+        self.options.common.image = Some(image.into());
         self
     }
 
     /// Sets when images are pulled.
     #[must_use]
     pub fn pull(mut self, policy: PullPolicy) -> Self {
-        self.options.pull = policy;
+        self.options.common.pull = policy;
         self
     }
 
@@ -149,14 +155,14 @@ impl DockerExecutor {
     /// image's own user.
     #[must_use]
     pub fn user(mut self, user: impl Into<String>) -> Self {
-        self.options.container.user = Some(user.into());
+        self.options.common.container.user = Some(user.into());
         self
     }
 
     /// Sets the directory of the container that jobs work in, absolute; `/work` by default.
     #[must_use]
     pub fn work_dir(mut self, dir: impl Into<String>) -> Self {
-        self.options.work_dir = Some(dir.into());
+        self.options.common.work_dir = Some(dir.into());
         self
     }
 
@@ -164,7 +170,7 @@ impl DockerExecutor {
     /// the project's directory.
     #[must_use]
     pub fn exclude(mut self, glob: impl Into<String>) -> Self {
-        self.options.exclude.push(glob.into());
+        self.options.common.exclude.push(glob.into());
         self
     }
 
@@ -193,17 +199,17 @@ impl DockerExecutor {
     /// The engine's address.
     pub(crate) fn host_name(&self) -> String {
         let variable = || std::env::var("DOCKER_HOST").ok();
-        let host = self.options.host.clone().or_else(variable);
+        let host = self.options.common.host.clone().or_else(variable);
         let host = host.filter(|host| !host.is_empty());
         host.unwrap_or_else(|| HOST.to_owned())
     }
 
     pub(crate) fn work_dir_name(&self) -> &str {
-        self.options.work_dir.as_deref().unwrap_or("/work")
+        self.options.common.work_dir.as_deref().unwrap_or("/work")
     }
 
     pub(crate) fn grace_period(&self) -> Duration {
-        let seconds = self.options.grace.map(Duration::from_secs);
+        let seconds = self.options.common.grace.map(Duration::from_secs);
         self.grace.or(seconds).unwrap_or(Duration::from_secs(10))
     }
 
@@ -221,7 +227,10 @@ impl DockerExecutor {
         if let Some(engine) = self.engine.get() {
             return Ok(engine.clone());
         }
-        let engine = Engine::connect(&self.host_name(), self.options.certificates.as_deref())?;
+        let engine = Engine::connect(
+            &self.host_name(),
+            self.options.common.certificates.as_deref(),
+        )?;
         Ok(self.engine.get_or_init(|| engine).clone())
     }
 }
@@ -233,56 +242,61 @@ impl Executor for DockerExecutor {
     }
 
     fn limit(&self) -> Option<usize> {
-        self.options.limit.map(NonZeroUsize::get)
+        self.options.common.limit.map(NonZeroUsize::get)
     }
 
     async fn prepare(
         &self,
         request: PrepareRequest<'_>,
     ) -> Result<Box<dyn Session>, ExecutorError> {
-        loop {
-            match self.make(&request).await {
-                Ok(session) => return Ok(Box::new(session)),
-                Err(error) => unmet(error, self.options.unmet, &request).await?,
-            }
-            retrying(&request).await?;
-        }
+        let policy = self.options.common.unmet;
+        until_met(policy, &request, || self.make(&request)).await
+    }
+
+    async fn settle(&self, run: RunId) -> Result<ReapReport, ExecutorError> {
+        Ok(self.leaving.settle(run).await)
     }
 
     async fn reap(&self, scope: &ReapScope) -> Result<ReapReport, ExecutorError> {
+        if let ReapScope::Run(run) = scope {
+            // What is on its way out is nothing that a dead process left; what stays is found again.
+            self.leaving.settle(*run).await;
+        }
         Ok(sweep::sweep(&self.engine()?, scope).await?)
     }
 }
 
-/// What comes of an error: one of what there is not goes as `policy` says, and all is well if the job
-/// waits for it.
-pub(crate) async fn unmet(
-    error: DockerError,
+/// Makes a session. Of what there is not comes what `policy` says: a job that waits for it is looked at
+/// again until there is what it asks for, or it is canceled.
+pub(crate) async fn until_met<F>(
     policy: Unmet,
     request: &PrepareRequest<'_>,
-) -> Result<(), ExecutorError> {
-    if error.kind() != DockerErrorKind::Unmet {
-        return Err(error.into());
-    }
-    match policy {
-        Unmet::Fail => Err(error.into()),
-        Unmet::Skip => {
-            let kind = ExecutorErrorKind::Skipped;
-            Err(ExecutorError::new(kind, error.to_string()).with_source(error))
+    make: impl Fn() -> F,
+) -> Result<Box<dyn Session>, ExecutorError>
+where
+    F: Future<Output = Result<DockerSession, DockerError>>,
+{
+    loop {
+        let error = match make().await {
+            Ok(session) => return Ok(Box::new(session)),
+            Err(error) if error.kind() != DockerErrorKind::Unmet => return Err(error.into()),
+            Err(error) => error,
+        };
+        match policy {
+            Unmet::Fail => return Err(error.into()),
+            Unmet::Skip => {
+                let kind = ExecutorErrorKind::Skipped;
+                return Err(ExecutorError::new(kind, error.to_string()).with_source(error));
+            }
+            Unmet::Wait => {
+                let said = format!("waiting, because of what there is not: {error}");
+                request.output.say(said).await;
+            }
         }
-        Unmet::Wait => {
-            let said = format!("waiting, because of what there is not: {error}");
-            request.output.say(said).await;
-            Ok(())
+        tokio::select! {
+            biased;
+            () = request.cancel.cancelled() => return Err(DockerError::canceled().into()),
+            () = tokio::time::sleep(WAIT) => {}
         }
-    }
-}
-
-/// Waits before the next look at what there is.
-pub(crate) async fn retrying(request: &PrepareRequest<'_>) -> Result<(), ExecutorError> {
-    tokio::select! {
-        biased;
-        () = request.cancel.cancelled() => Err(DockerError::canceled().into()),
-        () = tokio::time::sleep(WAIT) => Ok(()),
     }
 }

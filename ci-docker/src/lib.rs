@@ -20,7 +20,9 @@ mod engine;
 mod error;
 mod executor;
 pub mod image;
+mod keeper;
 mod labels;
+mod leaving;
 mod make;
 mod options;
 mod plan;
@@ -33,10 +35,13 @@ mod service;
 mod session;
 mod swarm;
 mod sweep;
+mod trouble;
 
 pub use error::{DockerError, DockerErrorKind};
 pub use executor::{DockerExecutor, EngineVersion};
 pub use options::{
-    ContainerOptions, DockerAccess, DockerOptions, Gpus, PullPolicy, Ulimit, Unmet, Workspace,
+    CommonOptions, ContainerOptions, DockerAccess, DockerOptions, Gpus, PullPolicy, Ulimit, Unmet,
+    Workspace,
 };
 pub use swarm::{SwarmExecutor, SwarmJobOptions, SwarmOptions};
+pub use trouble::Trouble;

@@ -185,8 +185,8 @@ impl DockerExecutor {
 
     fn pull_options(&self, platform: Option<String>) -> PullOptions {
         PullOptions {
-            policy: self.options.pull,
-            config: self.options.config.clone(),
+            policy: self.options.common.pull,
+            config: self.options.common.config.clone(),
             platform,
         }
     }
@@ -214,20 +214,10 @@ impl DockerExecutor {
             cancel: CancellationToken::new(),
         };
         let making = tokio::spawn(async move {
-            let mut container = Container::start(engine, spec).await?;
-            match places(
-                &container,
-                &wishes,
-                wishes.home.clone().into_iter().collect(),
-            )
-            .await
-            {
-                Ok(places) => {
-                    if places.owner.user != 0 {
-                        container.commands_have_own_user();
-                    }
-                    Ok(container)
-                }
+            let container = Container::start(engine, spec).await?;
+            let more = wishes.home.clone().into_iter().collect();
+            match places(&container, &wishes, more).await {
+                Ok(_) => Ok(container),
                 Err(error) => {
                     let error = container.first_error(error).await;
                     let _ = container.remove().await;
@@ -252,7 +242,7 @@ impl DockerExecutor {
         let Some(project) = project.filter(|_| plan.copies_project) else {
             return Ok(());
         };
-        let root = PackRoot::new("", project).exclude(self.options.exclude.iter().cloned());
+        let root = PackRoot::new("", project).exclude(self.options.common.exclude.iter().cloned());
         let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
             let text = "could not copy the project into the container";
             DockerError::new(DockerErrorKind::Other, text).with_source(error)
@@ -284,6 +274,7 @@ impl DockerExecutor {
         info.os = image.os;
         in_rusts_words(&image.arch).clone_into(&mut info.arch);
         DockerSession {
+            run: request.run,
             info,
             container: Arc::new(made.container),
             around: made.around,
@@ -315,7 +306,7 @@ pub(crate) struct Wishes {
 
 impl Wishes {
     pub(crate) fn of(executor: &DockerExecutor, request: &PrepareRequest<'_>, plan: &Plan) -> Self {
-        let limit = executor.options.service_timeout;
+        let limit = executor.options.common.service_timeout;
         Self {
             work_dir: executor.work_dir_name().to_owned(),
             start_dir: request.job.options.working_dir.clone(),
@@ -339,16 +330,11 @@ pub(crate) async fn build(
     let mut around = Around::new(engine.clone(), wishes.service_limit);
     let filled = fill(&engine, plan, &wishes, &mut around, &mut started).await;
     match (filled, started) {
-        (Ok(places), Some(mut container)) => {
-            if places.owner.user != 0 {
-                container.commands_have_own_user();
-            }
-            Ok(Made {
-                container,
-                around,
-                places,
-            })
-        }
+        (Ok(places), Some(container)) => Ok(Made {
+            container,
+            around,
+            places,
+        }),
         (filled, started) => {
             if let Some(container) = started {
                 let _ = container.remove().await;
@@ -414,13 +400,14 @@ async fn places(
     more: Vec<String>,
 ) -> Result<Places, DockerError> {
     let what = "find out who commands run as";
-    let who = container.script_ok(what, script::WHO, &[], false).await?;
+    let who = container.ask_ok(what, script::WHO, &[], false).await?;
     let mut lines = who.splitn(3, '\n');
     let mut number = || lines.next().and_then(|line| line.trim().parse().ok());
     let (Some(user), Some(group)) = (number(), number()) else {
         let text = format!("could not {what}: `{}`", who.trim_end());
         return Err(DockerError::new(DockerErrorKind::Other, text));
     };
+    container.commands_run_as(user);
     let home = lines.next().filter(|home| home.starts_with('/'));
     // A shell asks for the mode of a directory, not whether its disk can be written to.
     let home = home.filter(|_| !wishes.read_only);
@@ -439,7 +426,7 @@ async fn places(
     arguments.extend(start.iter().map(String::as_str));
     let what = "make the directories of the job";
     container
-        .script_ok(what, script::MAKE_PLACES, &arguments, true)
+        .ask_ok(what, script::MAKE_PLACES, &arguments, true)
         .await?;
     Ok(Places {
         owner: Owner { user, group },

@@ -1,4 +1,4 @@
-//! The options of the executor as a settings file has them.
+//! The options of the executors as a settings file has them.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use ci_core::executor::{ExecutorError, ExecutorErrorKind};
 use schemars::JsonSchema;
-use serde::de::Error as _;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 
 /// What `executors.NAME.options` of the settings may say of an executor of the type `docker`.
@@ -26,8 +26,25 @@ use serde::{Deserialize, Deserializer};
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct DockerOptions {
+    /// What an executor on a swarm has, too.
+    #[serde(flatten)]
+    pub common: CommonOptions,
+    /// How the project gets into the container; `copy` by default.
+    pub workspace: Workspace,
+    /// Whether services run with all rights, as `docker:dind` needs it. Off by default.
+    pub services_privileged: bool,
+    /// What jobs that build images get of the engine; `none` by default. A job that gets it gets no
+    /// service that is an engine (`docker:dind`).
+    pub docker: DockerAccess,
+}
+
+/// What executors on one engine and on a swarm have in common.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct CommonOptions {
     /// The engine, as `unix://<path>`, `tcp://<host>:<port>` or `ssh://<user>@<host>`; by default that
-    /// of `DOCKER_HOST`.
+    /// of `DOCKER_HOST`. For a swarm a manager of it.
     pub host: Option<String>,
     /// The directory of `ca.pem`, `cert.pem` and `key.pem`, which makes `tcp` connections TLS ones; by
     /// default what `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH` say.
@@ -36,33 +53,28 @@ pub struct DockerOptions {
     pub limit: Option<NonZeroUsize>,
     /// The image of jobs that name none.
     pub image: Option<String>,
-    /// When images are pulled; `missing` by default.
+    /// When images are pulled; `missing` by default. The nodes of a swarm pull those of jobs by
+    /// themselves.
     pub pull: PullPolicy,
     /// The directory of `config.json` with the credentials of registries; by default that of
     /// `DOCKER_CONFIG`, or `~/.docker`.
     pub config: Option<PathBuf>,
     /// The directory of the container that jobs work in, absolute; `/work` by default.
     pub work_dir: Option<String>,
-    /// How the project gets into the container; `copy` by default.
-    pub workspace: Workspace,
     /// Files of the project that are not copied into the container, as globs.
     pub exclude: Vec<String>,
     /// How many seconds processes may take to end after they were asked to; 10 by default.
     pub grace: Option<u64>,
     /// How many seconds a service may take to become ready; 120 by default.
     pub service_timeout: Option<u64>,
-    /// Whether services run with all rights, as `docker:dind` needs it. Off by default.
-    pub services_privileged: bool,
-    /// What jobs that build images get of the engine; `none` by default. A job that gets it gets no
-    /// service that is an engine (`docker:dind`).
-    pub docker: DockerAccess,
-    /// What happens to a job that asks for a GPU, a device or a platform that there is not; `fail` by
-    /// default.
+    /// What happens to a job that asks for what there is not: a GPU, a device, a platform, a swarm's
+    /// node that can take it; `fail` by default.
     pub unmet: Unmet,
     /// Whether the job's own `extra.docker` may ask for what gives power over the machine:
     /// `privileged`, `devices`, `cap_add`, `binds`, `security`, and the network `host`. Off by default.
     pub trust_jobs: bool,
-    /// The containers of all jobs.
+    /// The containers of all jobs. A swarm knows no `devices`, `gpus`, `privileged`, `shm_size` and
+    /// `security`.
     pub container: ContainerOptions,
 }
 
@@ -232,13 +244,7 @@ impl DockerOptions {
     pub fn from_settings(
         options: &BTreeMap<String, serde_json::Value>,
     ) -> Result<Self, ExecutorError> {
-        let map = options
-            .iter()
-            .map(|(key, value)| (key.clone(), value.clone()));
-        serde_json::from_value(serde_json::Value::Object(map.collect())).map_err(|error| {
-            ExecutorError::new(ExecutorErrorKind::Unsupported, "the options cannot be used")
-                .with_source(error)
-        })
+        read(options)
     }
 
     /// The JSON schema of the options, for editors.
@@ -246,6 +252,19 @@ impl DockerOptions {
     pub fn json_schema() -> serde_json::Value {
         schemars::schema_for!(Self).to_value()
     }
+}
+
+/// Reads the options of an executor.
+pub(crate) fn read<T: DeserializeOwned>(
+    options: &BTreeMap<String, serde_json::Value>,
+) -> Result<T, ExecutorError> {
+    let map = options
+        .iter()
+        .map(|(key, value)| (key.clone(), value.clone()));
+    serde_json::from_value(serde_json::Value::Object(map.collect())).map_err(|error| {
+        ExecutorError::new(ExecutorErrorKind::Unsupported, "the options cannot be used")
+            .with_source(error)
+    })
 }
 
 impl ContainerOptions {
@@ -332,10 +351,10 @@ mod tests {
             },
         }))
         .unwrap();
-        assert_eq!(options.pull, PullPolicy::Never);
-        assert_eq!(options.container.memory, Some(1 << 30));
-        assert_eq!(options.container.gpus, Some(Gpus::All));
-        assert_eq!(options.container.ulimits["nofile"], Ulimit::Both(9));
+        assert_eq!(options.common.pull, PullPolicy::Never);
+        assert_eq!(options.common.container.memory, Some(1 << 30));
+        assert_eq!(options.common.container.gpus, Some(Gpus::All));
+        assert_eq!(options.common.container.ulimits["nofile"], Ulimit::Both(9));
         for wrong in [
             json!({"pul": "never"}),
             json!({"container": {"gpus": "some"}}),

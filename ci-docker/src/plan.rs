@@ -73,7 +73,7 @@ pub(crate) fn image<'a>(
     options: &'a DockerOptions,
 ) -> Result<&'a str, DockerError> {
     let image = request.job.options.requires.image.as_ref();
-    let image = image.or(options.image.as_ref());
+    let image = image.or(options.common.image.as_ref());
     image
         .map(String::as_str)
         .filter(|image| !image.is_empty())
@@ -108,7 +108,7 @@ pub(crate) fn plan(
     let mut job = ContainerSpec {
         name: ground.name.clone(),
         image: image(request, ground.options)?.to_owned(),
-        entrypoint: Some(["sh", "-c", script::DEADMAN].map(str::to_owned).to_vec()),
+        entrypoint: Some(script::DEADMAN.map(str::to_owned).to_vec()),
         labels: ground.labels.clone(),
         scratch: Some(script::PRIVATE.to_owned()),
         platform: requires.platform.clone(),
@@ -178,7 +178,7 @@ fn container_options(
     options: &DockerOptions,
 ) -> Result<ContainerOptions, DockerError> {
     let Some(extra) = request.job.options.extra.get(EXTRA) else {
-        return Ok(options.container.clone());
+        return Ok(options.common.container.clone());
     };
     let name = &request.job.name;
     let own: ContainerOptions = serde_json::from_value(extra.clone()).map_err(|error| {
@@ -188,14 +188,14 @@ fn container_options(
         .with_source(error)
     })?;
     let powers = own.powers();
-    if !powers.is_empty() && !options.trust_jobs {
+    if !powers.is_empty() && !options.common.trust_jobs {
         let powers = powers.join("`, `");
         let text = format!("the job `{name}` asks for `{powers}`, which jobs may not here");
         return Err(refused(text).with_hint(
             "`trust_jobs: true` in the executor's options lets jobs have power over the machine",
         ));
     }
-    Ok(options.container.with(own))
+    Ok(options.common.container.with(own))
 }
 
 /// Processor time in thousandths of a core, and memory in MiB: what the job reserves, or else what the
@@ -305,8 +305,8 @@ fn service_spec(
         aliases: aliases.cloned().collect(),
         options: ContainerOptions {
             privileged: ground.options.services_privileged,
-            dns: ground.options.container.dns.clone(),
-            extra_hosts: ground.options.container.extra_hosts.clone(),
+            dns: ground.options.common.container.dns.clone(),
+            extra_hosts: ground.options.common.container.extra_hosts.clone(),
             ..ContainerOptions::default()
         },
         ..ContainerSpec::default()

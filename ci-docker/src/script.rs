@@ -6,9 +6,9 @@
 /// A directory in memory that belongs to the scripts.
 pub(crate) const PRIVATE: &str = "/.ci-core";
 
-/// The first process of a job's container. It lives until its standard input is closed, which happens
-/// when the engine's process ends in any way.
-pub(crate) const DEADMAN: &str = "exec cat >/dev/null";
+/// The first process of a job's container: a shell that runs what it is told ([`crate::keeper`]) until
+/// its standard input is closed, which happens when the engine's process ends in any way.
+pub(crate) const DEADMAN: [&str; 2] = ["sh", "-s"];
 
 /// The first process of a job's container in a swarm, which gives it no input to wait for. It lives
 /// until [`TETHER`] ends, or as long as the argument says, in seconds, if nobody comes.
@@ -18,13 +18,13 @@ mkfifo -m 600 /.ci-core/tether || exit 1
 exec cat /.ci-core/tether >/dev/null
 "#;
 
-/// Holds a container with [`LEASE`] until its own standard input is closed, which happens when the
-/// engine's process ends in any way.
+/// Holds a container with [`LEASE`] as [`DEADMAN`] does.
 pub(crate) const TETHER: &str = r"
 while [ ! -p /.ci-core/tether ]; do sleep 0.05 2>/dev/null || sleep 1; done
 : >/.ci-core/held
 echo held
-exec cat >/.ci-core/tether
+exec 3>/.ci-core/tether
+exec sh -s
 ";
 
 /// Makes the places where a job works. Runs as root with the user and group of the commands as

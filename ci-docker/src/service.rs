@@ -66,6 +66,11 @@ impl Around {
         }
     }
 
+    /// Whether nothing was made.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.network.is_none() && self.volume.is_none() && self.services.is_empty()
+    }
+
     /// Makes the network of the job.
     pub(crate) async fn make_network(
         &mut self,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ci_core::id::RunId;
 use ci_core::session::{
     Command, ExecIo, ExitStatus, Session, SessionError, SessionErrorKind, SessionInfo, TreeReader,
     TreeSelection,
@@ -31,6 +32,7 @@ const TEARDOWN: Duration = Duration::from_mins(1);
 /// The container of one attempt of a job, and what its commands get.
 #[derive(Debug)]
 pub(crate) struct DockerSession {
+    pub(crate) run: RunId,
     pub(crate) info: SessionInfo,
     pub(crate) container: Arc<Container>,
     pub(crate) around: Around,
@@ -118,6 +120,9 @@ impl DockerSession {
 
     /// Removes everything that was made for the job.
     async fn remove(&self) -> Result<(), DockerError> {
+        if self.is_alone().await {
+            return self.leave().await;
+        }
         let mut removed = Ok(());
         if self.container.is_lost() {
             // Nothing can be asked of a machine that is gone.
@@ -144,6 +149,41 @@ impl DockerSession {
             removed = removed.and(sweep::sweep_job(engine, run, job).await);
         }
         removed
+    }
+
+    /// Whether nothing was made for the job but its container.
+    async fn is_alone(&self) -> bool {
+        !self.container.is_task()
+            && self.around.is_empty()
+            && self.bound.is_none()
+            && self.others.executor.options.docker == DockerAccess::None
+            && self.others.made.lock().await.is_empty()
+    }
+
+    /// Ends the container. Nothing can run in it any more as soon as it has ended: the engine goes on to
+    /// remove it, also when nobody asks for that any more.
+    async fn leave(&self) -> Result<(), DockerError> {
+        let leaving = &self.others.executor.leaving;
+        let Some(place) = leaving.place() else {
+            return self.container.remove().await;
+        };
+        let container = Arc::clone(&self.container);
+        let mut removal = tokio::spawn(async move {
+            let _place = place;
+            container.remove().await
+        });
+        tokio::select! {
+            biased;
+            removed = &mut removal => removed.unwrap_or_else(|error| {
+                let text = "removing the container did not end";
+                Err(DockerError::new(DockerErrorKind::Other, text).with_source(error))
+            }),
+            () = self.container.over().cancelled() => {
+                let what = format!("the container `{}`", self.container.name());
+                leaving.add(self.run, what, removal);
+                Ok(())
+            }
+        }
     }
 
     fn check_open(&self) -> Result<(), SessionError> {
@@ -176,9 +216,7 @@ impl DockerSession {
     async fn make_dir(&self, dir: &str) -> Result<(), SessionError> {
         const MKDIR: &str = r#"mkdir -p -- "$1""#;
         let what = format!("make the directory `{dir}`");
-        self.container
-            .script_ok(&what, MKDIR, &[dir], false)
-            .await?;
+        self.container.ask_ok(&what, MKDIR, &[dir], false).await?;
         Ok(())
     }
 }

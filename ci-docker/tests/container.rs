@@ -99,6 +99,7 @@ async fn limits_and_mounts_are_those_of_the_options() {
     assert_eq!(ended, ExitStatus::Code(1));
     assert_eq!(said(&*session, "true").await.0, ExitStatus::Code(0));
     session.teardown().await.unwrap();
+    executor.settle(run).await.unwrap();
     assert_eq!(place.everything(run).await, Vec::<String>::new());
 }
 
@@ -221,9 +222,11 @@ async fn a_cache_volume_stays_between_jobs() {
         json!({"container": {"volumes": {"/cache": name}, "user": "1000"}}),
     );
     for (script, expected) in [("echo kept >/cache/x", ""), ("cat /cache/x", "kept\n")] {
-        let session = session(&executor, RunId::new(), &JobSpec::new("cache")).await;
+        let run = RunId::new();
+        let session = session(&executor, run, &JobSpec::new("cache")).await;
         let (ended, text) = said(&*session, script).await;
         session.teardown().await.unwrap();
+        executor.settle(run).await.unwrap();
         assert_eq!((ended, text.as_str()), (ExitStatus::Code(0), expected));
     }
     place

@@ -134,6 +134,7 @@ async fn what_a_dead_engine_never_started_is_reaped_and_what_lives_is_not() {
     assert!(place.containers(dead_run).await.is_empty());
     assert_eq!(place.containers(live_run).await.len(), 1);
     live.teardown().await.unwrap();
+    executor.settle(live_run).await.unwrap();
     assert!(place.containers(live_run).await.is_empty());
 }
 
@@ -156,7 +157,8 @@ fn owner(pid: u32) -> String {
 async fn a_container_that_is_killed_is_lost_and_no_exit_code() {
     let place = place!();
     let run = RunId::new();
-    let session = session(&place.executor(), run, &JobSpec::new("lost")).await;
+    let executor = place.executor();
+    let session = session(&executor, run, &JobSpec::new("lost")).await;
     let name = place.containers(run).await.remove(0);
     let log = Log::default();
     let command = Command::sh("echo ready; sleep 1000000");
@@ -176,6 +178,7 @@ async fn a_container_that_is_killed_is_lost_and_no_exit_code() {
     let after = session.exec(&Command::sh("true"), log.io()).await;
     assert_eq!(after.unwrap_err().kind(), SessionErrorKind::Lost);
     session.teardown().await.unwrap();
+    executor.settle(run).await.unwrap();
     assert!(place.containers(run).await.is_empty());
 }
 

@@ -78,6 +78,7 @@ async fn a_job_whose_engine_restarts_or_crashes_is_lost_and_the_next_one_runs() 
         let ended = next.exec(&Command::sh("true"), Log::default().io()).await;
         next.teardown().await.unwrap();
         assert_eq!(ended.unwrap(), ExitStatus::Code(0));
+        executor.settle(run).await.unwrap();
         assert_eq!(place.everything(run).await, Vec::<String>::new());
     }
 }
@@ -118,5 +119,6 @@ async fn a_full_disk_is_told_and_what_filled_it_goes_with_the_job() {
         (ExitStatus::Code(0), "fine\n")
     );
     session.teardown().await.unwrap();
+    executor.settle(run).await.unwrap();
     assert_eq!(place.everything(run).await, Vec::<String>::new());
 }

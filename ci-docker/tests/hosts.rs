@@ -58,6 +58,7 @@ async fn works(executor: &DockerExecutor, place: &support::Place) {
     assert_eq!(ended, ExitStatus::Code(7));
     assert_eq!(log.text(), "of the project\n1000000\n");
     assert!(bytes.windows(5).any(|it| it == b"made\n"));
+    executor.settle(run).await.unwrap();
     assert_eq!(place.everything(run).await, Vec::<String>::new());
 }
 

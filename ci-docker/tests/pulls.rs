@@ -89,6 +89,7 @@ async fn an_image_with_a_lock_is_pulled_once_for_all_jobs_that_wait_for_it() {
         session.teardown().await.unwrap();
         assert_eq!(ended.unwrap(), ExitStatus::Code(0));
     }
+    executor.settle(run).await.unwrap();
     docker(&place, known.path(), &["rmi", &image]);
     let pulls = log.text().matches("pulling the image").count();
     assert_eq!(pulls, 1, "{}", log.text());

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ci_core::clock::Clock;
-use ci_core::executor::{Executor, ExecutorErrorKind, PrepareRequest, ReapScope};
+use ci_core::executor::{Executor, ExecutorError, ExecutorErrorKind, PrepareRequest, ReapScope};
 use ci_core::id::RunId;
 use ci_core::job::{JobSpec, ServiceSpec};
 use ci_core::session::{
@@ -337,5 +337,82 @@ async fn a_killed_engine_ends_its_container_and_the_sweep_removes_the_service() 
         removed.contains("service `") && removed.contains("secret `"),
         "{removed}"
     );
+    nothing_is_left(&engine).await;
+}
+
+/// What came of a job that waits for what no node has: it is done `meanwhile` as soon as the job says
+/// that it waits.
+async fn waited(
+    (engine, executor): (&OwnEngine, &SwarmExecutor),
+    job: &JobSpec,
+    meanwhile: &[&str],
+) -> (Result<Box<dyn Session>, ExecutorError>, String) {
+    let (env, log) = (BTreeMap::new(), Log::default());
+    let mut request = PrepareRequest::new(RunId::new(), job, &env);
+    request.output = log.io().output;
+    let (prepared, ()) = tokio::join!(executor.prepare(request), async {
+        let began = Instant::now();
+        while !log.text().contains("waiting") {
+            assert!(began.elapsed() < PATIENCE, "said: {}", log.text());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        if !meanwhile.is_empty() {
+            engine.docker(meanwhile);
+        }
+    });
+    (prepared, log.text())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_waits_for_a_node_until_there_is_one_or_its_time_is_over() {
+    let Some(engine) = OwnEngine::start() else {
+        return;
+    };
+    engine.init_swarm("127.0.0.1");
+    let place = engine.place().await;
+    let node = engine.docker(&["node", "ls", "-q"]);
+    let options = |seconds: u64| {
+        json!({
+            "unmet": "wait", "queue_timeout": seconds, "constraints": ["node.labels.disk==tape"],
+        })
+    };
+    let job = JobSpec::new("patient");
+
+    let short = executor(&place.host, options(2));
+    let (error, said) = waited((&engine, &short), &job, &[]).await;
+    let error = error.map(|_| ()).unwrap_err();
+    assert_eq!(error.kind(), ExecutorErrorKind::Capacity, "{error}");
+    assert!(
+        said.contains("waiting for a node: no suitable node"),
+        "{said}"
+    );
+
+    let long = executor(&place.host, options(120));
+    let label = ["node", "update", "--label-add", "disk=tape", &node];
+    let (session, said) = waited((&engine, &long), &job, &label).await;
+    let session = session.unwrap();
+    assert!(
+        said.contains("waiting for a node: no suitable node"),
+        "{said}"
+    );
+    assert_eq!(self::said(&*session, "echo ran").await, "ran\n");
+    session.teardown().await.unwrap();
+
+    // What no swarm can ever have is looked at again and again, until the job is stopped.
+    let mut foreign = job.clone();
+    Arc::make_mut(&mut foreign.options).requires.platform = Some("linux/s390x".to_owned());
+    let (env, log, cancel) = (BTreeMap::new(), Log::default(), CancellationToken::new());
+    let mut request = PrepareRequest::new(RunId::new(), &foreign, &env);
+    (request.output, request.cancel) = (log.io().output, cancel.clone());
+    let (error, ()) = tokio::join!(long.prepare(request), async {
+        let began = Instant::now();
+        while !log.text().contains("because of what there is not") {
+            assert!(began.elapsed() < PATIENCE, "said: {}", log.text());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        cancel.cancel();
+    });
+    let error = error.map(|_| ()).unwrap_err();
+    assert_eq!(error.kind(), ExecutorErrorKind::Canceled, "{error}");
     nothing_is_left(&engine).await;
 }

@@ -112,7 +112,7 @@ impl Coverage {
         told.set_item("lines", pair(totals.lines))?;
         told.set_item("branches", pair(totals.branches))?;
         told.set_item("functions", pair(totals.functions))?;
-        let lines = file.lines().iter().map(|line| (line.number(), line.hits()));
+        let lines = file.lines().map(|line| (line.number(), line.hits()));
         told.set_item("hits", lines.collect::<Vec<_>>())?;
         told.set_item("missed", file.missed_lines().collect::<Vec<_>>())?;
         Ok(told)

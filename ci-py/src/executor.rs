@@ -12,6 +12,7 @@ use ci_core::session::{
     Command, ExecIo, ExitStatus, Session, SessionError, SessionErrorKind, SessionInfo, TreeReader,
     TreeSelection,
 };
+use ci_core::settings::ExecutorSettings;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -23,13 +24,19 @@ use crate::runtime::{in_python, wait};
 use crate::source::{FileObject, Tree};
 use crate::step::stream_of;
 
+/// The type of executors on this machine.
+pub(crate) const LOCAL: &str = "local";
+
+/// The type of executors on machines of EC2.
+pub(crate) const EC2: &str = "ec2";
+
 /// An executor of the engine.
 #[pyclass(frozen, module = "ci_core", name = "NativeExecutor", from_py_object)]
 #[derive(Clone)]
 pub(crate) struct Native {
     pub(crate) inner: Arc<dyn Executor>,
-    /// Whether it has no containers.
-    pub(crate) is_local: bool,
+    /// Its type, as the settings name it.
+    pub(crate) kind: &'static str,
 }
 
 #[pymethods]
@@ -60,8 +67,36 @@ pub(crate) fn local_executor(name: &str, options: &str) -> PyResult<Native> {
     })?;
     Ok(Native {
         inner: Arc::new(LocalExecutor::with_options(options).name(name)),
-        is_local: true,
+        kind: LOCAL,
     })
+}
+
+/// An executor of a type that the settings file knows, with options as it has them.
+#[pyfunction]
+pub(crate) fn executor_of(name: &str, kind: &str, options: &str) -> PyResult<Native> {
+    let kind = match kind {
+        EC2 => EC2,
+        "swarm" => "swarm",
+        other => return Err(internal(format!("`{other}` is no type of executors"))),
+    };
+    let settings = settings_of(kind, options).map_err(|error| internal(error.to_string()))?;
+    let inner = ci_cli::executor_of(name, &settings);
+    // What the caller wrote is wrong, not the executor.
+    let inner = inner.map_err(|error| PyValueError::new_err(error.to_string()))?;
+    Ok(Native { inner, kind })
+}
+
+/// What the settings file would say of an executor.
+pub(crate) fn settings_of(kind: &str, options: &str) -> serde_json::Result<ExecutorSettings> {
+    let options: serde_json::Value = serde_json::from_str(options)?;
+    serde_json::from_value(serde_json::json!({"type": kind, "options": options}))
+}
+
+/// Gives back what executors keep between jobs, when the interpreter ends.
+#[pyfunction]
+pub(crate) fn close_executors(py: Python<'_>) -> PyResult<()> {
+    let closed = wait(py, ci_cli::close(), || ())?;
+    closed.map_err(|error| internal(error.to_string()))
 }
 
 /// What the Python half has made of the options of a Docker executor.
@@ -119,7 +154,7 @@ pub(crate) fn docker_executor(options: DockerOptions) -> PyResult<Native> {
     }
     Ok(Native {
         inner: Arc::new(executor),
-        is_local: false,
+        kind: "docker",
     })
 }
 

@@ -43,7 +43,7 @@ mod _native {
     #[pymodule_export]
     use crate::executor::docker_executor;
     #[pymodule_export]
-    use crate::executor::{Io, Native, local_executor};
+    use crate::executor::{Io, Native, close_executors, executor_of, local_executor};
     #[pymodule_export]
     use crate::flaky::{History, failed_in_store, flaky_in_store, rerun_arguments};
     #[pymodule_export]
@@ -81,6 +81,7 @@ mod _native {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("DEBUG_BUILD", cfg!(debug_assertions))?;
+        module.add("AWS", cfg!(feature = "aws"))?;
         module.add("DOCKER", cfg!(feature = "docker"))
     }
 }

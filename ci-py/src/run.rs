@@ -15,7 +15,7 @@ use ci_core::storage::Storage;
 use ci_core::workflow::WorkflowSpec;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList};
 use tokio_util::sync::CancellationToken;
 
 use crate::approver::PyApprover;
@@ -23,15 +23,15 @@ use crate::call::{Function, Place};
 use crate::convert::{seconds, serialized};
 use crate::error::{OrRaise, Raise, internal};
 use crate::event::PySink;
-use crate::executor::{self, PyExecutor};
+use crate::executor::{self, EC2, LOCAL, PyExecutor, settings_of};
 use crate::runtime::{in_python, runtime, wait};
 use crate::step::{PyStep, Raised};
 use crate::step_runner::StepRunner;
 use crate::store::Store;
 use crate::workflow::{Spec, facts};
 
-/// An executor, and whether it has no containers.
-type Given = (Arc<dyn Executor>, bool);
+/// An executor, and its type if it is one of the engine.
+type Given = (Arc<dyn Executor>, Option<&'static str>);
 
 /// What the Python half has made of the options of a run.
 #[derive(FromPyObject)]
@@ -60,35 +60,52 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// The executors, and whether each has no containers.
+    /// The executors.
     fn executors(&self, py: Python<'_>, place: &Arc<Place>) -> PyResult<Vec<Given>> {
         let executors = self.executors.iter().map(|executor| {
             let executor = executor.bind(py);
             if let Ok(native) = executor.extract::<executor::Native>() {
-                return Ok((native.inner, native.is_local));
+                return Ok((native.inner, Some(native.kind)));
             }
             let executor: Arc<dyn Executor> = Arc::new(PyExecutor::new(executor, place)?);
-            Ok((executor, false))
+            Ok((executor, None))
         });
         executors.collect()
     }
 
-    /// The workflow of a run that is in the store.
-    fn workflow_of(&self, py: Python<'_>, run: RunId) -> PyResult<Option<Arc<WorkflowSpec>>> {
-        let Some(store) = &self.store else {
-            return Ok(None);
+    /// The workflow, where jobs on machines that may be taken away run once more.
+    fn interruptible(
+        &self,
+        py: Python<'_>,
+        workflow: &Arc<WorkflowSpec>,
+    ) -> PyResult<Arc<WorkflowSpec>> {
+        let mut settings = match &self.settings {
+            Some(path) => Settings::load(path).or_raise()?,
+            None => Settings::default(),
         };
-        let stored = wait(py, store.inner.load(run), || ())?.or_raise()?;
-        Ok(Some(stored.workflow))
+        for (at, executor) in self.executors.iter().enumerate() {
+            let Ok(native) = executor.bind(py).extract::<executor::Native>() else {
+                continue;
+            };
+            let name = native.inner.name().to_owned();
+            if at == 0 && self.settings.is_none() {
+                settings.default_executor.clone_from(&name);
+            }
+            if native.kind != EC2 {
+                continue;
+            }
+            let known = settings_of(EC2, "{}").map_err(|error| internal(error.to_string()))?;
+            settings.executors.insert(name, known);
+        }
+        if !settings.executors.values().any(|it| it.kind == EC2) {
+            return Ok(Arc::clone(workflow));
+        }
+        let workflow = WorkflowSpec::clone(workflow);
+        Ok(Arc::new(ci_cli::interruptible(&settings, workflow)))
     }
 
-    /// Without executors the run has those of the settings, and what its workflow uses.
-    fn build(
-        self,
-        py: Python<'_>,
-        raised: &Arc<Raised>,
-        workflow: Option<&WorkflowSpec>,
-    ) -> PyResult<RunOptions> {
+    /// Without executors the run has those of the settings, and those that are always there.
+    fn build(self, py: Python<'_>, raised: &Arc<Raised>) -> PyResult<RunOptions> {
         let place = Arc::new(Place::here(
             py,
             self.event_loop.as_ref().map(|it| it.clone_ref(py)),
@@ -101,9 +118,9 @@ impl Options {
             None => None,
         };
         let executors = self.executors(py, &place)?;
-        if executors.is_empty() && (settings.is_some() || workflow.is_some()) {
+        if executors.is_empty() {
             let ours = settings.clone().unwrap_or_default();
-            for executor in ci_cli::executors_of(&ours, workflow).or_raise()? {
+            for executor in ci_cli::executors_of(&ours).or_raise()? {
                 options = options.executor(executor);
             }
         }
@@ -111,7 +128,7 @@ impl Options {
             None => {
                 // Who gives an executor beside the local one wants the images that jobs name.
                 let mut settings = Settings::default();
-                let beside = executors.iter().find(|(_, is_local)| !is_local);
+                let beside = executors.iter().find(|(_, kind)| *kind != Some(LOCAL));
                 settings.image_executor = beside.map(|(it, _)| it.name().to_owned());
                 options.settings(settings)
             }
@@ -182,9 +199,9 @@ impl Options {
 /// between the two in which a signal would leave the run alone.
 #[pyfunction]
 pub(crate) fn start(py: Python<'_>, spec: Spec, options: Options, to_end: bool) -> PyResult<Run> {
-    let workflow = Arc::clone(&spec.inner);
-    begin(py, options, Some(&workflow), to_end, |options| async move {
-        ci_core::run::start(spec.inner, options).await
+    let workflow = options.interruptible(py, &spec.inner)?;
+    begin(py, options, to_end, |options| async move {
+        ci_core::run::start(workflow, options).await
     })
 }
 
@@ -192,28 +209,18 @@ pub(crate) fn start(py: Python<'_>, spec: Spec, options: Options, to_end: bool) 
 #[pyfunction]
 pub(crate) fn resume(py: Python<'_>, run: &str, options: Options) -> PyResult<Run> {
     let id = run_id(run)?;
-    let workflow = options.workflow_of(py, id)?;
-    begin(
-        py,
-        options,
-        workflow.as_deref(),
-        false,
-        move |options| async move { ci_core::run::resume(id, options).await },
-    )
+    begin(py, options, false, move |options| async move {
+        ci_core::run::resume(id, options).await
+    })
 }
 
 /// Runs again what did not succeed in a run.
 #[pyfunction]
 pub(crate) fn rerun(py: Python<'_>, run: &str, options: Options) -> PyResult<Run> {
     let id = run_id(run)?;
-    let workflow = options.workflow_of(py, id)?;
-    begin(
-        py,
-        options,
-        workflow.as_deref(),
-        false,
-        move |options| async move { ci_core::run::rerun(id, options).await },
-    )
+    begin(py, options, false, move |options| async move {
+        ci_core::run::rerun(id, options).await
+    })
 }
 
 /// The id of a run.
@@ -225,7 +232,6 @@ pub(crate) fn run_id(text: &str) -> PyResult<RunId> {
 fn begin<F>(
     py: Python<'_>,
     options: Options,
-    workflow: Option<&WorkflowSpec>,
     to_end: bool,
     start: impl FnOnce(RunOptions) -> F + Send,
 ) -> PyResult<Run>
@@ -233,7 +239,7 @@ where
     F: Future<Output = Result<RunHandle, RunError>> + Send,
 {
     let raised = Arc::new(Raised::default());
-    let options = options.build(py, &raised, workflow)?;
+    let options = options.build(py, &raised)?;
     let runtime = runtime()?;
     let interrupted = Interrupted::default();
     let begun = async {
@@ -417,25 +423,22 @@ impl Run {
         wait(py, ended, || interrupted.again())
     }
 
-    /// How the run ended, as a dictionary.
+    /// How the run ended, as a dictionary; without its jobs.
     fn report<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         match self.state.ended.get() {
             None => Err(internal("the run has not ended")),
             Some(Err(error)) => Err(error.raise()),
-            Some(Ok(report)) => self.told(py, report),
+            Some(Ok(report)) => told(py, report),
         }
     }
-}
 
-impl Run {
-    fn told<'py>(&self, py: Python<'py>, report: &RunReport) -> PyResult<Bound<'py, PyDict>> {
-        let told = PyDict::new(py);
-        told.set_item("run", report.run.to_string())?;
-        told.set_item("workflow", &*report.workflow)?;
-        told.set_item("outcome", report.outcome.as_str())?;
-        told.set_item("duration", report.duration.as_secs_f64())?;
-        told.set_item("warnings", &report.warnings)?;
-        let mut jobs = Vec::with_capacity(report.jobs.len());
+    /// How its jobs ended, in the order of the plan. Apart from the rest: there may be thousands, and few
+    /// look at them all.
+    fn job_reports<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let jobs = PyList::empty(py);
+        let Some(Ok(report)) = self.state.ended.get() else {
+            return Ok(jobs);
+        };
         for job in &report.jobs {
             let raised = self.raised.of(&job.name, job.attempts, |raised| {
                 (raised.value.clone_ref(py), raised.traceback.clone())
@@ -447,21 +450,31 @@ impl Run {
             };
             let duration = job.duration.as_secs_f64();
             let name = &*job.name;
-            jobs.push((name, outcome, job.attempts, duration, job.allowed, raised));
+            jobs.append((name, outcome, job.attempts, duration, job.allowed, raised))?;
         }
-        told.set_item("jobs", jobs)?;
-        let budgets: Vec<_> = report
-            .budgets
-            .iter()
-            .map(|budget| {
-                (
-                    &*budget.stage,
-                    budget.limit.as_secs_f64(),
-                    budget.spent.as_secs_f64(),
-                )
-            })
-            .collect();
-        told.set_item("budgets", budgets)?;
-        Ok(told)
+        Ok(jobs)
     }
+}
+
+/// How a run ended, without its jobs.
+fn told<'py>(py: Python<'py>, report: &RunReport) -> PyResult<Bound<'py, PyDict>> {
+    let told = PyDict::new(py);
+    told.set_item("run", report.run.to_string())?;
+    told.set_item("workflow", &*report.workflow)?;
+    told.set_item("outcome", report.outcome.as_str())?;
+    told.set_item("duration", report.duration.as_secs_f64())?;
+    told.set_item("warnings", &report.warnings)?;
+    let budgets: Vec<_> = report
+        .budgets
+        .iter()
+        .map(|budget| {
+            (
+                &*budget.stage,
+                budget.limit.as_secs_f64(),
+                budget.spent.as_secs_f64(),
+            )
+        })
+        .collect();
+    told.set_item("budgets", budgets)?;
+    Ok(told)
 }

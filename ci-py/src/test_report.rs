@@ -58,7 +58,7 @@ impl TestCase {
 
     #[getter]
     fn outcome(&self) -> &'static str {
-        self.0.outcome.name()
+        self.0.outcome.as_str()
     }
 
     #[getter]
@@ -266,7 +266,7 @@ struct Found {
 
 impl Visitor for Found {
     fn case(&mut self, case: &Case) {
-        self.counts.add(case);
+        self.counts.add(case.outcome, case.flaky, case.time);
         self.cases.push_back(case.clone());
     }
 

@@ -20,11 +20,14 @@ from ci_core import (
     CommandIo,
     CopyRoot,
     DockerExecutor,
+    Ec2Executor,
     ExitStatus,
     LocalExecutor,
     PrepareRequest,
     Store,
+    SwarmExecutor,
     Workflow,
+    _native,
 )
 
 
@@ -193,3 +196,24 @@ def test_containers_of_docker(tmp_path: Path) -> None:
     )
     assert report.is_success, report
     assert "hoot" in [line.text for line in store.log(report.run)]
+
+
+def test_a_swarm_has_the_options_of_the_settings() -> None:
+    swarm = SwarmExecutor("fleet", host="tcp://127.0.0.1:1", limit=2, grace=1.5, trust_jobs=True)
+    assert (swarm.name, swarm.limit) == ("fleet", 2)
+    with pytest.raises(ValueError, match="`fleet`.*limits"):
+        SwarmExecutor("fleet", limits=3)
+    # Nothing was connected to; now it is, and nobody is there.
+    job = Workflow("w").job("a", "true").run(executors=[swarm]).job("a")
+    assert job.outcome.kind == "infrastructure_failure"
+
+
+def test_ec2_is_there_or_says_how_to_get_it() -> None:
+    if not _native.AWS:
+        with pytest.raises(NotImplementedError, match="maturin build --release --features aws"):
+            Ec2Executor(template="builders")
+        return
+    ec2 = Ec2Executor("arm", template="builders", spot="0.10", limit=3, keep=60, region="eu-north-1")
+    assert (ec2.name, ec2.limit) == ("arm", 3)
+    with pytest.raises(ValueError, match="`arm`"):
+        Ec2Executor("arm", template="builders", instance="i-1")

@@ -62,18 +62,6 @@ pub(crate) fn executors(settings: &Settings) -> Result<Vec<Arc<dyn Executor>>, F
     Ok(executors)
 }
 
-/// Those of a run: the executor of containers that is always there only if a job uses it, since a run
-/// that is resumed cleans up on all that it has.
-pub(crate) fn of_workflow(
-    settings: &Settings,
-    workflow: &WorkflowSpec,
-) -> Result<Vec<Arc<dyn Executor>>, Failure> {
-    let mut executors = executors(settings)?;
-    let is_spare = |name: &str| is_ours(name) && !settings.executors.contains_key(name);
-    executors.retain(|it| !is_spare(it.name()) || uses(settings, workflow, it.name()));
-    Ok(executors)
-}
-
 /// Whether a job of a workflow runs on an executor.
 fn uses(settings: &Settings, workflow: &WorkflowSpec, name: &str) -> bool {
     let (workflow, _) = settings.apply(workflow.clone());
@@ -83,7 +71,8 @@ fn uses(settings: &Settings, workflow: &WorkflowSpec, name: &str) -> bool {
     })
 }
 
-fn make(name: &str, settings: &ExecutorSettings) -> Result<Arc<dyn Executor>, Failure> {
+/// The executor of the settings with this name.
+pub(crate) fn make(name: &str, settings: &ExecutorSettings) -> Result<Arc<dyn Executor>, Failure> {
     let failed = |error| Failure::input(format!("executor `{name}`: {}", chain(&error)));
     match settings.kind.as_str() {
         "local" => {

@@ -25,7 +25,9 @@ use clap::Parser;
 
 use args::{Args, Command, Format, ReportCommand, ShimCommand};
 pub use commands::flaky::{bad_in_the_end, history};
-pub use library::{Project, UsageError, executors_of, load, set_program};
+pub use library::{
+    Project, UsageError, close, executor_of, executors_of, interruptible, load, set_program,
+};
 pub use watch::{Start, Watching};
 
 /// Does what was typed: the name of the program and its words. Gives the exit code.

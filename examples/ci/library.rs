@@ -6,13 +6,13 @@ use std::sync::{Arc, OnceLock};
 
 use ci_core::config::fidelity::Fidelity;
 use ci_core::executor::Executor;
-use ci_core::settings::Settings;
+use ci_core::settings::{ExecutorSettings, Settings};
 use ci_core::workflow::{RunFacts, WorkflowSpec};
 use clap::Parser;
 
 use crate::args::WorkflowArgs;
 use crate::failure::Failure;
-use crate::{executors, open};
+use crate::{aws, executors, open};
 
 /// A workflow with what a run of it is for, opened as the commands open it.
 #[derive(Debug)]
@@ -99,19 +99,37 @@ pub(crate) fn unusable(error: &clap::Error) -> UsageError {
     Failure::input(first.trim_start_matches("error: ")).into()
 }
 
-/// The executors that the settings name, and those of this program that a workflow uses; the first is
-/// the default. Without a workflow all of this program.
+/// The executors that the settings name, and those of this program; the first is the default.
 ///
 /// # Errors
 /// When the settings ask for one that there is not.
-pub fn executors_of(
-    settings: &Settings,
-    workflow: Option<&WorkflowSpec>,
-) -> Result<Vec<Arc<dyn Executor>>, UsageError> {
-    Ok(match workflow {
-        Some(workflow) => executors::of_workflow(settings, workflow)?,
-        None => executors::executors(settings)?,
-    })
+pub fn executors_of(settings: &Settings) -> Result<Vec<Arc<dyn Executor>>, UsageError> {
+    Ok(executors::executors(settings)?)
+}
+
+/// One executor, made as the settings' one of this name would be.
+///
+/// # Errors
+/// When there is no such type of executors, or its options cannot be used.
+pub fn executor_of(
+    name: &str,
+    settings: &ExecutorSettings,
+) -> Result<Arc<dyn Executor>, UsageError> {
+    Ok(executors::make(name, settings)?)
+}
+
+/// Lets jobs whose machine may be taken away run once more, elsewhere.
+#[must_use]
+pub fn interruptible(settings: &Settings, workflow: WorkflowSpec) -> WorkflowSpec {
+    aws::interruptible(settings, workflow)
+}
+
+/// Gives back what executors keep between jobs: there are none any more.
+///
+/// # Errors
+/// When something could not be given back, and goes on costing money.
+pub async fn close() -> Result<(), UsageError> {
+    Ok(aws::close().await?)
 }
 
 /// What jobs call as the command line.

@@ -9,6 +9,7 @@ use ci_core::event::Collect;
 use ci_core::executor::{
     Executor, ExecutorError, LocalExecutor, PrepareRequest, ReapReport, ReapScope,
 };
+use ci_core::id::RunId;
 use ci_core::job::JobSpec;
 use ci_core::run::{RunOptions, run};
 use ci_core::session::{
@@ -36,6 +37,10 @@ impl<E: Executor> Executor for Nice<E> {
     ) -> Result<Box<dyn Session>, ExecutorError> {
         let session = self.0.prepare(request).await?;
         Ok(Box::new(NiceSession(session)))
+    }
+
+    async fn settle(&self, run: RunId) -> Result<ReapReport, ExecutorError> {
+        self.0.settle(run).await
     }
 
     async fn reap(&self, scope: &ReapScope) -> Result<ReapReport, ExecutorError> {

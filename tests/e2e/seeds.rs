@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::docker::{docker, engine};
 use crate::quickstart::copy;
+use crate::registry::{Registry, USER};
 use crate::support::{Done, Project, ci_path, job};
 
 /// A copy of an example, committed on a branch.
@@ -51,45 +52,68 @@ fn tests_of(run: &Done, name: &str) -> Option<(u64, u64)> {
     Some((count("tests")?, count("failed")?))
 }
 
+/// The Phoenix example with images of its own that stand for the vendor's, as long as it lives.
+struct Phoenix {
+    project: Project,
+    host: &'static str,
+    image: String,
+}
+
+impl Phoenix {
+    /// Nothing without an engine.
+    fn new(branch: &str) -> Option<Self> {
+        let host = engine()?;
+        let project = example("phoenix", branch);
+        let image = format!("ci-core-e2e-phoenix-{}", std::process::id());
+        let made = Command::new("sh")
+            .args(["standin/image.sh", &image])
+            .current_dir(project.path())
+            .env("DOCKER_HOST", host)
+            .output()
+            .expect("sh");
+        let said = String::from_utf8_lossy(&made.stderr);
+        assert!(made.status.success(), "{said}");
+        Some(Self {
+            project,
+            host,
+            image,
+        })
+    }
+
+    /// `ci` with these images.
+    fn ci(&self, words: &[&str]) -> Done {
+        let images = [
+            format!("cimg/elixir:*={}", self.image),
+            format!("cimg/postgres:*={}-db", self.image),
+        ];
+        let all = [words, &["--image", &images[0], "--image", &images[1]]].concat();
+        let mut command = self.project.command(&all);
+        command.env("DOCKER_HOST", self.host);
+        Done::new(&all, command.output().expect("ci starts"))
+    }
+}
+
+impl Drop for Phoenix {
+    fn drop(&mut self) {
+        for image in [self.image.clone(), format!("{}-db", self.image)] {
+            docker(self.host, &["image", "rm", "--force", &image]);
+        }
+    }
+}
+
 #[test]
 fn the_phoenix_pipeline_runs_in_its_images_beside_a_database() {
-    let Some(host) = engine() else { return };
-    let project = example("phoenix", "main");
-    let image = format!("ci-core-e2e-phoenix-{}", std::process::id());
-    let made = Command::new("sh")
-        .args(["standin/image.sh", &image])
-        .current_dir(project.path())
-        .env("DOCKER_HOST", host)
-        .output()
-        .expect("sh");
-    assert!(
-        made.status.success(),
-        "{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
-    let images = [
-        format!("cimg/elixir:*={image}"),
-        format!("cimg/postgres:*={image}-db"),
-    ];
-    let ci = |words: &[&str]| {
-        let all = [words, &["--image", &images[0], "--image", &images[1]]].concat();
-        let mut command = project.command(&all);
-        command.env("DOCKER_HOST", host);
-        Done::new(&all, command.output().expect("ci starts"))
+    let Some(phoenix) = Phoenix::new("main") else {
+        return;
     };
-    let run = ci(&["run", "--workflow", "ci", "--format", "json"]);
-    let again = ci(&[
-        "run",
-        "--workflow",
-        "ci",
-        "--param",
-        "parallel_tests=2",
-        "--format",
-        "json",
-    ]);
-    for image in [image.clone(), format!("{image}-db")] {
-        docker(host, &["image", "rm", "--force", &image]);
-    }
+    let run = phoenix.ci(&["run", "--workflow", "ci", "--format", "json"]);
+    let shards = ["--param", "parallel_tests=2"];
+    let again = [
+        &["run", "--workflow", "ci", "--format", "json"],
+        &shards[..],
+    ]
+    .concat();
+    let again = phoenix.ci(&again);
     let run = run.ok();
     let finished = run.finished();
     let names = succeeded(&finished);
@@ -115,7 +139,8 @@ fn the_phoenix_pipeline_runs_in_its_images_beside_a_database() {
     // The second run has other shards, and the caches of the first.
     let finished = again.ok().finished();
     assert_eq!(job(&finished, "test (2/2)")["outcome"], "success");
-    let log = project.ci(&["logs", "last", "test (1/2)"]).ok().stdout;
+    let log = phoenix.project.ci(&["logs", "last", "test (1/2)"]);
+    let log = log.ok().stdout;
     for words in [
         "brought back the cache `mix-v1-1.19.0-node-",
         "127.0.0.1:5432 - accepting connections",
@@ -123,6 +148,55 @@ fn the_phoenix_pipeline_runs_in_its_images_beside_a_database() {
     ] {
         assert!(log.contains(words), "{words} is not in:\n{log}");
     }
+}
+
+#[test]
+fn the_release_of_the_phoenix_pipeline_pushes_an_image_and_waits_for_approval() {
+    let Some(phoenix) = Phoenix::new("main") else {
+        return;
+    };
+    let registry = Registry::with_lock();
+    let project = &phoenix.project;
+    let (user, password) = USER;
+    let origin = format!("https://example.invalid/{user}/net_auto.git");
+    project.git(&["remote", "add", "origin", &origin]);
+    project.write(
+        "contexts.json",
+        &json!({ "netauto-ci": { "GHCR_PAT": password } }).to_string(),
+    );
+    let at = format!("registry={}", registry.host);
+    let base = format!("base_image={}", phoenix.image);
+    let held = phoenix.ci(&[
+        "run",
+        "--workflow",
+        "release",
+        "--tag",
+        "v1.2.0",
+        "--param",
+        &at,
+        "--param",
+        &base,
+        "--context",
+        "contexts.json",
+        "--hold",
+        "finish",
+        "--format",
+        "json",
+    ]);
+    let held = held.finished();
+    assert_eq!(job(&held, "docker_build_push")["outcome"], "success");
+    assert_eq!(job(&held, "deploy_gate")["outcome"], "on_hold");
+    let image = format!("{user}/net_auto:{}", project.head());
+    assert!(registry.raw(&image).is_some(), "{image} was not pushed");
+
+    project.ci(&["approve", "last", "deploy_gate"]).ok();
+    let mut resume = project.command(&["resume", "last", "--format", "json"]);
+    resume.env("DOCKER_HOST", phoenix.host);
+    let done = Done::new(&["resume"], resume.output().expect("ci starts"));
+    let done = done.ok().finished();
+    assert_eq!(job(&done, "deploy_stub")["outcome"], "success");
+    let log = project.ci(&["logs", "last", "deploy_stub"]).ok().stdout;
+    assert!(log.contains("deploying v1.2.0"), "{log}");
 }
 
 #[test]

@@ -89,6 +89,17 @@ impl Project {
         assert!(done.expect("git").success(), "git {words:?}");
     }
 
+    /// The commit that is checked out.
+    pub(crate) fn head(&self) -> String {
+        let done = Command::new("git")
+            .args(["rev-parse", "HEAD"])
+            .current_dir(self.path())
+            .output()
+            .expect("git");
+        let text = String::from_utf8(done.stdout).expect("UTF-8");
+        text.trim().to_owned()
+    }
+
     /// The project's directory.
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()

@@ -1,7 +1,5 @@
 //! What starts runs, through `ci changed` and `ci watch`, with real repositories.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use crate::support::{Project, until};
@@ -22,19 +20,7 @@ fn put(project: &Project, file: &str, text: &str, message: &str) -> String {
     project.git(&["add", "-A", "--", ":!.state", ":!.storage"]);
     let author = ["-c", "user.name=a", "-c", "user.email=a@b"];
     project.git(&[&author[..], &["commit", "-qm", message]].concat());
-    head(project.path())
-}
-
-fn head(dir: &Path) -> String {
-    let done = std::process::Command::new("git")
-        .args(["rev-parse", "HEAD"])
-        .current_dir(dir)
-        .output()
-        .expect("git");
-    String::from_utf8(done.stdout)
-        .expect("UTF-8")
-        .trim()
-        .to_owned()
+    project.head()
 }
 
 /// All runs, oldest first.
@@ -186,7 +172,7 @@ fn a_bare_repository_and_its_force_pushes_are_watched() {
     project.git(&["push", "-q", "--force", &url, "main"]);
     project.ci(&["watch", &url, "--once"]).ok();
     assert_eq!(runs(&project).len(), 2);
-    assert_eq!(revisions(&project)[1], head(project.path()));
+    assert_eq!(revisions(&project)[1], project.head());
 }
 
 #[test]
@@ -223,7 +209,7 @@ fn schedules_run_with_their_arguments_and_make_up_for_a_missed_moment() {
     });
     watch.kill().expect("SIGKILL");
     watch.wait().expect("gone");
-    assert_eq!(revisions(&project), [head(project.path())]);
+    assert_eq!(revisions(&project), [project.head()]);
     let log = project.ci(&["logs", "last", "test"]).ok().stdout;
     assert!(log.contains("suite all"), "{log}");
 }

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
+use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
@@ -39,7 +40,8 @@ impl Agent {
             .spawn()
             .map_err(|error| missing("ssh-agent").with_source(error))?;
         let deadline = Instant::now() + Duration::from_secs(10);
-        while !socket.exists() {
+        // The socket is there a moment before anybody listens on it.
+        while UnixStream::connect(&socket).await.is_err() {
             if Instant::now() > deadline {
                 let text = "the program `ssh-agent` does not answer";
                 return Err(Ec2Error::new(Ec2ErrorKind::Machine, text));
@@ -78,12 +80,17 @@ impl Agent {
         let done = child.wait_with_output().await;
         let done =
             done.map_err(|error| failed("lost sight of `ssh-add`".into()).with_source(error))?;
-        if done.status.success() {
-            return Ok(());
+        match done.status.code() {
+            Some(0) => Ok(()),
+            // See ssh-add(1).
+            Some(2) => {
+                let text = "the program `ssh-add` does not reach its agent";
+                Err(Ec2Error::new(Ec2ErrorKind::Machine, text))
+            }
+            _ => Err(failed(
+                "the private key cannot be used; does it have a passphrase?".to_owned(),
+            )),
         }
-        Err(failed(
-            "the private key cannot be used; does it have a passphrase?".to_owned(),
-        ))
     }
 }
 

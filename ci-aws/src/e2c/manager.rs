@@ -11,11 +11,14 @@ use ci_core::session::{Command, ExecIo, ExitStatus, Output, Session};
 use tokio_util::sync::CancellationToken;
 
 use super::agent::Agent;
-use super::copy;
 use super::remote::{self, BuildRequest};
 use super::state::StateFile;
 use super::variables::Variables;
 use crate::ec2::{Ec2Api, Ec2Error, Ec2ErrorKind, Keeper, Kept};
+use crate::ssh::{Mirror, SshSession};
+
+/// What is never copied, and the credentials of the job on the machine.
+const OWN: [&str; 2] = [".e2c_instance_state_*", ".e2c-docker"];
 
 /// One job's machine, from one command to the next.
 #[derive(Debug)]
@@ -108,7 +111,7 @@ impl E2c {
         let state = StateFile::new(&kept.id, &kept.address, self.variables.strategy);
         state.write(&self.path())?;
         let session = self.session(work, kept).await?;
-        let copied = self.copy(session.as_ref()).await;
+        let copied = self.copy(&session).await;
         let ended = session.teardown().await;
         copied?;
         ended.map_err(|error| broken("leave the machine", error))?;
@@ -118,9 +121,16 @@ impl E2c {
         Ok(state)
     }
 
-    async fn copy(&self, session: &dyn Session) -> Result<(), Ec2Error> {
+    async fn copy(&self, session: &SshSession) -> Result<(), Ec2Error> {
         let dir = self.variables.job_dir();
-        let copied = copy::project(session, &self.project, &dir, &self.cancel).await;
+        let mirror = Mirror::new(&self.project, dir).exclude(OWN);
+        let copied = tokio::select! {
+            copied = session.mirror(&mirror) => copied,
+            () = self.cancel.cancelled() => {
+                let text = "copying the project was canceled";
+                return Err(Ec2Error::new(Ec2ErrorKind::Canceled, text));
+            }
+        };
         let copied = copied.map_err(|error| broken("copy the project", error))?;
         if let Some(sent) = copied.sent {
             let removed = copied.removed;
@@ -225,7 +235,7 @@ impl E2c {
         Ok(status)
     }
 
-    async fn session(&self, work: &Work, kept: &Kept) -> Result<Box<dyn Session>, Ec2Error> {
+    async fn session(&self, work: &Work, kept: &Kept) -> Result<SshSession, Ec2Error> {
         let mut job = JobSpec::new("e2c");
         // `~` is the home of the user: what is there outlives the session.
         let mut options = JobOptions::default();

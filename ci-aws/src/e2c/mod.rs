@@ -6,7 +6,6 @@
 //! and until when.
 
 mod agent;
-mod copy;
 mod manager;
 mod remote;
 mod state;

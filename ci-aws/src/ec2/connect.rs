@@ -3,13 +3,12 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use ci_core::executor::{Executor as _, ExecutorError, ExecutorErrorKind, PrepareRequest};
-use ci_core::session::Session;
+use ci_core::executor::{ExecutorError, ExecutorErrorKind, PrepareRequest};
 use tokio::time::Instant;
 
 use super::rent::Landlord;
 use super::wait::{gone, look};
-use crate::ssh::{SshError, SshErrorKind, SshExecutor};
+use crate::ssh::{SshError, SshErrorKind, SshExecutor, SshSession};
 
 /// Connects to the instance `id`, again and again until it lets us in.
 ///
@@ -20,12 +19,12 @@ pub(super) async fn connect(
     id: &str,
     ssh: &SshExecutor,
     request: &PrepareRequest<'_>,
-) -> Result<Box<dyn Session>, ExecutorError> {
+) -> Result<SshSession, ExecutorError> {
     let options = &landlord.options;
     let patience = landlord.patience(options.boot_deadline, &request.output, &request.cancel);
     let mut told = false;
     loop {
-        let error = match ssh.prepare(request.clone()).await {
+        let error = match ssh.open(request.clone()).await {
             Ok(session) => return Ok(session),
             Err(error) => error,
         };

@@ -23,6 +23,7 @@ use super::pool::{Pool, Slot};
 use super::reap::{Reaper, Scope};
 use super::rent::Landlord;
 use super::session::Ec2Session;
+use crate::ssh::SshSession;
 
 /// Runs jobs on machines of EC2, over SSH.
 ///
@@ -125,7 +126,7 @@ impl Ec2Executor {
         &self,
         slot: &Slot,
         request: &PrepareRequest<'_>,
-    ) -> Result<Box<dyn Session>, ExecutorError> {
+    ) -> Result<SshSession, ExecutorError> {
         let landlord = &self.pool.landlord;
         let rented = slot
             .machine()
@@ -214,7 +215,7 @@ impl Executor for Ec2Executor {
         };
         crate::faults::point("connected");
         let (notices, over) = (Notices::default(), CancellationToken::new());
-        let inner: Arc<dyn Session> = Arc::from(session);
+        let inner: Arc<dyn Session> = Arc::new(session);
         let is_spot = slot.machine().is_some_and(|rented| rented.is_spot);
         let watcher = is_spot.then(|| {
             let url = self.pool.landlord.options.reach.notices.clone();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ci_core::clock::Clock;
 use ci_core::executor::PrepareRequest;
-use ci_core::session::{Output, Session};
+use ci_core::session::Output;
 use tokio_util::sync::CancellationToken;
 
 use super::api::{Ec2Api, Instance, Question};
@@ -15,7 +15,7 @@ use super::options::{Ec2Options, Strategy};
 use super::rent::{Landlord, reach};
 use super::tags::{HOST_KEY, LOCK, Lock, RUN, STARTED};
 use super::wait::{address, look, running, terminate};
-use crate::ssh::HostKey;
+use crate::ssh::{HostKey, SshSession};
 
 /// Gets one machine for a run, finds it again, and gives it back.
 #[derive(Debug)]
@@ -165,7 +165,7 @@ impl Keeper {
         &self,
         kept: &Kept,
         request: PrepareRequest<'_>,
-    ) -> Result<Box<dyn Session>, Ec2Error> {
+    ) -> Result<SshSession, Ec2Error> {
         let ssh = reach(&kept.address, &kept.host_key, &self.landlord.options);
         let session = connect(&self.landlord, &kept.id, &ssh, &request).await;
         session.map_err(|error| {

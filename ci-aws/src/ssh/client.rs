@@ -11,6 +11,7 @@ use tokio::process::{Child, Command};
 
 use super::args::{self, Target};
 use super::error::{SshError, SshErrorKind};
+use super::quote::quote;
 
 /// The most of an `ssh`'s errors that is kept.
 const ERRORS: u64 = 16 * 1024;
@@ -78,6 +79,22 @@ impl Client {
         Ok(prepare(&self.program, args))
     }
 
+    /// A script that runs its second word on the shared connection, as `rsync -e` calls a remote shell. Its
+    /// name has no letter that would have to be quoted.
+    pub(super) fn shell(&self) -> io::Result<String> {
+        let mut words = vec![self.program.to_string_lossy().into_owned()];
+        words.extend(self.target.shared(self.path(), "")?);
+        // In the place of the command.
+        words.pop();
+        let words: Vec<String> = words.iter().map(|word| quote(word)).collect();
+        let file = self.path().join("shell");
+        let text = format!("shift\nexec {} \"$*\"\n", words.join(" "));
+        std::fs::write(&file, text)?;
+        let file = file.into_os_string().into_string();
+        let file = file.ok().filter(|it| !it.contains([' ', '\'', '"']));
+        file.ok_or_else(|| io::ErrorKind::InvalidInput.into())
+    }
+
     fn spawn(&self, args: io::Result<Vec<String>>) -> Result<Child, SshError> {
         let args = args.map_err(SshError::client)?;
         let mut command = Command::from(prepare(&self.program, args));
@@ -104,7 +121,7 @@ fn prepare(program: &OsString, args: Vec<String>) -> std::process::Command {
 pub(super) fn boot_text(variables: &[(&str, &str)]) -> String {
     let mut text = String::new();
     for (name, value) in variables {
-        text.push_str(&format_args!("ci_{name}={}\n", super::quote::quote(value)).to_string());
+        text.push_str(&format_args!("ci_{name}={}\n", quote(value)).to_string());
     }
     text.push_str(SUPERVISOR);
     text.push_str("#end\n");

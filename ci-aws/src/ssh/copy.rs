@@ -56,12 +56,13 @@ pub(super) fn copy_in(
 }
 
 /// Why an archive did not get through.
-enum Bad {
+pub(super) enum Bad {
     Refused(SessionError),
     Pipe(io::Error),
 }
 
-fn check(tree: TreeReader, dir: &str, out: impl Write) -> Result<(), Bad> {
+/// Writes the entries of `tree` anew, those that do not leave `dir`.
+pub(super) fn check(tree: TreeReader, dir: &str, out: impl Write) -> Result<(), Bad> {
     // Half an archive shall not get the end mark that makes it whole.
     let open = Arc::new(AtomicBool::new(true));
     let mut builder = Builder::new(Gate {
@@ -120,6 +121,7 @@ fn put(builder: &mut Builder<impl Write>, entry: &mut Entry<'_>, dir: &str) -> R
             .map_or(0, |it| it.as_secs()),
     );
     let name = path.as_path();
+    fraction(builder, entry).map_err(Bad::Pipe)?;
     match &entry.kind {
         EntryKind::File => {
             header.set_entry_type(EntryType::Regular);
@@ -146,6 +148,25 @@ fn put(builder: &mut Builder<impl Write>, entry: &mut Entry<'_>, dir: &str) -> R
         _ => return Err(refused("is of a kind that is not known".to_owned())),
     }
     .map_err(Bad::Pipe)
+}
+
+/// Says the fraction of a second of a time before its entry: POSIX.1-2001 `pax`. Without it what is
+/// compared later would differ.
+fn fraction(builder: &mut Builder<impl Write>, entry: &Entry<'_>) -> io::Result<()> {
+    let since = entry
+        .modified
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    // A long name has a header of another kind before it, and not every `tar` knows both together.
+    let is_short = |path: &Path| path.as_os_str().len() < 100;
+    if since.subsec_nanos() == 0
+        || !matches!(entry.kind, EntryKind::File)
+        || !is_short(entry.path.as_path())
+    {
+        return Ok(());
+    }
+    let text = format!("{}.{:09}", since.as_secs(), since.subsec_nanos());
+    builder.append_pax_extensions([("mtime", text.as_bytes())])
 }
 
 /// Packs what `roots` select, each the output of its command, while it is read.
@@ -313,7 +334,7 @@ impl Read for Packed {
 }
 
 /// Collects what a child says on its standard error, so that it never waits for somebody to read it.
-fn errors(child: &mut Child) -> impl FnOnce() -> String + use<> {
+pub(super) fn errors(child: &mut Child) -> impl FnOnce() -> String + use<> {
     let stderr = child.stderr.take();
     let thread = stderr.map(|stderr| {
         std::thread::spawn(move || {
@@ -331,7 +352,8 @@ fn errors(child: &mut Child) -> impl FnOnce() -> String + use<> {
     }
 }
 
-fn failed(status: std::process::ExitStatus, what: &str, said: &str) -> SessionError {
+/// What the end of an `ssh` means.
+pub(super) fn failed(status: std::process::ExitStatus, what: &str, said: &str) -> SessionError {
     // `ssh` gives 255 where it has a trouble of its own, and so does one that was killed give none.
     let kind = match status.code() {
         Some(255) | None => SessionErrorKind::Lost,

@@ -176,6 +176,50 @@ impl SshExecutor {
         Client::new(self.program.clone(), Arc::new(self.target.clone())).map_err(SshError::client)
     }
 
+    /// As [`prepare`](Executor::prepare), with what only a session over SSH can do.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open(&self, request: PrepareRequest<'_>) -> Result<SshSession, ExecutorError> {
+        let canceled = || ExecutorError::new(ExecutorErrorKind::Canceled, "preparing was canceled");
+        if request.cancel.is_cancelled() {
+            return Err(canceled());
+        }
+        let root = self.root_dir()?;
+        let client = self.client()?;
+        let run = request.run.to_string();
+        let session = uuid::Uuid::now_v7().simple().to_string();
+        let orders = Orders {
+            root,
+            run: &run,
+            session: &session,
+            grace: self.grace,
+            lease: self.lease,
+        };
+        let started = Guard::start(&client, &orders, &request.cancel).await?;
+        let (guard, place) = started.ok_or_else(canceled)?;
+        let (env, home) = variables(&request, &place);
+        let session = SshSession {
+            info: self.info(&place, home),
+            client,
+            guard,
+            dir: place.dir,
+            marker: format!("{run}/{session}"),
+            env,
+            grace: self.grace,
+            next: AtomicU32::new(1),
+            over: CancellationToken::new(),
+        };
+        match furnish(&session, &request).await {
+            Ok(()) => Ok(session),
+            Err(error) => {
+                // What broke first is what there is to tell.
+                let _ = session.teardown().await;
+                Err(error)
+            }
+        }
+    }
+
     /// The root, absolute. An empty one is worked out on the machine.
     fn root_dir(&self) -> Result<&str, ExecutorError> {
         match self.root.as_deref() {
@@ -274,43 +318,7 @@ impl Executor for SshExecutor {
         &self,
         request: PrepareRequest<'_>,
     ) -> Result<Box<dyn Session>, ExecutorError> {
-        let canceled = || ExecutorError::new(ExecutorErrorKind::Canceled, "preparing was canceled");
-        if request.cancel.is_cancelled() {
-            return Err(canceled());
-        }
-        let root = self.root_dir()?;
-        let client = self.client()?;
-        let run = request.run.to_string();
-        let session = uuid::Uuid::now_v7().simple().to_string();
-        let orders = Orders {
-            root,
-            run: &run,
-            session: &session,
-            grace: self.grace,
-            lease: self.lease,
-        };
-        let started = Guard::start(&client, &orders, &request.cancel).await?;
-        let (guard, place) = started.ok_or_else(canceled)?;
-        let (env, home) = variables(&request, &place);
-        let session = SshSession {
-            info: self.info(&place, home),
-            client,
-            guard,
-            dir: place.dir,
-            marker: format!("{run}/{session}"),
-            env,
-            grace: self.grace,
-            next: AtomicU32::new(1),
-            over: CancellationToken::new(),
-        };
-        match furnish(&session, &request).await {
-            Ok(()) => Ok(Box::new(session)),
-            Err(error) => {
-                // What broke first is what there is to tell.
-                let _ = session.teardown().await;
-                Err(error)
-            }
-        }
+        Ok(Box::new(self.open(request).await?))
     }
 
     async fn reap(&self, scope: &ReapScope) -> Result<ReapReport, ExecutorError> {

@@ -23,7 +23,7 @@ use super::{copy, spec};
 const REMOVAL: Duration = Duration::from_mins(1);
 
 /// The connection, the guard and the directories of one attempt of a job.
-pub(super) struct SshSession {
+pub struct SshSession {
     pub(super) info: SessionInfo,
     pub(super) client: Client,
     pub(super) guard: Guard,
@@ -49,7 +49,7 @@ impl fmt::Debug for SshSession {
 }
 
 impl SshSession {
-    fn check(&self) -> Result<(), SessionError> {
+    pub(super) fn check(&self) -> Result<(), SessionError> {
         if self.over.is_cancelled() {
             let text = "the session has been torn down";
             return Err(SessionError::new(SessionErrorKind::Refused, text));
@@ -64,7 +64,11 @@ impl SshSession {
         SshError::lost(self.client.destination()).into()
     }
 
-    fn command(&self, mode: &str, words: &[&str]) -> Result<std::process::Command, SessionError> {
+    pub(super) fn command(
+        &self,
+        mode: &str,
+        words: &[&str],
+    ) -> Result<std::process::Command, SessionError> {
         let command = supervisor(&self.dir, mode, words);
         let command = self.client.blocking(&command);
         command.map_err(|error| other("could not call `ssh`", error))
@@ -160,7 +164,8 @@ impl Session for SshSession {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+/// Does what blocks.
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, SessionError> + Send + 'static,
 ) -> Result<T, SessionError> {
     tokio::task::spawn_blocking(work)

@@ -1,7 +1,7 @@
 # What runs on the remote machine: the guard of a session, its steps, its file copies, the clean-up.
 #
-# Needs a POSIX sh with cat, grep, id, ls, mkdir, rm, sed, sleep, sort, tar and uname; uses setsid
-# and /proc where they are. The lines before this text set ci_mode, ci_root, ci_run, ci_session,
+# Needs a POSIX sh with cat, grep, id, ls, mkdir, rm, sed, sleep, sort, tar and uname; uses setsid, find,
+# stat, xargs and /proc where they are. The lines before this text set ci_mode, ci_root, ci_run, ci_session,
 # ci_grace and ci_lease. The names of all variables start with ci_, and none is exported.
 #
 # Processes are found by CI_CORE_REMOTE=<run>/<session>/<step>; in their environment, and by the
@@ -237,6 +237,29 @@ ci_unpack() {
   mkdir -p "$1" && cd "$1" && exec tar -xpof -
 }
 
+# Makes the directory $1 like one at the other end: says what there is, removes the names on the input up to
+# an empty line, and unpacks the archive that follows, if the next word is `tar`.
+ci_mirror() {
+  mkdir -p "$1" && cd "$1" || exit 1
+  command -v rsync || echo
+  # Not every find knows -printf, and not every system has this stat; then everything comes anew.
+  find . ! -name . -printf 'F%y%m %s %T@ %C@ %P\n' 2>/dev/null ||
+    find . ! -name . -exec stat -c 'S%f %s %Y %Z %n' {} + 2>/dev/null
+  echo
+  ci_names=
+  while IFS= read -r ci_name && [ -n "$ci_name" ]; do ci_names=$ci_names$ci_name$ci_nl; done
+  if [ -n "$ci_names" ]; then
+    # Files and links first. A directory that is not empty then has something that stays.
+    printf %s "$ci_names" | tr '\n' '\0' | xargs -0 rm -f -- 2>/dev/null
+    printf %s "$ci_names" | while IFS= read -r ci_name; do
+      [ ! -d "$ci_name" ] || [ -L "$ci_name" ] || rmdir "$ci_name" 2>/dev/null
+    done
+  fi
+  IFS= read -r ci_name || exit 1
+  [ "$ci_name" = tar ] || exit 0
+  exec tar -xpof -
+}
+
 # Packs the directory $1.
 ci_pack() {
   cd "$1" && exec tar -cf - .
@@ -287,6 +310,7 @@ case $ci_mode in
 guard) ci_guard ;;
 step) ci_step "$@" ;;
 unpack) ci_unpack "$@" ;;
+mirror) ci_mirror "$@" ;;
 pack) ci_pack "$@" ;;
 directories) ci_directories "$@" ;;
 reap) ci_reap ;;

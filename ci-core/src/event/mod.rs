@@ -33,7 +33,7 @@ pub use measured::{FindingCounts, FindingRecord, FindingSeverity, MetricGate, Me
 pub(crate) use path::longest;
 pub use reports::{
     CoverageRatio, CoverageTotals, GateOutcome, JobReports, ReportDiagnostic, ReportFile,
-    TestCounts, TestOutcome, TestRecord, test_id,
+    TestRecord, test_id,
 };
 pub use sink::{Interest, NullSink, Sink, SinkError};
 pub use sink_fn::{SinkFn, sink_fn};
@@ -42,3 +42,5 @@ pub use terminal::Sanitizer;
 pub(crate) use terminal::{mark_of, one_line, precise};
 pub use trace::ChromeTrace;
 pub use wire::event_schema;
+
+pub use crate::tested::{TestCounts, TestOutcome};

@@ -35,6 +35,13 @@ pub trait Executor: Send + Sync {
     async fn prepare(&self, request: PrepareRequest<'_>)
     -> Result<Box<dyn Session>, ExecutorError>;
 
+    /// Waits until nothing is left of what sessions of this process leave to others when they are torn
+    /// down, such as ended containers that an engine removes. Every run does it at its end.
+    async fn settle(&self, run: RunId) -> Result<ReapReport, ExecutorError> {
+        let _ = run;
+        Ok(ReapReport::default())
+    }
+
     /// Ends and removes what dead processes left behind.
     async fn reap(&self, scope: &ReapScope) -> Result<ReapReport, ExecutorError> {
         let _ = scope;
@@ -120,6 +127,10 @@ impl<T: Executor + ?Sized> Executor for Arc<T> {
         request: PrepareRequest<'_>,
     ) -> Result<Box<dyn Session>, ExecutorError> {
         (**self).prepare(request).await
+    }
+
+    async fn settle(&self, run: RunId) -> Result<ReapReport, ExecutorError> {
+        (**self).settle(run).await
     }
 
     async fn reap(&self, scope: &ReapScope) -> Result<ReapReport, ExecutorError> {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::host::RunHost;
 use super::judge::judge;
 use super::services::JobServices;
-use super::supervise::{Limits, Watch, Watched, supervise};
+use super::supervise::{Limits, Watch, supervise};
 use crate::event::RunEvent;
-use crate::outcome::{Failure, Outcome};
+use crate::outcome::{Failure, Outcome, Verdict};
 use crate::scheduler::drive::AttemptEnd;
 use crate::scheduler::{Stop, Ticket};
 use crate::session::Output;
@@ -24,39 +24,43 @@ pub(super) async fn attempt(
     spare: &mut Option<Arc<JobServices>>,
 ) -> AttemptEnd {
     let mut begun = ticket.at;
-    let leases = if host.shares_groups(ticket.job) {
-        let leases = Box::pin(host.take_leases(ticket)).await;
+    let mut leases = None;
+    if host.shares_groups(ticket.job) {
+        let taken = Box::pin(host.take_leases(ticket)).await;
         begun = host.clock.elapsed().saturating_sub(origin);
-        leases
-    } else {
-        Ok(Some(Vec::new()))
-    };
-    let leases = match leases {
-        Ok(Some(leases)) => leases,
-        Ok(None) => return AttemptEnd::Postponed(host.poll_interval),
-        Err(error) => {
-            let words = crate::error::chain(&error).into();
-            let outcome = Outcome::InfrastructureFailure(words);
-            return AttemptEnd::Ended { outcome, begun };
+        match taken {
+            Ok(Some(taken)) => leases = Some(taken),
+            Ok(None) => return AttemptEnd::Postponed(host.poll_interval),
+            Err(error) => {
+                let words = crate::error::chain(&error).into();
+                let verdict = Outcome::InfrastructureFailure(words).into();
+                return AttemptEnd::Ended { verdict, begun };
+            }
         }
-    };
+    }
     let services = JobServices::of(host, ticket, spare.take());
     host.book.begin(ticket.job);
-    let (mut outcome, whole) = Steps::new(&services, origin + begun).run().await;
+    let mut steps = Steps::new(&services, origin + begun);
+    steps.run().await;
+    let (mut verdict, whole) = steps.end();
     if !services.job().options.reports.is_empty() {
-        outcome = Box::pin(judge(&services, outcome, whole)).await;
+        let judged = Box::pin(judge(&services, verdict.into(), whole)).await;
+        verdict = judged.into();
     }
     if let Some(warning) = services.tear_down().await {
         host.warn(Some(Arc::clone(&services.job().name)), warning);
     }
-    if !leases.is_empty() {
+    if let Some(leases) = leases {
         Box::pin(host.give_leases(leases)).await;
     }
     *spare = services.if_unused();
-    AttemptEnd::Ended {
-        outcome: host.masked(outcome),
-        begun,
-    }
+    let verdict = masked(host, verdict);
+    AttemptEnd::Ended { verdict, begun }
+}
+
+/// A verdict whose words hold no secret.
+fn masked(host: &RunHost, verdict: Verdict) -> Verdict {
+    verdict.map_err(|outcome| Box::new(host.masked(*outcome)))
 }
 
 /// The steps of one attempt on their way.
@@ -64,7 +68,7 @@ struct Steps<'a> {
     services: &'a Arc<JobServices>,
     /// When the job has to be done.
     deadline: Option<Duration>,
-    outcome: Outcome,
+    verdict: Verdict,
     stop: Option<Stop>,
     /// Whether no step was left out because of a failure.
     whole: bool,
@@ -77,14 +81,13 @@ impl<'a> Steps<'a> {
         Self {
             services,
             deadline,
-            outcome: Outcome::Success,
+            verdict: Ok(()),
             stop: None,
             whole: true,
         }
     }
 
-    /// How the steps ended, and whether none was left out because of a failure.
-    async fn run(mut self) -> (Outcome, bool) {
+    async fn run(&mut self) {
         let specs = &self.services.job().steps;
         let at_start = |spec: &StepSpec| spec.action.session_use() == SessionUse::AtStart;
         if specs.iter().any(at_start) {
@@ -98,17 +101,21 @@ impl<'a> Steps<'a> {
                 }
                 match self.services.host().resolve(spec) {
                     Ok(step) => self.step(index, spec, &*step).await,
-                    Err(error) => self.note_outcome(spec, error.outcome()),
+                    Err(error) => self.note(spec, error.outcome().into()),
                 }
             } else if spec.when == StepWhen::OnSuccess {
                 self.whole = false;
             }
         }
-        let outcome = match self.stop {
-            Some(stop) if self.outcome.is_success() => stop.outcome(),
-            _ => self.outcome,
+    }
+
+    /// How the steps ended, and whether none was left out because of a failure.
+    fn end(self) -> (Verdict, bool) {
+        let verdict = match self.stop {
+            Some(stop) if self.verdict.is_ok() => stop.outcome().into(),
+            _ => self.verdict,
         };
-        (outcome, self.whole && self.stop.is_none())
+        (verdict, self.whole && self.stop.is_none())
     }
 
     /// Prepares the session before the first step, under the limits of the job.
@@ -116,22 +123,26 @@ impl<'a> Steps<'a> {
         let watch = PrepareWatch(self.services);
         let limits = self.limits(None, None);
         let clock = self.services.clock();
-        let watched = supervise(self.services.session(), clock, limits, &watch).await;
-        let outcome = match (watched.output, watched.stop) {
-            (_, Some(stop)) => stop.outcome(),
-            (Some(Ok(Err(error))), None) => error.outcome(),
-            (Some(Err(panic)), None) => {
-                Outcome::InfrastructureFailure(format!("the executor panicked: {panic}").into())
+        let judge = |prepared: Result<Result<_, StepError>, String>| match prepared {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => error.outcome().into(),
+            Err(panic) => {
+                let words = format!("the executor panicked: {panic}");
+                Outcome::InfrastructureFailure(words.into()).into()
             }
-            (Some(Ok(Ok(_))) | None, None) => Outcome::Success,
+        };
+        let watched = supervise(self.services.session(), judge, clock, limits, &watch).await;
+        let verdict = match (watched.verdict, watched.stop) {
+            (_, Some(stop)) => stop.outcome().into(),
+            (verdict, None) => verdict.unwrap_or(Ok(())),
         };
         self.note_stop(watched.stop);
-        self.outcome = outcome;
+        self.verdict = verdict;
     }
 
     fn is_due(&mut self, when: StepWhen) -> bool {
         self.note_stop(self.services.stop_reason());
-        let goes_on = self.outcome.is_success() && self.stop.is_none();
+        let goes_on = self.verdict.is_ok() && self.stop.is_none();
         match when {
             StepWhen::OnSuccess => goes_on,
             StepWhen::OnFail => !goes_on && self.stop.is_none(),
@@ -161,9 +172,9 @@ impl<'a> Steps<'a> {
     }
 
     /// The first step that fails decides over the job.
-    fn note_outcome(&mut self, spec: &StepSpec, outcome: Outcome) {
-        if !spec.allow_failure && self.outcome.is_success() {
-            self.outcome = outcome;
+    fn note(&mut self, spec: &StepSpec, verdict: Verdict) {
+        if !spec.allow_failure && self.verdict.is_ok() {
+            self.verdict = verdict;
         }
     }
 
@@ -190,30 +201,36 @@ impl<'a> Steps<'a> {
             index,
             cleaning: self.stop.is_some(),
         };
-        let watched = supervise(step.run_owned(cx), &host.clock, limits, &watching).await;
+        let work = step.run_owned(cx);
+        let watched = supervise(work, verdict_of, &host.clock, limits, &watching).await;
         let stopped = watched.stop;
-        let mut outcome = outcome_of(watched);
+        let mut verdict = match (watched.verdict, stopped) {
+            (Some(Ok(())), _) => Ok(()),
+            (_, Some(stop)) => stop.outcome().into(),
+            (Some(verdict), None) => verdict,
+            (None, None) => Outcome::InfrastructureFailure("the step was lost".into()).into(),
+        };
         if let Some(output) = services.opened_output(index)
             && let Err(error) = output.finish().await
-            && outcome.is_success()
+            && verdict.is_ok()
         {
             let words = format!(
                 "the log could not be written: {}",
                 crate::error::chain(&error)
             );
-            outcome = Outcome::InfrastructureFailure(words.into());
+            verdict = Outcome::InfrastructureFailure(words.into()).into();
         }
-        let outcome = host.masked(outcome);
+        let verdict = masked(host, verdict);
         if let Some(begun) = begun {
             host.recorder.note(RunEvent::StepFinished {
                 job: Arc::clone(&services.job().name),
                 attempt: services.ticket().attempt,
                 step: index,
-                result: outcome.clone(),
+                result: verdict.clone().into(),
                 duration: host.clock.elapsed().saturating_sub(begun),
             });
         }
-        self.note_outcome(spec, outcome);
+        self.note(spec, verdict);
         // A step's own limit is a failure of the step; the job's own and a cancellation stop the job.
         let own = matches!(
             stopped,
@@ -227,17 +244,15 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// The outcome of a step from how watching it ended.
-fn outcome_of(watched: Watched<Result<Outcome, StepError>>) -> Outcome {
-    match (watched.output, watched.stop) {
-        (Some(Ok(Ok(Outcome::Success))), _) => Outcome::Success,
-        (_, Some(stop)) => stop.outcome(),
-        (Some(Ok(Ok(outcome))), None) => outcome,
-        (Some(Ok(Err(error))), None) => error.outcome(),
-        (Some(Err(panic)), None) => Outcome::Failed(Box::new(Failure::message(format!(
-            "the step panicked: {panic}"
-        )))),
-        (None, None) => Outcome::InfrastructureFailure("the step was lost".into()),
+/// What a step came to, from what it gave or the message of its panic.
+fn verdict_of(gave: Result<Result<Outcome, StepError>, String>) -> Verdict {
+    match gave {
+        Ok(Ok(outcome)) => outcome.into(),
+        Ok(Err(error)) => error.outcome().into(),
+        Err(panic) => {
+            let words = format!("the step panicked: {panic}");
+            Outcome::Failed(Box::new(Failure::message(words))).into()
+        }
     }
 }
 

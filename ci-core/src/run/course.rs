@@ -71,6 +71,12 @@ async fn go_on(
     if let Some(failure) = failure {
         return Err(failure);
     }
+    for executor in &host.executors {
+        match executor.settle(host.run).await {
+            Ok(report) => host.warn_of_left(&**executor, report),
+            Err(error) => host.warn(None, crate::error::chain(&error)),
+        }
+    }
     let report = report(host, &machine, begun);
     if host.recorder.is_on() {
         let last = RunEvent::RunFinished {
@@ -91,14 +97,16 @@ async fn go_on(
 async fn clean_up(host: &RunHost, past: &Past) -> Result<(), RunError> {
     match past {
         Past::New => {}
-        Past::Resumed(_) => {
+        Past::Resumed(history) => {
+            let mut used = history.executors.clone();
+            // The journal may have lost its last events; the plan has not.
+            used.extend(host.plan.dag.jobs().map(|job| host.executor_name(job)));
             for executor in &host.executors {
-                let report = executor.reap(&ReapScope::Run(host.run)).await?;
-                for left in report.left {
-                    host.warn(
-                        None,
-                        format!("`{}` could not remove {left}", executor.name()),
-                    );
+                match executor.reap(&ReapScope::Run(host.run)).await {
+                    Ok(report) => host.warn_of_left(&**executor, report),
+                    // One that no job needs may be absent, such as an engine that is not installed.
+                    Err(_) if !used.contains(executor.name()) => {}
+                    Err(error) => return Err(error.into()),
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! What the journal of a run says about its jobs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::event::{EventRecord, JobReports, RunEvent};
@@ -20,6 +20,8 @@ pub(super) struct History {
     pub(super) failed_attempts: HashMap<Arc<str>, u32>,
     /// The decisions about held jobs.
     pub(super) decisions: HashMap<Arc<str>, Decision>,
+    /// The executors that jobs were given to.
+    pub(super) executors: HashSet<Arc<str>>,
     /// The outcome the run ended with, if it has.
     pub(super) finished: Option<crate::outcome::OutcomeKind>,
     /// The number of the last event.
@@ -57,6 +59,9 @@ impl History {
                         spent: *duration,
                     };
                     history.ended.insert(Arc::clone(job), end);
+                }
+                RunEvent::JobStarted { executor, .. } => {
+                    history.executors.insert(Arc::clone(executor));
                 }
                 RunEvent::JobRetrying { job, attempt, .. } => {
                     history.failed_attempts.insert(Arc::clone(job), *attempt);

@@ -18,7 +18,7 @@ use super::recorder::{Receipt, Recorder};
 use super::services::{JobControl, JobServices};
 use crate::clock::{Clock, Timestamp};
 use crate::event::RunEvent;
-use crate::executor::Executor;
+use crate::executor::{Executor, ReapReport};
 use crate::id::{JobId, RunId};
 use crate::job::Start;
 use crate::outcome::{Failure, Outcome};
@@ -151,6 +151,14 @@ impl RunHost {
             None => message.clone(),
         });
         self.recorder.note(RunEvent::Warning { job, message });
+    }
+
+    /// Warns of what an executor could not clean up.
+    pub(super) fn warn_of_left(&self, executor: &dyn Executor, report: ReapReport) {
+        for left in report.left {
+            let text = format!("`{}` could not remove {left}", executor.name());
+            self.warn(None, text);
+        }
     }
 
     /// An outcome whose words hold no secret.

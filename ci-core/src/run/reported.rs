@@ -39,7 +39,7 @@ impl JobServices {
                     .for_each(masked);
             }
             test.quarantined = test.outcome.is_bad() && rules.is_quarantined(&test.id());
-            counts.add(test);
+            counts.add(test.outcome, test.flaky, test.time);
         }
         problems.iter_mut().for_each(masked);
         let mut bad = BadTests::default();

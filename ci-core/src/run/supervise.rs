@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::outcome::TimeLimit;
+use crate::outcome::{TimeLimit, Verdict};
 use crate::scheduler::Stop;
 use crate::session::Output;
 
@@ -38,9 +38,9 @@ pub(super) trait Watch {
 }
 
 /// How a piece of work ended.
-pub(super) struct Watched<T> {
-    /// What it gave: nothing if it did not stop in time and was dropped, an error if it panicked.
-    pub(super) output: Option<Result<T, String>>,
+pub(super) struct Watched {
+    /// What it came to; nothing if it did not stop in time and was dropped.
+    pub(super) verdict: Option<Verdict>,
     /// Why it was told to stop, if it was.
     pub(super) stop: Option<Stop>,
 }
@@ -48,29 +48,32 @@ pub(super) struct Watched<T> {
 /// Work that may wait, as the object-safe traits give it.
 pub(super) type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Runs `work` to its end, or until it has to stop. Work that is done at the first poll costs little
-/// more than that poll: what watching needs is made only when it begins to wait.
+/// Runs `work` to its end, or until it has to stop; `judge` reads what it gave, or the message of its
+/// panic. Work that is done at the first poll costs little more than that poll: what watching needs is
+/// made only when it begins to wait.
 pub(super) async fn supervise<T>(
     mut work: Work<'_, T>,
+    judge: impl Fn(Result<T, String>) -> Verdict,
     clock: &Clock,
     limits: Limits,
     watch: &impl Watch,
-) -> Watched<T> {
-    match poll_fn(|cx| Poll::Ready(poll_catching(&mut work, cx))).await {
-        Poll::Ready(output) => Watched {
-            output: Some(output),
+) -> Watched {
+    match poll_fn(|cx| Poll::Ready(poll_catching(&mut work, &judge, cx))).await {
+        Poll::Ready(verdict) => Watched {
+            verdict: Some(verdict),
             stop: None,
         },
-        Poll::Pending => Box::pin(watch_over(work, clock, limits, watch)).await,
+        Poll::Pending => Box::pin(watch_over(work, judge, clock, limits, watch)).await,
     }
 }
 
 async fn watch_over<T>(
     mut work: Work<'_, T>,
+    judge: impl Fn(Result<T, String>) -> Verdict,
     clock: &Clock,
     limits: Limits,
     watch: &impl Watch,
-) -> Watched<T> {
+) -> Watched {
     let begun = clock.elapsed();
     let mut stop: Option<Stop> = None;
     let mut give_up = None;
@@ -84,14 +87,14 @@ async fn watch_over<T>(
         };
         tokio::select! {
             biased;
-            output = poll_fn(|cx| poll_catching(&mut work, cx)) => {
+            verdict = poll_fn(|cx| poll_catching(&mut work, &judge, cx)) => {
                 let stop = stop.or_else(|| watch.reason());
-                return Watched { output: Some(output), stop };
+                return Watched { verdict: Some(verdict), stop };
             }
             why = watch.stopped(), if stop.is_none() => stop = Some(why),
             () = clock.sleep_until(deadline.unwrap_or_default()), if deadline.is_some() => {
                 if stop.is_some() {
-                    return Watched { output: None, stop };
+                    return Watched { verdict: None, stop };
                 }
                 stop = limits.over(clock.elapsed(), watch.output().map_or_else(
                     || clock.elapsed().saturating_sub(begun),
@@ -127,12 +130,17 @@ impl Limits {
     }
 }
 
-/// Polls `work`; a panic becomes an error with its message.
-fn poll_catching<T>(work: &mut Work<'_, T>, cx: &mut Context<'_>) -> Poll<Result<T, String>> {
+/// Polls `work` and judges what it gives; a panic is judged by its message.
+fn poll_catching<T>(
+    work: &mut Work<'_, T>,
+    judge: impl Fn(Result<T, String>) -> Verdict,
+    cx: &mut Context<'_>,
+) -> Poll<Verdict> {
     // After a panic the future is never polled again, so nobody sees what it left half done.
-    match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
-        Ok(poll) => poll.map(Ok),
-        Err(payload) => Poll::Ready(Err(panic_message(&*payload))),
+    let poll = || work.as_mut().poll(cx).map(|output| judge(Ok(output)));
+    match catch_unwind(AssertUnwindSafe(poll)) {
+        Ok(poll) => poll,
+        Err(payload) => Poll::Ready(judge(Err(panic_message(&*payload)))),
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, mpsc};
 use super::{IllegalTransition, Machine, Notice, Stop, Ticket};
 use crate::clock::Clock;
 use crate::id::JobId;
-use crate::outcome::Outcome;
+use crate::outcome::Verdict;
 
 /// After so many jobs in a row a worker lets other tasks of its thread run.
 const JOBS_BEFORE_YIELD: u32 = 128;
@@ -71,7 +71,7 @@ pub(crate) enum AttemptEnd {
     /// It ran.
     Ended {
         /// How it ended.
-        outcome: Outcome,
+        verdict: Verdict,
         /// When it began, counted like the ticket's time.
         begun: Duration,
     },
@@ -383,9 +383,9 @@ async fn work<H: Host>(drive: Arc<Drive<H>>, first: Ticket) {
     while let Some(ticket) = next {
         let end = drive.host.attempt(ticket, drive.origin, &mut spare).await;
         let turn = drive.turn_with(1, |machine, now| match end {
-            AttemptEnd::Ended { outcome, begun } => {
+            AttemptEnd::Ended { verdict, begun } => {
                 let (spent, random) = (now.saturating_sub(begun), || drive.host.random());
-                machine.finish(ticket.job, outcome, spent, now, random)
+                machine.finish(ticket.job, verdict.into(), spent, now, random)
             }
             AttemptEnd::Postponed(pause) => machine.postpone(ticket.job, pause, now),
         });

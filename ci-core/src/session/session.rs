@@ -38,7 +38,8 @@ pub trait Session: Send + Sync {
     /// [`SessionErrorKind::NotFound`]; globs that match nothing give an empty archive.
     async fn copy_out(&self, selection: &TreeSelection) -> Result<TreeReader, SessionError>;
 
-    /// Ends what still runs and gives the place back.
+    /// Ends what still runs and gives the place back. What only has to be removed then may go on behind
+    /// it: the end of the run waits for that ([`Executor::settle`](crate::executor::Executor::settle)).
     async fn teardown(&self) -> Result<(), SessionError>;
 }
 

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use super::measured;
 use super::transfer::{blocking, warn};
 use crate::event::{
-    CoverageRatio, CoverageTotals, ReportDiagnostic, ReportFile, TestCounts, TestOutcome,
-    TestRecord,
+    CoverageRatio, CoverageTotals, ReportDiagnostic, ReportFile, TestCounts, TestRecord,
 };
 use crate::report::coverage::{self, Coverage, Ratio};
 use crate::report::tests::{self, Case, TestReport};
@@ -46,7 +45,7 @@ pub(super) async fn read_kept(
         StepRecord::Tests { files, tests, .. } => {
             let mut counts = TestCounts::default();
             for test in tests {
-                counts.add(test);
+                counts.add(test.outcome, test.flaky, test.time);
             }
             (files, counts.to_string())
         }
@@ -131,12 +130,7 @@ fn record_of(case: &Case) -> TestRecord {
         class: case.class.clone(),
         name: case.name.clone(),
         file: case.file.clone(),
-        outcome: match case.outcome {
-            tests::Outcome::Passed => TestOutcome::Passed,
-            tests::Outcome::Skipped => TestOutcome::Skipped,
-            tests::Outcome::Failed => TestOutcome::Failed,
-            tests::Outcome::Error => TestOutcome::Error,
-        },
+        outcome: case.outcome,
         flaky: case.flaky,
         time: case.time.filter(|time| time.is_finite() && *time >= 0.0),
         message: told.filter(|words| !words.is_empty()).map(cut),

@@ -20,6 +20,7 @@ mod hooked;
 mod kit;
 mod lost;
 mod order;
+mod resumed;
 mod retry;
 mod sketch;
 mod starts;

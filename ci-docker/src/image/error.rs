@@ -1,17 +1,10 @@
 //! What can go wrong when images are built.
 
 use crate::registry::RegistryError;
+use crate::trouble::Trouble;
 
 /// An image could not be built or pushed.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct ImageError {
-    kind: ImageErrorKind,
-    message: String,
-    hints: Vec<String>,
-    #[source]
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
-}
+pub type ImageError = Trouble<ImageErrorKind>;
 
 /// What kind of trouble it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,42 +26,6 @@ pub enum ImageErrorKind {
     Registry,
     /// The build was canceled.
     Canceled,
-}
-
-impl ImageError {
-    pub(crate) fn new(kind: ImageErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            hints: Vec::new(),
-            source: None,
-        }
-    }
-
-    pub(crate) fn with_source(
-        mut self,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        self.source = Some(source.into());
-        self
-    }
-
-    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
-        self
-    }
-
-    /// What kind of trouble it was.
-    #[must_use]
-    pub fn kind(&self) -> ImageErrorKind {
-        self.kind
-    }
-
-    /// What to do next.
-    #[must_use]
-    pub fn hints(&self) -> &[String] {
-        &self.hints
-    }
 }
 
 impl From<RegistryError> for ImageError {

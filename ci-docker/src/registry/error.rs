@@ -2,16 +2,10 @@
 
 use oci_client::errors::{OciDistributionError, OciErrorCode};
 
+use crate::trouble::Trouble;
+
 /// A registry could not do what it was asked for.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct RegistryError {
-    kind: RegistryErrorKind,
-    message: String,
-    hints: Vec<String>,
-    #[source]
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
-}
+pub type RegistryError = Trouble<RegistryErrorKind>;
 
 /// What kind of trouble a registry made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,28 +32,6 @@ pub enum RegistryErrorKind {
 }
 
 impl RegistryError {
-    pub(crate) fn new(kind: RegistryErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            hints: Vec::new(),
-            source: None,
-        }
-    }
-
-    pub(crate) fn with_source(
-        mut self,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        self.source = Some(source.into());
-        self
-    }
-
-    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
-        self
-    }
-
     /// The answer of a registry to a request for `image`.
     pub(crate) fn of(image: &str, error: OciDistributionError) -> Self {
         let kind = kind_of(&error);
@@ -76,18 +48,6 @@ impl RegistryError {
             new
         };
         new.with_source(error)
-    }
-
-    /// What kind of trouble it was.
-    #[must_use]
-    pub fn kind(&self) -> RegistryErrorKind {
-        self.kind
-    }
-
-    /// What to do next.
-    #[must_use]
-    pub fn hints(&self) -> &[String] {
-        &self.hints
     }
 
     /// Whether the same request may succeed in a while.

@@ -15,7 +15,7 @@ use super::place::Reached;
 use super::sweep::sweep;
 use crate::engine::{Engine, Node};
 use crate::error::{DockerError, DockerErrorKind};
-use crate::executor::{DockerExecutor, retrying, unmet};
+use crate::executor::{DockerExecutor, until_met};
 
 /// Runs each job as a service of one task on a swarm, which chooses the node.
 ///
@@ -110,7 +110,7 @@ impl SwarmExecutor {
     /// The executor of the manager's own engine, which is asked for nothing but what concerns the
     /// swarm.
     pub(super) fn own(&self) -> DockerExecutor {
-        let make = || self.on(self.options.host.clone());
+        let make = || self.on(self.options.common.host.clone());
         self.manager.get_or_init(make).clone()
     }
 
@@ -158,20 +158,15 @@ impl Executor for SwarmExecutor {
     }
 
     fn limit(&self) -> Option<usize> {
-        self.options.limit.map(NonZeroUsize::get)
+        self.options.common.limit.map(NonZeroUsize::get)
     }
 
     async fn prepare(
         &self,
         request: PrepareRequest<'_>,
     ) -> Result<Box<dyn Session>, ExecutorError> {
-        loop {
-            match self.make(&request).await {
-                Ok(session) => return Ok(Box::new(session)),
-                Err(error) => unmet(error, self.options.unmet, &request).await?,
-            }
-            retrying(&request).await?;
-        }
+        let policy = self.options.common.unmet;
+        until_met(policy, &request, || self.make(&request)).await
     }
 
     async fn reap(&self, scope: &ReapScope) -> Result<ReapReport, ExecutorError> {

@@ -1,18 +1,16 @@
 //! The options of the executor as a settings file has them, and those of one job.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use ci_core::executor::{ExecutorError, ExecutorErrorKind};
+use ci_core::executor::ExecutorError;
 use ci_core::job::JobSpec;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::engine::Node;
 use crate::error::{DockerError, DockerErrorKind};
-use crate::options::{ContainerOptions, DockerOptions, PullPolicy, Unmet};
+use crate::options::{self, CommonOptions, ContainerOptions, DockerOptions, Unmet};
 
 /// The name under which a job finds its options for this executor in `extra`.
 const EXTRA: &str = "swarm";
@@ -38,50 +36,21 @@ const QUEUE: Duration = Duration::from_mins(10);
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct SwarmOptions {
-    /// A manager of the swarm, as `unix://<path>`, `tcp://<host>:<port>` or `ssh://<user>@<host>`; by
-    /// default the engine of `DOCKER_HOST`.
-    pub host: Option<String>,
+    /// What an executor on one engine has, too.
+    #[serde(flatten)]
+    pub common: CommonOptions,
     /// The engines of nodes by the nodes' names. That of the manager itself is known. Jobs run on no
     /// node whose engine is not known.
     pub nodes: BTreeMap<String, String>,
     /// The engine of every other node, where `{address}` and `{name}` stand for those of the node,
     /// such as `ssh://ci@{address}`.
     pub node_host: Option<String>,
-    /// The directory of `ca.pem`, `cert.pem` and `key.pem`, which makes `tcp` connections TLS ones; by
-    /// default what `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH` say.
-    pub certificates: Option<PathBuf>,
-    /// How many sessions it can have at once.
-    pub limit: Option<NonZeroUsize>,
     /// How many seconds a job may wait for a node; 600 by default.
     pub queue_timeout: Option<u64>,
     /// Which nodes may take jobs, in Docker's words, such as `node.labels.disk==ssd`.
     pub constraints: Vec<String>,
     /// Secrets of the swarm that every job gets as files below `/run/secrets`.
     pub secrets: Vec<String>,
-    /// The image of jobs that name none.
-    pub image: Option<String>,
-    /// When images of services and of steps are pulled; `missing` by default. Nodes pull those of jobs
-    /// by themselves.
-    pub pull: PullPolicy,
-    /// The directory of `config.json` with the credentials of registries; by default that of
-    /// `DOCKER_CONFIG`, or `~/.docker`.
-    pub config: Option<PathBuf>,
-    /// The directory of the container that jobs work in, absolute; `/work` by default.
-    pub work_dir: Option<String>,
-    /// Files of the project that are not copied into the container, as globs.
-    pub exclude: Vec<String>,
-    /// How many seconds processes may take to end after they were asked to; 10 by default.
-    pub grace: Option<u64>,
-    /// How many seconds a service may take to become ready; 120 by default.
-    pub service_timeout: Option<u64>,
-    /// What happens to a job that asks for what no node or no swarm has; `fail` by default.
-    pub unmet: Unmet,
-    /// Whether the job's own `extra.docker` may ask for what gives power over a node: `cap_add`,
-    /// `binds`, and the network `host`. Off by default.
-    pub trust_jobs: bool,
-    /// The containers of all jobs. A swarm knows no `devices`, `gpus`, `privileged`, `shm_size` and
-    /// `security`.
-    pub container: ContainerOptions,
 }
 
 /// What `extra.swarm` of a job may say.
@@ -104,13 +73,7 @@ impl SwarmOptions {
     pub fn from_settings(
         options: &BTreeMap<String, serde_json::Value>,
     ) -> Result<Self, ExecutorError> {
-        let map = options
-            .iter()
-            .map(|(key, value)| (key.clone(), value.clone()));
-        serde_json::from_value(serde_json::Value::Object(map.collect())).map_err(|error| {
-            ExecutorError::new(ExecutorErrorKind::Unsupported, "the options cannot be used")
-                .with_source(error)
-        })
+        options::read(options)
     }
 
     /// The JSON schema of the options, for editors.
@@ -127,17 +90,13 @@ impl SwarmOptions {
     /// What the containers of a node get.
     pub(crate) fn of_node(&self, host: Option<String>) -> DockerOptions {
         DockerOptions {
-            host,
-            certificates: self.certificates.clone(),
-            image: self.image.clone(),
-            pull: self.pull,
-            config: self.config.clone(),
-            work_dir: self.work_dir.clone(),
-            exclude: self.exclude.clone(),
-            grace: self.grace,
-            service_timeout: self.service_timeout,
-            trust_jobs: self.trust_jobs,
-            container: self.container.clone(),
+            common: CommonOptions {
+                host,
+                // How many and what becomes of them the swarm's own executor says.
+                limit: None,
+                unmet: Unmet::default(),
+                ..self.common.clone()
+            },
             ..DockerOptions::default()
         }
     }
@@ -229,7 +188,7 @@ mod tests {
         assert!(read(json!({"workspace": "bind"})).is_err());
         let options = read(json!({"container": {"gpus": 1, "privileged": true}})).unwrap();
         assert_eq!(
-            unknown_to_swarms(&options.container),
+            unknown_to_swarms(&options.common.container),
             ["gpus", "privileged"]
         );
         let schema = SwarmOptions::json_schema();

@@ -90,7 +90,7 @@ impl SwarmExecutor {
         let placing = Placing {
             login: credentials::of(
                 image(request, &own.options)?,
-                self.options.config.as_deref(),
+                self.options.common.config.as_deref(),
             )
             .await?,
             secrets: secret_values(request, &wanted)?,

@@ -32,11 +32,13 @@ from ._executor import (
     CommandIo,
     CopyRoot,
     DockerExecutor,
+    Ec2Executor,
     Executor,
     LocalExecutor,
     NativeExecutor,
     PrepareRequest,
     Session,
+    SwarmExecutor,
 )
 from ._native import __version__
 from ._outcome import ExitStatus, Outcome
@@ -84,6 +86,7 @@ __all__ = [
     "CopyRoot",
     "Decision",
     "DockerExecutor",
+    "Ec2Executor",
     "Event",
     "EventStream",
     "Executor",
@@ -123,6 +126,7 @@ __all__ = [
     "Store",
     "StoreError",
     "StoredRun",
+    "SwarmExecutor",
     "Triggers",
     "Watch",
     "Workflow",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import inspect
 import json
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -75,6 +78,140 @@ def DockerExecutor(
     options |= {"work_dir": work_dir, "exclude": list(exclude), "limit": limit, "grace": grace}
     executor: NativeExecutor = make(options)
     return executor
+
+
+def SwarmExecutor(
+    name: str = "swarm",
+    *,
+    host: str | None = None,
+    nodes: Mapping[str, str] | None = None,
+    node_host: str | None = None,
+    image: str | None = None,
+    pull: Literal["if_missing", "always", "never"] = "if_missing",
+    constraints: Sequence[str] = (),
+    secrets: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    limit: int | None = None,
+    queue_timeout: float | timedelta | None = None,
+    grace: float | timedelta | None = None,
+    **options: Any,
+) -> NativeExecutor:
+    """Jobs as services of a Docker Swarm, each on the node that has room. Nothing is connected to yet.
+
+    Args:
+        name: the name by which jobs pick it.
+        host: a manager, such as `ssh://ci@manager`; by default the engine of `DOCKER_HOST`.
+        nodes: the engines of nodes by the nodes' names.
+        node_host: the engine of every other node, such as `ssh://ci@{address}`.
+        image: the image of jobs that name none.
+        pull: when images of services and steps are pulled.
+        constraints: which nodes may take jobs, such as `node.labels.disk==ssd`.
+        secrets: secrets of the swarm that every job gets.
+        exclude: globs of files of the project that are not copied.
+        limit: how many jobs at once; no limit of its own by default.
+        queue_timeout: seconds that a job may wait for a node.
+        grace: seconds that processes may take to end after they were asked to.
+        options: the rest of what `executors.NAME.options` of a settings file may say.
+
+    Raises:
+        ValueError: for an option that there is not, or whose value cannot be used.
+    """
+    given: dict[str, Any] = {"host": host, "nodes": nodes and dict(nodes), "node_host": node_host, "image": image}
+    given |= {"pull": "missing" if pull == "if_missing" else pull, "constraints": list(constraints)}
+    given |= {"secrets": list(secrets), "exclude": list(exclude), "limit": limit}
+    given |= {"queue_timeout": _seconds(queue_timeout), "grace": _seconds(grace)}
+    return _of_settings(name, "swarm", given | options)
+
+
+def Ec2Executor(
+    name: str = "ec2",
+    *,
+    instance: str | None = None,
+    template: str | None = None,
+    version: str | None = None,
+    types: Sequence[str] = (),
+    zones: Sequence[str] = (),
+    subnets: Sequence[str] = (),
+    spot: bool | str = False,
+    region: str | None = None,
+    profile: str | None = None,
+    endpoint: str | None = None,
+    user: str | None = None,
+    identity: str | Path | None = None,
+    limit: int | None = None,
+    jobs: int | None = None,
+    keep: float | timedelta | None = None,
+    time_limit: float | timedelta | None = None,
+    machine_time: float | timedelta | None = None,
+    **options: Any,
+) -> NativeExecutor:
+    """Jobs on machines of AWS EC2, none of which is left running. Nothing is connected to yet.
+
+    It needs a module that was built with it; `ci_core.Ec2Executor` says how where it was not. Jobs whose spot
+    machine is taken away run once more, on demand.
+
+    Args:
+        name: the name by which jobs pick it.
+        instance: an instance that is there. It is started if it is stopped, and stopped after if it was.
+        template: the launch template of new instances, its id or name. They are terminated after.
+        version: the version of the template.
+        types: instance types in place of the template's, the best first.
+        zones: availability zones, the best first.
+        subnets: subnets, the best first.
+        spot: whether spot instances are tried first; a text is the most to pay for an hour, in US dollars.
+        region: the region; by default that of the environment or the profile.
+        profile: a profile of the AWS configuration files.
+        endpoint: an address of EC2 in place of the region's.
+        user: the user on the machine.
+        identity: the file of the private key; a new instance gets a key of its own without one.
+        limit: how many jobs at once; no limit of its own by default.
+        jobs: how many jobs share a machine at the same time.
+        keep: how long a launched machine is kept for the next job of the same run, seconds.
+        time_limit: after how long a launched machine ends itself, whatever happens, seconds.
+        machine_time: how much machine time a run may launch, seconds.
+        options: the rest of what `executors.NAME.options` of a settings file may say.
+
+    Raises:
+        NotImplementedError: this build has no EC2.
+        ValueError: for an option that there is not, or whose value cannot be used.
+    """
+    if not _native.AWS:
+        raise NotImplementedError(
+            "this build of ci_core has no EC2, which brings the AWS SDK; build one that has it, in the folder"
+            " `ci-py` of the sources: `maturin build --release --features aws`, then `pip install` the wheel"
+        )
+    given: dict[str, Any] = {"instance": instance, "template": template, "version": version, "region": region}
+    given |= {"types": list(types), "zones": list(zones), "subnets": list(subnets)}
+    given |= {"spot": {"max_price": spot} if isinstance(spot, str) else spot}
+    given |= {"profile": profile, "endpoint": endpoint, "user": user, "limit": limit, "jobs": jobs}
+    given |= {"identity": None if identity is None else str(identity)}
+    given |= {"keep": _time(keep), "time_limit": _time(time_limit), "machine_time": _time(machine_time)}
+    executor = _of_settings(name, "ec2", given | options)
+    _close_at_exit()
+    return executor
+
+
+def _of_settings(name: str, kind: str, options: Mapping[str, Any]) -> NativeExecutor:
+    given = {key: value for key, value in options.items() if value is not None}
+    return _native.executor_of(name, kind, json.dumps(given))
+
+
+def _seconds(of: float | timedelta | None) -> int | None:
+    """Whole seconds, rounded up: less would be shorter than was asked for."""
+    seconds = of.total_seconds() if isinstance(of, timedelta) else of
+    return None if seconds is None else math.ceil(seconds)
+
+
+def _time(of: float | timedelta | None) -> str | None:
+    """As a settings file has it."""
+    seconds = _seconds(of)
+    return None if seconds is None else f"{seconds}s"
+
+
+@functools.cache
+def _close_at_exit() -> None:
+    """Machines that are kept for more jobs end when there can be no more."""
+    atexit.register(_native.close_executors)
 
 
 @dataclass(frozen=True)

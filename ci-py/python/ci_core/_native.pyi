@@ -18,6 +18,7 @@ _Pair = tuple[int, int]
 _Line = tuple[str, int, int, _StreamName, int, bytes]
 
 __all__ = [
+    "AWS",
     "DEBUG_BUILD",
     "DOCKER",
     "__version__",
@@ -41,8 +42,10 @@ __all__ = [
     "Triggers",
     "Watch",
     "cli",
+    "close_executors",
     "compare_versions",
     "docker_executor",
+    "executor_of",
     "failed_in_store",
     "flaky_in_store",
     "highest_version",
@@ -68,6 +71,7 @@ __all__ = [
 
 __version__: str
 DEBUG_BUILD: bool
+AWS: bool
 DOCKER: bool
 
 @final
@@ -106,6 +110,7 @@ class Run:
     def when_done(self, callback: Callable[[], object]) -> None: ...
     def wait(self, timeout: float | None) -> bool: ...
     def report(self) -> dict[str, Any]: ...
+    def job_reports(self) -> list[tuple[Any, ...]]: ...
 
 def start(spec: Spec, options: SimpleNamespace, to_end: bool) -> Run: ...
 def resume(run: str, options: SimpleNamespace) -> Run: ...
@@ -150,6 +155,8 @@ class NativeExecutor:
 
 def local_executor(name: str, options: str) -> NativeExecutor: ...
 def docker_executor(options: dict[str, Any]) -> NativeExecutor: ...
+def executor_of(name: str, kind: str, options: str) -> NativeExecutor: ...
+def close_executors() -> None: ...
 @final
 class Io:
     """Where the output of a command goes, and what stops it."""

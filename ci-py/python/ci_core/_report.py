@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._exceptions import WorkflowFailed
 from ._outcome import Kind, Outcome
@@ -125,29 +126,49 @@ class RunReport:
             del job["exception"]
         return plain
 
+    if not TYPE_CHECKING:  # Or every name would do.
+
+        def __getattr__(self, name: str) -> Any:
+            """Only what is not there: the jobs, which are made when somebody looks at them first."""
+            jobs = self.__dict__.get("_jobs") if name == "jobs" else None
+            if jobs is not None:
+                # Several threads may make them, but all get the same.
+                self.__dict__.setdefault("jobs", tuple(map(_job, jobs())))
+                self.__dict__.pop("_jobs", None)
+            if name == "jobs" and "jobs" in self.__dict__:
+                return self.__dict__["jobs"]
+            raise AttributeError(f"`RunReport` has no `{name}`", name=name, obj=self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
     @classmethod
-    def _of(cls, told: dict[str, Any]) -> RunReport:
-        jobs = []
-        for name, ended, attempts, duration, allowed, raised in told["jobs"]:
-            exception, traceback = raised if raised is not None else (None, None)
-            # Past the checks of a frozen class, which cost more than all else does.
-            job = object.__new__(JobReport)
-            job.__dict__.update(
-                name=name,
-                outcome=_SUCCESS if ended is None else Outcome._of(*ended),
-                attempts=attempts,
-                duration=duration,
-                allowed=allowed,
-                exception=exception,
-                traceback=traceback,
-            )
-            jobs.append(job)
-        return cls(
+    def _of(cls, told: dict[str, Any], jobs: Callable[[], list[tuple[Any, ...]]]) -> RunReport:
+        report = object.__new__(cls)
+        report.__dict__.update(
             run=told["run"],
             workflow=told["workflow"],
             outcome=told["outcome"],
             duration=told["duration"],
-            jobs=tuple(jobs),
             budgets=tuple(BudgetReport(*budget) for budget in told["budgets"]),
             warnings=tuple(told["warnings"]),
+            _jobs=jobs,
         )
+        return report
+
+
+def _job(told: tuple[Any, ...]) -> JobReport:
+    name, ended, attempts, duration, allowed, raised = told
+    exception, traceback = raised if raised is not None else (None, None)
+    # Past the checks of a frozen class, which cost more than all else does.
+    job = object.__new__(JobReport)
+    job.__dict__.update(
+        name=name,
+        outcome=_SUCCESS if ended is None else Outcome._of(*ended),
+        attempts=attempts,
+        duration=duration,
+        allowed=allowed,
+        exception=exception,
+        traceback=traceback,
+    )
+    return job

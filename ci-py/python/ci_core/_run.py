@@ -163,7 +163,7 @@ class Run:
         if self._report is None:
             if not self._native.wait(_seconds(timeout)):
                 raise TimeoutError(f"the run `{self.id}` still goes on")
-            self._report = RunReport._of(self._native.report())
+            self._report = RunReport._of(self._native.report(), self._native.job_reports)
         return self._report
 
     async def wait_async(self) -> RunReport:

@@ -54,7 +54,7 @@ fn compose_file(args: &ComposeArgs) -> Result<u8, Failure> {
             .map_err(|error| Failure::input(format!("executor `docker`: {}", chain(&error))))?,
         None => DockerOptions::default(),
     };
-    let made = compose::export(job, options.image.as_deref(), &workflow.env);
+    let made = compose::export(job, options.common.image.as_deref(), &workflow.env);
     let made = made.map_err(|error| {
         let failure = Failure::input(chain(&error));
         error.hints().iter().fold(failure, Failure::hint)

@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ci_core::event::TestOutcome;
 use ci_core::id::RunId;
 use ci_core::report::flaky::{FailedTest, FlakyTest, History, Runner, Seen, arguments};
-use ci_core::report::tests::Outcome;
 use ci_core::store::{RunStore, TestEntry, TestQuery};
 use clap::ValueEnum;
 use serde_json::{Value, json};
@@ -165,14 +163,8 @@ pub fn history(entries: &[TestEntry]) -> History {
     let mut history = History::new();
     for entry in entries {
         let test = &entry.test;
-        let outcome = match test.outcome {
-            TestOutcome::Passed => Outcome::Passed,
-            TestOutcome::Skipped => Outcome::Skipped,
-            TestOutcome::Failed => Outcome::Failed,
-            TestOutcome::Error => Outcome::Error,
-        };
         let run = entry.key.run.to_string();
-        let mut seen = Seen::new(&test.class, &test.name, outcome)
+        let mut seen = Seen::new(&test.class, &test.name, test.outcome)
             .run(&run)
             .time(entry.created.as_millis());
         seen.origin = origin(&entry.key.job);

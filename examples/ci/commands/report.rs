@@ -109,7 +109,7 @@ fn case(case: &Case) -> Value {
         "file": case.file,
         "line": case.line,
         "time": case.time,
-        "outcome": case.outcome.name(),
+        "outcome": case.outcome.as_str(),
         "message": message(case),
     })
 }

@@ -38,9 +38,13 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
     keep_fidelity(&mut project.workflow, &project.origin.fidelity);
     let (how, origin) = (&args.how, &project.origin);
     let left = origin.skipped.iter().map(|job| (&*job.name, &*job.why));
-    tell(global, how, &origin.fidelity, left);
+    let nothing = project.workflow.jobs.is_empty();
+    tell(global, how.verbose || nothing, &origin.fidelity, left);
     if global.format == Format::Text {
         executors::say_choice(&project.chosen);
+        if nothing {
+            output::say("no job runs for this branch, tag and event; `ci list` shows all of them");
+        }
     }
     executors::sweep(&project.settings, &project.workflow).await?;
     let kept = Kept::of(global, &project.settings, &project.dir);
@@ -111,7 +115,7 @@ fn keep_fidelity(workflow: &mut WorkflowSpec, fidelity: &Fidelity) {
 /// Says what differs from the vendor's machines, and in detail which jobs do not run.
 fn tell<'a>(
     global: &Global,
-    how: &HowArgs,
+    verbose: bool,
     fidelity: &Fidelity,
     left: impl Iterator<Item = (&'a str, &'a str)>,
 ) {
@@ -121,7 +125,7 @@ fn tell<'a>(
     if let Some(summary) = fidelity.summary() {
         output::say(format!("{summary}; `ci explain` lists them"));
     }
-    if how.verbose {
+    if verbose {
         for (job, why) in left {
             output::say(format!("{job} does not run: {why}"));
         }
@@ -191,7 +195,7 @@ async fn options(
     (workflow, facts): (&WorkflowSpec, &RunFacts),
 ) -> Result<(RunOptions, Telling), Failure> {
     let mut options = RunOptions::new().storage(kept.storage()?);
-    for executor in executors::of_workflow(&settings, workflow)? {
+    for executor in executors::executors(&settings)? {
         options = options.executor(executor);
     }
     let contexts = open::contexts(&how.context)?;
@@ -297,7 +301,7 @@ impl<'a> Course<'a> {
             return Ok(None);
         };
         let left = continued.skipped.iter().map(|(job, why)| (&**job, &**why));
-        tell(self.global, self.how, &continued.fidelity, left);
+        tell(self.global, self.how.verbose, &continued.fidelity, left);
         if self.global.format == Format::Text {
             executors::say_choice(&continued.chosen);
         }

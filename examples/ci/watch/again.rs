@@ -55,15 +55,15 @@ impl Watch {
             (true, _) => format!("{id}#{}", RunId::new()),
         };
         let occasion = Occasion::new(repository, event, own);
-        let subject = (&*stored.workflow, &stored.facts);
+        let facts = &stored.facts;
         if self.runner.is_some() {
-            let options = self.options(Settings::default(), None, subject)?;
+            let options = self.options(Settings::default(), None, facts)?;
             return Ok(Some((options, None)));
         }
         let dir = self.dir_of(&occasion);
         let to = dir.clone();
         blocking(move || plan::write_files(&occasion, &to)).await?;
-        let options = self.options(open::settings(None, &dir)?, Some(&dir), subject)?;
+        let options = self.options(open::settings(None, &dir)?, Some(&dir), facts)?;
         Ok(Some((options, Some(dir))))
     }
 

@@ -14,7 +14,7 @@ use ci_core::steps::step_runner::StepRunner;
 use ci_core::store::{RunStore, SqliteStore};
 use ci_core::trigger::watch::{ChangeKind, Found, Positions};
 use ci_core::trigger::{Event, EventKind};
-use ci_core::workflow::{RunFacts, WorkflowSpec};
+use ci_core::workflow::RunFacts;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -227,7 +227,7 @@ impl Watch {
             dir,
             supersede,
         } = planned;
-        let (options, telling) = self.options(settings, dir.as_deref(), (&workflow, &facts))?;
+        let (options, telling) = self.options(settings, dir.as_deref(), &facts)?;
         let mut options = options.facts(facts);
         if supersede || self.args.supersede {
             options = options.supersede();
@@ -254,7 +254,7 @@ impl Watch {
         &self,
         settings: Settings,
         dir: Option<&Path>,
-        (workflow, facts): (&WorkflowSpec, &RunFacts),
+        facts: &RunFacts,
     ) -> Result<(RunOptions, Telling), Failure> {
         let store = Arc::clone(&self.store) as Arc<dyn RunStore>;
         let mut options = RunOptions::new()
@@ -262,7 +262,7 @@ impl Watch {
             .store(Arc::clone(&store))
             // What waits for a person must not keep others waiting: it can be resumed.
             .hold(Hold::Finish);
-        for executor in executors::of_workflow(&settings, workflow)? {
+        for executor in executors::executors(&settings)? {
             options = options.executor(executor);
         }
         let contexts = open::contexts(&self.args.context)?;

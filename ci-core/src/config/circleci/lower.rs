@@ -167,7 +167,15 @@ fn lower(
         );
         this.compiler.error(&config.mark, message);
     }
-    let name = only.map_or_else(|| running.join(", "), str::to_owned);
+    if running.is_empty() {
+        running.extend(this.workflows.iter().map(|(name, _)| &**name));
+    }
+    let name = match only {
+        Some(only) => only.to_owned(),
+        // Every workflow of the file is left out by a condition of its own.
+        None if running.is_empty() => "no workflow".to_owned(),
+        None => running.join(", "),
+    };
     let (jobs, skipped) = this.all();
     let workflow = WorkflowSpec {
         name: name.into(),

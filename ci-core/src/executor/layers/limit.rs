@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::executor::{
     Executor, ExecutorError, ExecutorErrorKind, PrepareRequest, ReapReport, ReapScope,
 };
+use crate::id::RunId;
 use crate::session::{
     Command, ExecIo, ExitStatus, Session, SessionError, SessionInfo, TreeReader, TreeSelection,
 };
@@ -63,6 +64,10 @@ impl<E: Executor> Executor for LimitSessions<E> {
             inner,
             permit: Mutex::new(Some(permit)),
         }))
+    }
+
+    async fn settle(&self, run: RunId) -> Result<ReapReport, ExecutorError> {
+        self.inner.settle(run).await
     }
 
     async fn reap(&self, scope: &ReapScope) -> Result<ReapReport, ExecutorError> {

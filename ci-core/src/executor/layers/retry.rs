@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use crate::executor::{
     Executor, ExecutorError, ExecutorErrorKind, PrepareRequest, ReapReport, ReapScope,
 };
+use crate::id::RunId;
 use crate::job::Backoff;
 use crate::session::Session;
 
@@ -68,6 +69,10 @@ impl<E: Executor> Executor for PrepareRetry<E> {
                 () = tokio::time::sleep(pause) => attempt += 1,
             }
         }
+    }
+
+    async fn settle(&self, run: RunId) -> Result<ReapReport, ExecutorError> {
+        self.inner.settle(run).await
     }
 
     async fn reap(&self, scope: &ReapScope) -> Result<ReapReport, ExecutorError> {

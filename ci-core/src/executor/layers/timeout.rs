@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use crate::executor::{
     Executor, ExecutorError, ExecutorErrorKind, PrepareRequest, ReapReport, ReapScope,
 };
+use crate::id::RunId;
 use crate::session::Session;
 
 /// Gives up preparing a session after a while, with an error of kind
@@ -62,6 +63,10 @@ impl<E: Executor> Executor for PrepareTimeout<E> {
             }
             done => done,
         }
+    }
+
+    async fn settle(&self, run: RunId) -> Result<ReapReport, ExecutorError> {
+        self.inner.settle(run).await
     }
 
     async fn reap(&self, scope: &ReapScope) -> Result<ReapReport, ExecutorError> {

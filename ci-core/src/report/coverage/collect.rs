@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::count::{Count, Join};
-use super::model::{Arm, Branch, BranchCount, Coverage, FileCoverage, Function, Line};
+use super::model::{Branch, BranchCount, Coverage, FileCoverage, Function, Line};
+use super::packed::Packing;
 use super::totals::Totals;
-use super::visit::{ArmFact, BranchFact, FunctionFact, Visitor};
+use super::visit::{BranchFact, FunctionFact, Visitor};
 use crate::report::Diagnostic;
 
-/// How many facts about a file may pile up before they are put in order, at least.
-const PILE: usize = 4096;
+/// How many bytes the facts of a kind may take before they are put in order.
+const PILE: usize = 512 * 1024;
 
 /// A [`Visitor`] that keeps everything.
 #[derive(Debug, Default)]
@@ -18,29 +19,67 @@ pub struct Collector {
     files: Vec<Draft>,
     current: Option<usize>,
     /// What is said about the current file, until it ends: the next file takes over its room.
-    said: FileCoverage,
+    said: Said,
     roots: Vec<Box<str>>,
     diagnostics: Vec<Diagnostic>,
+}
+
+/// Facts about a file in the order in which they came.
+#[derive(Debug, Default)]
+struct Said {
+    lines: Packing,
+    branches: Packing,
+    branch_counts: Packing,
+    functions: Packing,
+    stated: Totals,
+}
+
+impl Said {
+    /// Everything in order. What comes next has the same room.
+    fn take(&mut self, join: Join) -> FileCoverage {
+        let file = FileCoverage {
+            lines: self.lines.pack::<Line>(join),
+            branches: self.branches.pack::<Branch<'_>>(join),
+            branch_counts: self.branch_counts.pack::<BranchCount>(join),
+            functions: self.functions.pack::<Function<'_>>(join),
+            stated: std::mem::take(&mut self.stated),
+        };
+        self.lines.clear();
+        self.branches.clear();
+        self.branch_counts.clear();
+        self.functions.clear();
+        file
+    }
 }
 
 /// A file about which more may come.
 #[derive(Debug)]
 struct Draft {
-    file: FileCoverage,
+    /// What came at each time, in order. Each has more than twice the facts of the next, so that a
+    /// file that comes a million times is not put in order a million times.
+    parts: Vec<FileCoverage>,
     join: Join,
-    /// How many facts there were when it was last in order.
-    ordered: usize,
 }
 
 impl Draft {
-    fn facts(&self) -> usize {
-        let file = &self.file;
-        file.lines.len() + file.branches.len() + file.branch_counts.len() + file.functions.len()
+    fn add(&mut self, mut part: FileCoverage) {
+        while let Some(mut last) = (self.parts).pop_if(|last| last.facts() / 2 <= part.facts()) {
+            last.merge_with(&part, self.join);
+            part = last;
+        }
+        // Mostly it stays the only one.
+        self.parts.reserve_exact(1);
+        self.parts.push(part);
     }
 
-    fn order(&mut self) {
-        self.file.normalize(self.join);
-        self.ordered = self.facts();
+    fn finish(self) -> FileCoverage {
+        let join = self.join;
+        let parts = self.parts.into_iter().rev();
+        let all = parts.reduce(|mut all, part| {
+            all.merge_with(&part, join);
+            all
+        });
+        all.unwrap_or_default()
     }
 }
 
@@ -56,26 +95,28 @@ impl Collector {
         let mut files = BTreeMap::new();
         let mut drafts: Vec<Option<Draft>> = self.files.into_iter().map(Some).collect();
         for (path, at) in self.names {
-            if let Some(mut draft) = drafts.get_mut(at).and_then(Option::take) {
-                draft.order();
-                files.insert(path, draft.file);
+            if let Some(draft) = drafts.get_mut(at).and_then(Option::take) {
+                files.insert(path, draft.finish());
             }
         }
         let roots = self.roots.into_iter().collect();
         (Coverage { files, roots }, self.diagnostics)
     }
 
-    fn file(&mut self) -> Option<&mut FileCoverage> {
-        self.current.map(|_| &mut self.said)
+    /// Adds a fact about the current file with `push`, to those that it gives back.
+    #[inline]
+    fn say(&mut self, push: impl FnOnce(&mut Said) -> &Packing) {
+        if self.current.is_some() && push(&mut self.said).size() > PILE {
+            self.put_in_order();
+        }
     }
-}
 
-/// Moves everything, into as much room as it takes where there was nothing before.
-fn take_in<T>(into: &mut Vec<T>, from: &mut Vec<T>) {
-    if into.is_empty() {
-        into.reserve_exact(from.len());
+    #[cold]
+    fn put_in_order(&mut self) {
+        if let Some(draft) = self.current.and_then(|at| self.files.get_mut(at)) {
+            draft.add(self.said.take(draft.join));
+        }
     }
-    into.append(from);
 }
 
 impl Visitor for Collector {
@@ -92,47 +133,45 @@ impl Visitor for Collector {
         self.current = Some(self.files.len());
         self.names.insert(path.into(), self.files.len());
         self.files.push(Draft {
-            file: FileCoverage::default(),
+            parts: Vec::new(),
             join,
-            ordered: 0,
         });
     }
 
     #[inline]
     fn line(&mut self, number: u32, hits: Option<u64>) {
         let hits = Count::new(hits);
-        if let Some(file) = self.file() {
-            file.lines.push(Line { number, hits });
-        }
+        self.say(|said| said.lines.push(Line { number, hits }));
     }
 
     #[inline]
     fn branch(&mut self, branch: BranchFact<'_>) {
-        let arm = match branch.arm {
-            ArmFact::Number(number) => Arm::Number(number),
-            ArmFact::Text(text) => Arm::Text(text.into()),
+        let BranchFact {
+            line,
+            block,
+            arm,
+            taken,
+            kind,
+        } = branch;
+        let taken = Count::new(taken);
+        let branch = Branch {
+            line,
+            block,
+            arm,
+            taken,
+            kind,
         };
-        let taken = Count::new(branch.taken);
-        if let Some(file) = self.file() {
-            file.branches.push(Branch {
-                line: branch.line,
-                block: branch.block,
-                arm,
-                taken,
-                kind: branch.kind,
-            });
-        }
+        self.say(|said| said.branches.push(branch));
     }
 
     fn branch_count(&mut self, line: u32, covered: u32, total: u32) {
         let covered = covered.min(total);
-        if let Some(file) = self.file() {
-            file.branch_counts.push(BranchCount {
-                line,
-                covered,
-                total,
-            });
-        }
+        let count = BranchCount {
+            line,
+            covered,
+            total,
+        };
+        self.say(|said| said.branch_counts.push(count));
     }
 
     fn function(&mut self, function: FunctionFact<'_>) {
@@ -143,56 +182,24 @@ impl Visitor for Collector {
             hits,
         } = function;
         let hits = Count::new(hits);
-        if let Some(file) = self.file() {
-            // The facts about a function mostly follow each other.
-            let last = file.functions.last_mut().filter(|last| &*last.name == name);
-            if let Some(last) = last
-                && (last.hits.get().is_none_or(|hits| hits == 0) || hits.get().is_none())
-            {
-                use super::merge::Fact as _;
-                let name = Box::default();
-                last.absorb(
-                    &Function {
-                        name,
-                        start,
-                        end,
-                        hits,
-                    },
-                    Join::Sum,
-                );
-                return;
-            }
-            let name = name.into();
-            file.functions.push(Function {
-                name,
-                start,
-                end,
-                hits,
-            });
-        }
+        let function = Function {
+            name,
+            start,
+            end,
+            hits,
+        };
+        self.say(|said| said.functions.push(function));
     }
 
     fn stated(&mut self, totals: Totals) {
-        if let Some(file) = self.file() {
-            file.stated = file.stated.larger(totals);
+        if self.current.is_some() {
+            self.said.stated = self.said.stated.larger(totals);
         }
     }
 
     fn end_file(&mut self) {
-        let Some(draft) = self.current.take().and_then(|at| self.files.get_mut(at)) else {
-            return;
-        };
-        let (file, said) = (&mut draft.file, &mut self.said);
-        take_in(&mut file.lines, &mut said.lines);
-        take_in(&mut file.branches, &mut said.branches);
-        take_in(&mut file.branch_counts, &mut said.branch_counts);
-        take_in(&mut file.functions, &mut said.functions);
-        file.stated = file.stated.larger(std::mem::take(&mut said.stated));
-        // Ordering only what has doubled keeps a file that comes a million times from being ordered
-        // a million times.
-        if draft.facts() > PILE.max(draft.ordered.saturating_mul(2)) {
-            draft.order();
-        }
+        self.put_in_order();
+        self.current = None;
     }
 
     fn diagnostic(&mut self, diagnostic: Diagnostic) {

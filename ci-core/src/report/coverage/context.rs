@@ -133,7 +133,10 @@ pub(super) fn is_fatal(kind: DiagnosticKind) -> bool {
 
 /// The bytes as text, what is no UTF-8 replaced.
 pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
 }
 
 /// The start of a record, for a message.

@@ -42,6 +42,18 @@ impl Count {
         }
     }
 
+    /// The count as a number that is small when the count is small or unknown.
+    #[inline]
+    pub(super) const fn code(self) -> u64 {
+        self.0.wrapping_add(1)
+    }
+
+    /// The count with this [`code`](Self::code).
+    #[inline]
+    pub(super) const fn from_code(code: u64) -> Self {
+        Self(code.wrapping_sub(1))
+    }
+
     /// Both counts as one. The unknown is the neutral element of both ways to join, which are
     /// commutative and associative.
     pub(super) fn join(self, other: Self, how: Join) -> Self {

@@ -51,6 +51,24 @@ impl<R: Read> Lines<R> {
         }
     }
 
+    /// What is read and not yet handed out.
+    #[inline]
+    pub(super) fn pending(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Goes past so many bytes of what is [`pending`](Self::pending), which are so many whole lines;
+    /// gives the place of the last of them, which takes `last` bytes.
+    #[inline]
+    pub(super) fn skip(&mut self, bytes: usize, lines: u64, last: usize) -> Option<Place> {
+        self.start = self.end.min(self.start + bytes);
+        self.place.offset += bytes as u64;
+        self.place.line += lines;
+        let mut place = self.place;
+        place.offset -= last as u64;
+        (lines > 0).then_some(place)
+    }
+
     /// The next line.
     #[inline]
     pub(super) fn next(&mut self) -> io::Result<Option<TextLine<'_>>> {

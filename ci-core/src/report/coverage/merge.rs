@@ -27,107 +27,18 @@ impl Coverage {
             Entry::Vacant(entry) => {
                 entry.insert(file);
             }
-            Entry::Occupied(mut entry) => entry.get_mut().merge_with(file, join),
+            Entry::Occupied(mut entry) => entry.get_mut().merge_with(&file, join),
         }
     }
 }
 
 impl FileCoverage {
     /// Takes in `other`, which is about the same file.
-    pub fn merge_with(&mut self, other: Self, join: Join) {
-        append(&mut self.lines, other.lines);
-        append(&mut self.branches, other.branches);
-        append(&mut self.branch_counts, other.branch_counts);
-        append(&mut self.functions, other.functions);
+    pub fn merge_with(&mut self, other: &Self, join: Join) {
+        self.lines = self.lines.joined::<Line>(&other.lines, join);
+        self.branches = self.branches.joined::<Branch<'_>>(&other.branches, join);
+        self.branch_counts = (self.branch_counts).joined::<BranchCount>(&other.branch_counts, join);
+        self.functions = (self.functions).joined::<Function<'_>>(&other.functions, join);
         self.stated = self.stated.larger(other.stated);
-        self.normalize(join);
     }
-
-    /// Brings everything into its order and joins what is there several times.
-    pub(super) fn normalize(&mut self, join: Join) {
-        normalize(&mut self.lines, join);
-        normalize(&mut self.branches, join);
-        normalize(&mut self.branch_counts, join);
-        normalize(&mut self.functions, join);
-    }
-}
-
-/// A fact with a key, of which there is one in a file.
-pub(super) trait Fact {
-    /// Less, equal or greater by key.
-    fn order(&self, other: &Self) -> std::cmp::Ordering;
-    /// Takes in a fact with the same key.
-    fn absorb(&mut self, other: &Self, join: Join);
-}
-
-impl Fact for Line {
-    fn order(&self, other: &Self) -> std::cmp::Ordering {
-        self.number.cmp(&other.number)
-    }
-
-    fn absorb(&mut self, other: &Self, join: Join) {
-        self.hits = self.hits.join(other.hits, join);
-    }
-}
-
-impl Fact for Branch {
-    fn order(&self, other: &Self) -> std::cmp::Ordering {
-        self.key().cmp(&other.key())
-    }
-
-    fn absorb(&mut self, other: &Self, join: Join) {
-        self.taken = self.taken.join(other.taken, join);
-        self.kind = self.kind.max(other.kind);
-    }
-}
-
-impl Fact for BranchCount {
-    fn order(&self, other: &Self) -> std::cmp::Ordering {
-        self.line.cmp(&other.line)
-    }
-
-    fn absorb(&mut self, other: &Self, _: Join) {
-        self.covered = self.covered.max(other.covered);
-        self.total = self.total.max(other.total);
-    }
-}
-
-impl Fact for Function {
-    fn order(&self, other: &Self) -> std::cmp::Ordering {
-        self.name.cmp(&other.name)
-    }
-
-    fn absorb(&mut self, other: &Self, join: Join) {
-        self.hits = self.hits.join(other.hits, join);
-        // `None` is less than any line, so the smallest start needs care and the largest end none.
-        self.start = match (self.start, other.start) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
-        self.end = self.end.max(other.end);
-    }
-}
-
-fn append<T>(into: &mut Vec<T>, mut from: Vec<T>) {
-    if into.is_empty() {
-        *into = from;
-    } else {
-        into.append(&mut from);
-    }
-}
-
-/// Sorts by key and joins equal keys. A list that is in order already is only looked at; two lists
-/// in order, one behind the other, are merged in linear time by the sort.
-fn normalize<T: Fact>(facts: &mut Vec<T>, join: Join) {
-    if facts.is_sorted_by(|a, b| a.order(b).is_lt()) {
-        return;
-    }
-    facts.sort_by(Fact::order);
-    facts.dedup_by(|later, first| {
-        let same = first.order(later).is_eq();
-        if same {
-            first.absorb(later, join);
-        }
-        same
-    });
 }

@@ -22,12 +22,14 @@ mod context;
 mod count;
 mod detect;
 mod error;
+mod facts;
 mod formats;
 mod gate;
 mod globs;
 mod input;
 mod merge;
 mod model;
+mod packed;
 mod paths;
 mod read;
 mod totals;
@@ -48,7 +50,7 @@ pub use model::{Arm, Branch, BranchKind, Coverage, FileCoverage, Function, Line}
 pub use paths::PathMap;
 pub use read::{Report, read, visit};
 pub use totals::{Ratio, Totals};
-pub use visit::{ArmFact, BranchFact, FunctionFact, Visitor};
+pub use visit::{BranchFact, FunctionFact, Visitor};
 pub use write::{
     SummaryOptions, write_cobertura, write_json, write_lcov, write_markdown, write_text,
 };

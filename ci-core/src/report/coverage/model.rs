@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::count::Count;
+use super::packed::{Facts, Packed};
 use super::totals::{Ratio, Totals};
 
 /// The coverage of a set of files, keyed by path and in the order of their paths.
 ///
-/// A million lines are 16 MB.
+/// A line mostly takes two bytes, and a branch four.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Coverage {
     pub(super) files: BTreeMap<Box<str>, FileCoverage>,
@@ -54,56 +55,57 @@ impl Coverage {
 /// The coverage of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FileCoverage {
-    /// By number, each once.
-    pub(super) lines: Vec<Line>,
-    /// By line, block and arm, each once.
-    pub(super) branches: Vec<Branch>,
-    /// By line, each once: branches without a name.
-    pub(super) branch_counts: Vec<BranchCount>,
-    /// By name, each once.
-    pub(super) functions: Vec<Function>,
+    /// Each [`Line`] by number.
+    pub(super) lines: Packed,
+    /// Each [`Branch`] by line, block and arm.
+    pub(super) branches: Packed,
+    /// Each [`BranchCount`] by line: branches without a name.
+    pub(super) branch_counts: Packed,
+    /// Each [`Function`] by name.
+    pub(super) functions: Packed,
     pub(super) stated: Totals,
 }
 
 impl FileCoverage {
     /// The lines that can run, by number.
-    pub fn lines(&self) -> &[Line] {
-        &self.lines
+    pub fn lines(&self) -> impl ExactSizeIterator<Item = Line> + Clone {
+        self.lines.facts()
     }
 
-    /// The line with the number `number`, if it can run.
+    /// The line with the number `number`, if it can run. It is looked for from the first on: who asks
+    /// for many goes through [`lines`](Self::lines).
     pub fn line(&self, number: u32) -> Option<Line> {
-        let at = self.lines.binary_search_by_key(&number, |line| line.number);
-        at.ok().map(|at| self.lines[at])
+        let mut from_there = self.lines().skip_while(|line| line.number < number);
+        from_there.next().filter(|line| line.number == number)
     }
 
     /// The branches that the report tells apart, by line. See [`branch_ratios`](Self::branch_ratios)
     /// for those that it only counts.
-    pub fn branches(&self) -> &[Branch] {
-        &self.branches
+    pub fn branches(&self) -> impl ExactSizeIterator<Item = Branch<'_>> + Clone {
+        self.branches.facts()
     }
 
     /// The functions, by name.
-    pub fn functions(&self) -> &[Function] {
-        &self.functions
+    pub fn functions(&self) -> impl ExactSizeIterator<Item = Function<'_>> + Clone {
+        self.functions.facts()
     }
 
     /// The innermost function that holds the line `number`. A function whose end the format does not
     /// give reaches as far as the next one.
-    pub fn function_at(&self, number: u32) -> Option<&Function> {
-        let holds = |function: &&Function| {
+    pub fn function_at(&self, number: u32) -> Option<Function<'_>> {
+        let holds = |function: &Function<'_>| {
             function.start.is_some_and(|start| start <= number)
                 && function.end.is_none_or(|end| number <= end)
         };
-        let candidates = self.functions.iter().filter(holds);
+        let candidates = self.functions().filter(holds);
         candidates.max_by_key(|function| function.start)
     }
 
     /// The lines that have branches, each with how many of them were taken, by line. Where the same
     /// line has both branches with names and bare numbers, the larger account counts.
     pub fn branch_ratios(&self) -> impl Iterator<Item = (u32, Ratio)> {
-        let mut named = NamedRatios(&self.branches).peekable();
-        let mut counted = self.branch_counts.iter().peekable();
+        let mut named = NamedRatios::new(self.branches.facts()).peekable();
+        let mut counted = self.branch_counts.facts::<BranchCount>().peekable();
         std::iter::from_fn(move || {
             let left = named.peek().map(|(line, _)| *line);
             let right = counted.peek().map(|count| count.line);
@@ -121,6 +123,18 @@ impl FileCoverage {
         })
     }
 
+    /// How many lines, branches and functions are told apart.
+    pub(super) fn facts(&self) -> usize {
+        let Self {
+            lines,
+            branches,
+            branch_counts,
+            functions,
+            ..
+        } = self;
+        lines.len() + branches.len() + branch_counts.len() + functions.len()
+    }
+
     /// What the report itself states as sums, where it gives nothing finer.
     pub fn stated(&self) -> &Totals {
         &self.stated
@@ -131,11 +145,11 @@ impl FileCoverage {
     ///
     /// A line whose hits are unknown counts as neither covered nor missed.
     pub fn totals(&self) -> Totals {
-        let known = self.lines.iter().filter_map(|line| line.hits.get());
+        let known = self.lines().filter_map(|line| line.hits.get());
         let lines = known.fold(Ratio::default(), |sum, hits| sum.with(hits > 0));
         let branches = self.branch_ratios().map(|(_, ratio)| ratio);
         let branches = branches.fold(Ratio::default(), Ratio::plus);
-        let known = self.functions.iter().filter_map(|it| it.hits.get());
+        let known = self.functions().filter_map(|it| it.hits.get());
         let functions = known.fold(Ratio::default(), |sum, hits| sum.with(hits > 0));
         Totals {
             lines: lines.or(self.stated.lines),
@@ -146,25 +160,50 @@ impl FileCoverage {
 
     /// The numbers of the lines that can run and did not.
     pub fn missed_lines(&self) -> impl Iterator<Item = u32> {
-        let missed = self.lines.iter().filter(|line| line.hits.get() == Some(0));
+        let missed = self.lines().filter(|line| line.hits.get() == Some(0));
         missed.map(|line| line.number)
     }
 }
 
 /// The branches of each line, counted.
-struct NamedRatios<'a>(&'a [Branch]);
+struct NamedRatios<'a> {
+    branches: Facts<'a, Branch<'a>>,
+    /// The first branch of the next line, as [`next_branch`](Self::next_branch) gave it.
+    ahead: Option<(u32, Ratio)>,
+}
+
+impl<'a> NamedRatios<'a> {
+    fn new(branches: Facts<'a, Branch<'a>>) -> Self {
+        let mut ratios = Self {
+            branches,
+            ahead: None,
+        };
+        ratios.ahead = ratios.next_branch();
+        ratios
+    }
+
+    /// The line of the next branch, and what it counts.
+    #[inline]
+    fn next_branch(&mut self) -> Option<(u32, Ratio)> {
+        let branch = self.branches.next()?;
+        let counts = u64::from(branch.kind != BranchKind::Unreachable);
+        let taken = counts & u64::from(branch.is_taken());
+        Some((branch.line, Ratio::new(taken, counts)))
+    }
+}
 
 impl Iterator for NamedRatios<'_> {
     type Item = (u32, Ratio);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let line = self.0.first()?.line;
-        let end = self.0.partition_point(|branch| branch.line <= line);
-        let (mine, rest) = self.0.split_at(end);
-        self.0 = rest;
-        let counted = mine.iter().filter(|it| it.kind != BranchKind::Unreachable);
-        let ratio = counted.fold(Ratio::default(), |sum, branch| sum.with(branch.is_taken()));
-        Some((line, ratio))
+        let (line, mut ratio) = self.ahead?;
+        loop {
+            self.ahead = self.next_branch();
+            match self.ahead {
+                Some((next, more)) if next == line => ratio = ratio.plus(more),
+                _ => return Some((line, ratio)),
+            }
+        }
     }
 }
 
@@ -189,62 +228,57 @@ impl Line {
 }
 
 /// A way that the code can go on from a line, told apart from the others of the line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Branch {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Branch<'a> {
     pub(super) line: u32,
     pub(super) block: u32,
-    pub(super) arm: Arm,
+    pub(super) arm: Arm<'a>,
     pub(super) taken: Count,
     pub(super) kind: BranchKind,
 }
 
-impl Branch {
+impl<'a> Branch<'a> {
     /// The line that it leaves.
-    pub fn line(&self) -> u32 {
+    pub fn line(self) -> u32 {
         self.line
     }
 
     /// The block of code that ends with it.
-    pub fn block(&self) -> u32 {
+    pub fn block(self) -> u32 {
         self.block
     }
 
     /// Which of the ways out of the block it is.
-    pub fn arm(&self) -> &Arm {
-        &self.arm
+    pub fn arm(self) -> Arm<'a> {
+        self.arm
     }
 
     /// How often it was taken. `None` when the line itself never ran, or the report does not say.
-    pub fn taken(&self) -> Option<u64> {
+    pub fn taken(self) -> Option<u64> {
         self.taken.get()
     }
 
     /// Whether it was taken at least once.
-    pub fn is_taken(&self) -> bool {
+    pub fn is_taken(self) -> bool {
         self.taken.get().is_some_and(|taken| taken > 0)
     }
 
     /// What kind it is.
-    pub fn kind(&self) -> BranchKind {
+    pub fn kind(self) -> BranchKind {
         self.kind
-    }
-
-    /// What makes it the same branch as another one.
-    pub(super) fn key(&self) -> (u32, u32, &Arm) {
-        (self.line, self.block, &self.arm)
     }
 }
 
 /// Which of the ways out of a block a branch is: a number, or the words of the report.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Arm {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Arm<'a> {
     /// The number of the way.
     Number(u32),
     /// What the report calls it, such as `jump to line 7`.
-    Text(Box<str>),
+    Text(&'a str),
 }
 
-impl std::fmt::Display for Arm {
+impl std::fmt::Display for Arm<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Number(number) => write!(f, "{number}"),
@@ -283,32 +317,32 @@ impl BranchCount {
 }
 
 /// A function, known by its name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Function {
-    pub(super) name: Box<str>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Function<'a> {
+    pub(super) name: &'a str,
     pub(super) start: Option<u32>,
     pub(super) end: Option<u32>,
     pub(super) hits: Count,
 }
 
-impl Function {
+impl<'a> Function<'a> {
     /// Its name, as the report writes it.
-    pub fn name(&self) -> &str {
-        &self.name
+    pub fn name(self) -> &'a str {
+        self.name
     }
 
     /// Its first line, where the report says it.
-    pub fn start(&self) -> Option<u32> {
+    pub fn start(self) -> Option<u32> {
         self.start
     }
 
     /// Its last line, where the report says it.
-    pub fn end(&self) -> Option<u32> {
+    pub fn end(self) -> Option<u32> {
         self.end
     }
 
     /// How often it was called; 1 stands for "it was" where the format only says so.
-    pub fn hits(&self) -> Option<u64> {
+    pub fn hits(self) -> Option<u64> {
         self.hits.get()
     }
 }

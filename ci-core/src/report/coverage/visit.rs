@@ -1,7 +1,7 @@
 //! What a coverage report says, piece by piece, for those who want no model in memory.
 
 use super::count::Join;
-use super::model::BranchKind;
+use super::model::{Arm, BranchKind};
 use super::totals::Totals;
 use crate::report::Diagnostic;
 
@@ -63,20 +63,11 @@ pub struct BranchFact<'a> {
     /// The block of code that ends with it.
     pub block: u32,
     /// Which of the ways out of the block it is.
-    pub arm: ArmFact<'a>,
+    pub arm: Arm<'a>,
     /// How often it was taken; `None` when the line never ran.
     pub taken: Option<u64>,
     /// What kind it is.
     pub kind: BranchKind,
-}
-
-/// Which of the ways out of a block a branch is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ArmFact<'a> {
-    /// The number of the way.
-    Number(u32),
-    /// What the report calls it.
-    Text(&'a str),
 }
 
 /// A function as a report gives it.

@@ -38,7 +38,9 @@ mod write;
 
 pub use clip::Text;
 pub use collect::{SuiteReport, TestReport, read, read_slice, read_with};
-pub use model::{Attempt, Case, Counts, Format, Outcome, Property, Suite, TestResult};
+pub use model::{Attempt, Case, Format, Property, Suite, TestResult};
 pub use parser::{Options, Parser, parse, parse_slice};
 pub use visitor::Visitor;
 pub use write::{JunitWriter, write_junit};
+
+pub use crate::tested::{TestCounts as Counts, TestOutcome as Outcome};

@@ -4,45 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::Text;
-
-/// How a test ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It did what it should.
-    #[default]
-    Passed,
-    /// It was not run, or not to its end, on purpose.
-    Skipped,
-    /// An expectation was not met.
-    Failed,
-    /// It broke before it could tell.
-    Error,
-}
-
-impl Outcome {
-    /// The name as JSON has it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Skipped => "skipped",
-            Self::Failed => "failed",
-            Self::Error => "error",
-        }
-    }
-
-    /// Whether it is one to worry about.
-    pub fn is_bad(self) -> bool {
-        matches!(self, Self::Failed | Self::Error)
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+use super::{Counts, Outcome, Text};
 
 /// One thing that a report says about a case: why it failed, broke or was skipped.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -209,52 +171,6 @@ impl Suite {
             name: name.into(),
             ..Self::default()
         }
-    }
-}
-
-/// Tests counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Counts {
-    /// All of them.
-    pub tests: u64,
-    /// Those that passed.
-    pub passed: u64,
-    /// Those that failed.
-    pub failed: u64,
-    /// Those that broke.
-    pub errors: u64,
-    /// Those that were skipped.
-    pub skipped: u64,
-    /// Those that passed after they had failed; they are among the passed ones.
-    pub flaky: u64,
-    /// Seconds that they took together.
-    pub time: f64,
-}
-
-impl Counts {
-    /// Counts a case.
-    pub fn add(&mut self, case: &Case) {
-        self.tests += 1;
-        match case.outcome {
-            Outcome::Passed => self.passed += 1,
-            Outcome::Skipped => self.skipped += 1,
-            Outcome::Failed => self.failed += 1,
-            Outcome::Error => self.errors += 1,
-        }
-        self.flaky += u64::from(case.flaky);
-        self.time += case.time.unwrap_or_default();
-    }
-
-    /// Adds counts of other tests.
-    pub fn merge(&mut self, other: &Self) {
-        self.tests += other.tests;
-        self.passed += other.passed;
-        self.failed += other.failed;
-        self.errors += other.errors;
-        self.skipped += other.skipped;
-        self.flaky += other.flaky;
-        self.time += other.time;
     }
 }
 

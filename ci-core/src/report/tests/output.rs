@@ -119,7 +119,7 @@ impl Output<'_> {
                     .iter()
                     .any(|attempt| attempt.result.outcome.is_bad()));
         if let Some(suite) = self.open.suites.last_mut() {
-            suite.counts.add(case);
+            suite.counts.add(case.outcome, case.flaky, case.time);
         }
         self.open.cases += 1;
         self.visitor.case(case);

@@ -118,7 +118,7 @@ impl Told {
             ..TestRecord::default()
         };
         let mut counts = TestCounts::default();
-        counts.add(&failed);
+        counts.add(failed.outcome, failed.flaky, failed.time);
         let event = RunEvent::TestResults {
             job: job.clone(),
             attempt: 1,

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the images ci-core-phoenix (busybox, bash and git of this machine, with the stand-in `mix`) and
+# Makes the images ci-core-phoenix (busybox, bash, git and docker of this machine, with the stand-in `mix`) and
 # ci-core-phoenix-db (something that listens where PostgreSQL would), for machines that can pull none.
 # usage: standin/image.sh [NAME]
 set -eu
@@ -21,13 +21,15 @@ bring() {
     program=$(readlink -f "$(command -v "$1")")
     rm -f "$root/bin/$1"
     cp "$program" "$root/bin/$1"
-    ldd "$program" | grep -o '/[^ )]*' | while read -r library; do
+    # One that is linked statically has none.
+    ldd "$program" 2>/dev/null | grep -o '/[^ )]*' | while read -r library; do
         mkdir -p "$root$(dirname "$library")"
         cp -L "$library" "$root$library"
     done
 }
 bring bash
 bring git
+bring docker
 cp "$here/bin/mix" "$here/bin/pg_isready" "$root/usr/bin/"
 echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
 tar -C "$root" -c . | docker import -c 'ENV PATH=/usr/bin:/bin' -c 'LABEL ci-core.example=phoenix' - "$name" >/dev/null

@@ -35,7 +35,7 @@ app = FastAPI()
 async def runs(limit: int | None = None):
     return {"total": 0, "data": []}
 
-uvicorn.run(app, port=int(sys.argv[1]), log_level="warning", access_log=False)
+uvicorn.run(app, port=int(sys.argv[1]), log_level="warning", access_log=False, timeout_keep_alive=75)
 """
 
 
@@ -80,26 +80,65 @@ def free_port() -> int:
         return port
 
 
+class Connection(asyncio.BufferedProtocol):
+    """A connection that is kept. What comes is counted and thrown away: the client shall cost little."""
+
+    def __init__(self) -> None:
+        self.space = bytearray(1 << 18)
+        self.head = b""
+        self.size = self.left = 0
+        self.answered: asyncio.Future[int] | None = None
+        self.transport: asyncio.WriteTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self.transport = transport
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self.space
+
+    def buffer_updated(self, count: int) -> None:
+        if self.left:
+            self.left -= count
+        else:
+            self.head += self.space[:count]
+            head, found, body = self.head.partition(b"\r\n\r\n")
+            if not found:
+                return
+            assert head.startswith(b"HTTP/1.1 200"), head
+            length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
+            self.size = int(length.split(b":")[1])
+            self.left, self.head = self.size - len(body), b""
+        if not self.left and self.answered is not None:
+            self.answered.set_result(self.size)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self.answered is not None and not self.answered.done():
+            self.answered.set_exception(error or ConnectionError("the server closed the connection"))
+
+    async def ask(self, request: bytes) -> int:
+        """Sends a request; gives the size of the answer."""
+        assert self.transport is not None
+        self.answered = asyncio.get_running_loop().create_future()
+        self.transport.write(request)
+        return await self.answered
+
+
 async def ask(port: int, path: str, rate: float, seconds: float) -> tuple[list[float], int]:
     """Asks at a rate; gives how late each answer was, in seconds, and the bytes of the last one."""
     request = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-    idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    loop = asyncio.get_running_loop()
+    idle: list[Connection] = []
     late: list[float] = []
     size = 0
 
     async def one(due: float) -> None:
         nonlocal size
-        reader, writer = idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port, limit=1 << 22)
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 200"), head
-        length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
-        size = int(length.split(b":")[1])
-        await reader.readexactly(size)
-        late.append(asyncio.get_running_loop().time() - due)
-        idle.append((reader, writer))
+        connection = idle.pop() if idle else (await loop.create_connection(Connection, "127.0.0.1", port))[1]
+        size = await connection.ask(request)
+        late.append(loop.time() - due)
+        idle.append(connection)
 
-    loop = asyncio.get_running_loop()
     start = loop.time() + 0.1
     tasks = []
     for number in range(int(rate * seconds)):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -93,12 +95,22 @@ def test_the_truth_comes_out_whatever_breaks(
     until("every commit has a run that ended", all_ended, 60 + 3 * commits)
     assert server.get("/api/v1/runs")["total"] == commits, "no commit ran twice"
     calm = step_runner(*CALM)
+    when: dict[str, list[tuple[datetime, datetime]]] = {"build": [], "test": []}
     for commit in made:
         failed = [step for step in ("lint", "build", "test") if calm.ask(step, commit) == "failure"]
         jobs = server.get(f"/api/v1/runs/{server.run_of(commit)}")["jobs"]
         said = {job["name"]: job["status"] for job in jobs}
         truth = {step: "failure" if step in failed else "success" for step in ("lint", "build", "test")}
         assert said == truth, commit
+        for job in jobs:
+            for step in job["steps"] if job["name"] in when else []:
+                began = datetime.fromisoformat(step["started"])
+                when[job["name"]].append((began, began + timedelta(seconds=step["duration"])))
+    for name, times in when.items():
+        times.sort()
+        assert len(times) == commits
+        beside = [(one, next) for one, next in itertools.pairwise(times) if next[0] < one[1]]
+        assert not beside, f"a {name} beside another"
     assert runner.starts > 1, "a step runner that never crashed shows nothing"
     served = Counter(re.findall(r"^(\w+) [0-9a-f]{40}: begins$", runner.log.read_text(), re.MULTILINE))
     assert all(served[step] >= commits for step in ("lint", "build", "test"))

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::super::context::Context;
 use super::super::count::Join;
 
-use super::super::model::BranchKind;
-use super::super::visit::{ArmFact, BranchFact, FunctionFact, Visitor};
+use super::super::model::{Arm, BranchKind};
+use super::super::visit::{BranchFact, FunctionFact, Visitor};
 use super::json::{Num, map_under};
 
 pub(super) fn parse<R: Read, V: Visitor + ?Sized>(
@@ -82,7 +82,7 @@ fn arc<V: Visitor + ?Sized>(from: i64, to: i64, taken: u64, cx: &mut Context<'_,
     cx.visitor.branch(BranchFact {
         line,
         block: 0,
-        arm: ArmFact::Text(&arm),
+        arm: Arm::Text(&arm),
         taken: Some(taken),
         kind: BranchKind::Plain,
     });

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::super::context::Context;
 use super::super::count::Join;
 
-use super::super::model::BranchKind;
-use super::super::visit::{ArmFact, BranchFact, Visitor};
+use super::super::model::{Arm, BranchKind};
+use super::super::visit::{BranchFact, Visitor};
 use super::json::{Hits, list_under};
 
 pub(super) fn parse<R: Read, V: Visitor + ?Sized>(
@@ -41,7 +41,7 @@ fn emit<V: Visitor + ?Sized>(file: &File, cx: &mut Context<'_, V>) {
             cx.visitor.branch(BranchFact {
                 line,
                 block,
-                arm: ArmFact::Number(arm),
+                arm: Arm::Number(arm),
                 taken: branch[3].0,
                 kind: BranchKind::Plain,
             });

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::super::context::Context;
 use super::super::count::Join;
 
-use super::super::model::BranchKind;
-use super::super::visit::{ArmFact, BranchFact, FunctionFact, Visitor};
+use super::super::model::{Arm, BranchKind};
+use super::super::visit::{BranchFact, FunctionFact, Visitor};
 use super::json::{Num, list_under};
 
 pub(super) fn parse<R: Read, V: Visitor + ?Sized>(
@@ -97,7 +97,7 @@ pub(super) fn branches<V: Visitor + ?Sized>(
             cx.visitor.branch(BranchFact {
                 line,
                 block: entry,
-                arm: ArmFact::Number(arm),
+                arm: Arm::Number(arm),
                 taken: branch.count.0,
                 kind,
             });

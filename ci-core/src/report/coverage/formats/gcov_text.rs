@@ -10,8 +10,8 @@ use std::io::{self, Read};
 use super::super::context::{Context, text};
 use super::super::count::{Join, parse_digits};
 use super::super::input::{Lines, Place, split_once};
-use super::super::model::BranchKind;
-use super::super::visit::{ArmFact, BranchFact, FunctionFact, Visitor};
+use super::super::model::{Arm, BranchKind};
+use super::super::visit::{BranchFact, FunctionFact, Visitor};
 
 /// What was read so far.
 #[derive(Debug, Default)]
@@ -155,7 +155,7 @@ impl State {
         cx.visitor.branch(BranchFact {
             line,
             block: self.block,
-            arm: ArmFact::Number(arm),
+            arm: Arm::Number(arm),
             taken,
             kind,
         });

@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::super::context::Context;
 use super::super::count::Join;
-use super::super::model::BranchKind;
-use super::super::visit::{ArmFact, BranchFact, FunctionFact, Visitor};
+use super::super::model::{Arm, BranchKind};
+use super::super::visit::{BranchFact, FunctionFact, Visitor};
 use super::json::{Num, map_of, walk};
 
 pub(super) fn parse<R: Read, V: Visitor + ?Sized>(
@@ -125,7 +125,7 @@ fn branches<V: Visitor + ?Sized>(branch: &BranchRecord, taken: &[Num], cx: &mut 
         cx.visitor.branch(BranchFact {
             line,
             block,
-            arm: ArmFact::Text(&arm),
+            arm: Arm::Text(&arm),
             taken: Some(taken.or_zero()),
             kind: BranchKind::Plain,
         });

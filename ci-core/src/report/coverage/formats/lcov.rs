@@ -9,9 +9,9 @@ use std::io::{self, Read};
 use super::super::context::{Context, text};
 use super::super::count::{Join, parse_digits};
 use super::super::input::{Lines, Place, rsplit_once, split_once};
-use super::super::model::BranchKind;
+use super::super::model::{Arm, BranchKind};
 use super::super::totals::{Ratio, Totals};
-use super::super::visit::{ArmFact, BranchFact, FunctionFact, Visitor};
+use super::super::visit::{BranchFact, FunctionFact, Visitor};
 use crate::report::DiagnosticKind;
 
 /// What is kept of the current file until its end.
@@ -40,7 +40,12 @@ pub(in super::super) fn parse<R: Read, V: Visitor + ?Sized>(
     let mut section = Section::default();
     let mut open = false;
     let mut last = Place::default();
-    while let Some(line) = lines.next()? {
+    loop {
+        if open {
+            let (bytes, count, last_one) = usual_records(lines.pending(), cx);
+            last = lines.skip(bytes, count, last_one).unwrap_or(last);
+        }
+        let Some(line) = lines.next()? else { break };
         let (record, place) = (line.text, line.place);
         last = place;
         if line.too_long {
@@ -73,6 +78,101 @@ pub(in super::super) fn parse<R: Read, V: Visitor + ?Sized>(
         end(&mut section, cx);
     }
     Ok(())
+}
+
+/// Reads the records of lines and branches at the beginning of `text` that are whole and have nothing
+/// but numbers, as nearly all do: how many bytes they take, how many there are, and how many bytes the
+/// last of them takes.
+fn usual_records<V: Visitor + ?Sized>(text: &[u8], cx: &mut Context<'_, V>) -> (usize, u64, usize) {
+    let (mut rest, mut count, mut last) = (text, 0, 0);
+    loop {
+        let after = match rest {
+            [b'D', b'A', b':', record @ ..] => usual_data(record, cx),
+            [b'B', b'R', b'D', b'A', b':', record @ ..] => usual_branch(record, cx),
+            _ => None,
+        };
+        let Some(after) = after else {
+            return (text.len() - rest.len(), count, last);
+        };
+        last = rest.len() - after.len();
+        rest = after;
+        count += 1;
+    }
+}
+
+/// `line,count` and the end of the line; gives what is after it.
+#[inline]
+fn usual_data<'t, V: Visitor + ?Sized>(
+    text: &'t [u8],
+    cx: &mut Context<'_, V>,
+) -> Option<&'t [u8]> {
+    let (line, text) = digits(text, 9)?;
+    let (count, text) = digits(text.strip_prefix(b",")?, 19)?;
+    let after = line_end(text)?;
+    let line = u32::try_from(line).ok().filter(|line| *line > 0)?;
+    cx.visitor.line(line, Some(count));
+    Some(after)
+}
+
+/// `line,block,arm,taken` and the end of the line; gives what is after it.
+#[inline]
+fn usual_branch<'t, V: Visitor + ?Sized>(
+    text: &'t [u8],
+    cx: &mut Context<'_, V>,
+) -> Option<&'t [u8]> {
+    let (line, text) = digits(text, 9)?;
+    let (block, text) = shortest(text.strip_prefix(b",")?)?;
+    let (arm, text) = shortest(text.strip_prefix(b",")?)?;
+    let (taken, text) = match text.strip_prefix(b",")? {
+        [b'-', text @ ..] => (None, text),
+        text => {
+            let (taken, text) = digits(text, 19)?;
+            (Some(taken), text)
+        }
+    };
+    let after = line_end(text)?;
+    cx.visitor.branch(BranchFact {
+        line: u32::try_from(line).ok().filter(|line| *line > 0)?,
+        block,
+        arm: Arm::Number(arm),
+        taken,
+        kind: BranchKind::Plain,
+    });
+    Some(after)
+}
+
+/// The number at the beginning, of at most so many digits (19 are less than 64 bits), and what follows.
+#[inline]
+fn digits(text: &[u8], most: usize) -> Option<(u64, &[u8])> {
+    let (mut number, mut length) = (0_u64, 0);
+    while let Some(digit) = text.get(length).map(|byte| byte.wrapping_sub(b'0'))
+        && digit <= 9
+    {
+        if length == most {
+            return None;
+        }
+        number = number * 10 + u64::from(digit);
+        length += 1;
+    }
+    (length > 0).then(|| (number, &text[length..]))
+}
+
+/// The same for a number that [`small`] takes for one.
+#[inline]
+fn shortest(text: &[u8]) -> Option<(u32, &[u8])> {
+    let (number, after) = digits(text, 9)?;
+    if text[0] == b'0' && text.len() - after.len() > 1 {
+        return None;
+    }
+    Some((u32::try_from(number).ok()?, after))
+}
+
+#[inline]
+fn line_end(text: &[u8]) -> Option<&[u8]> {
+    match text {
+        [b'\n', after @ ..] | [b'\r', b'\n', after @ ..] => Some(after),
+        _ => None,
+    }
 }
 
 fn is_end(record: &[u8]) -> bool {
@@ -153,17 +253,17 @@ fn branch<V: Visitor + ?Sized>(rest: &[u8], place: Place, cx: &mut Context<'_, V
     };
     let named;
     let (block, arm) = match (small(number), small(arm)) {
-        (Some(block), Some(arm)) => (block, ArmFact::Number(arm)),
+        (Some(block), Some(arm)) => (block, Arm::Number(arm)),
         (Some(block), None) => {
             named = text(arm);
-            (block, ArmFact::Text(&named))
+            (block, Arm::Text(&named))
         }
         // A block without a number makes part of the name, so that it stays a branch of its own.
         (None, _) => {
             let end = number.len() + 1 + arm.len();
             let from = line_rest(rest, number);
             named = text(&rest[from..from + end]);
-            (0, ArmFact::Text(&named))
+            (0, Arm::Text(&named))
         }
     };
     cx.visitor.branch(BranchFact {
@@ -315,4 +415,75 @@ fn end<V: Visitor + ?Sized>(section: &mut Section, cx: &mut Context<'_, V>) {
         functions: sane(functions),
     });
     cx.visitor.end_file();
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::super::collect::Collector;
+    use super::*;
+
+    /// Hands out a byte at a time, so that no whole line is ever pending.
+    struct Drip<'a>(&'a [u8]);
+
+    impl Read for Drip<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let (some, rest) = self.0.split_at(self.0.len().min(into.len()).min(1));
+            into[..some.len()].copy_from_slice(some);
+            self.0 = rest;
+            Ok(some.len())
+        }
+    }
+
+    const RECORDS: [&str; 26] = [
+        "SF:a",
+        "SF:b",
+        "end_of_record",
+        "DA:1,1",
+        "DA:2,0",
+        "DA:01,1",
+        "DA:0,1",
+        "DA:1,-1",
+        "DA:7,3,sum",
+        "DA:1234567890,1",
+        "DA:99999999999,1",
+        "DA:3,9999999999999999999",
+        "DA:3,99999999999999999999",
+        "DA:,1",
+        "DA:1",
+        "DA:",
+        "BRDA:1,0,0,1",
+        "BRDA:1,0,1,-",
+        "BRDA:2,00,0,1",
+        "BRDA:2,0,01,1",
+        "BRDA:2,e0,0,1",
+        "BRDA:2,0,to, 7,1",
+        "BRDA:0,0,0,1",
+        "BRDA:2,4294967296,0,1",
+        "BRDA:2,0,0,=====",
+        "BRDA:2,0,0,--",
+    ];
+
+    proptest! {
+        #[test]
+        fn usual_records_are_read_as_others_are(
+            records in prop::collection::vec((0..RECORDS.len(), any::<bool>()), 0..40),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let mut text = "SF:a\n".to_owned();
+            for (record, dos) in records {
+                text += RECORDS[record];
+                text += if dos { "\r\n" } else { "\n" };
+            }
+            let text = &text.as_bytes()[..=cut.index(text.len())];
+            let told = |reader: &mut dyn Read| {
+                let mut collector = Collector::new();
+                let read = parse(reader, &mut Context::new(&mut collector, 1000));
+                read.map(|()| collector.finish())
+            };
+            let whole = told(&mut &text[..]);
+            prop_assert_eq!(whole.unwrap(), told(&mut Drip(text)).unwrap());
+        }
+    }
 }

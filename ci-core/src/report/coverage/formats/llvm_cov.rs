@@ -12,9 +12,9 @@ use serde::de::MapAccess;
 use super::super::context::Context;
 use super::super::count::Join;
 
-use super::super::model::BranchKind;
+use super::super::model::{Arm, BranchKind};
 use super::super::totals::{Ratio, Totals};
-use super::super::visit::{ArmFact, BranchFact, FunctionFact, Visitor};
+use super::super::visit::{BranchFact, FunctionFact, Visitor};
 use super::json::{Fields, Num, Object, list_of, skip, walk};
 
 /// How many lines a region may span: a hostile one would span four billion.
@@ -170,7 +170,7 @@ fn emit<V: Visitor + ?Sized>(file: &File, cx: &mut Context<'_, V>) {
             cx.visitor.branch(BranchFact {
                 line,
                 block: column,
-                arm: ArmFact::Number(arm),
+                arm: Arm::Number(arm),
                 taken: count.0,
                 kind: BranchKind::Plain,
             });

@@ -8,9 +8,9 @@ use std::io::{self, Read};
 
 use super::super::context::Context;
 use super::super::count::{Join, parse_count};
-use super::super::model::BranchKind;
+use super::super::model::{Arm, BranchKind};
 use super::super::unpack::Unpacked;
-use super::super::visit::{ArmFact, BranchFact, FunctionFact, Visitor};
+use super::super::visit::{BranchFact, FunctionFact, Visitor};
 use super::xml::{Handler, drive, number};
 use crate::report::xml::Tag;
 
@@ -139,7 +139,7 @@ impl OpenCover {
             cx.visitor.branch(BranchFact {
                 line: point.start,
                 block: point.block,
-                arm: ArmFact::Number(point.arm),
+                arm: Arm::Number(point.arm),
                 taken: point.hits,
                 kind: BranchKind::Plain,
             });

@@ -13,8 +13,8 @@ use serde::de::{MapAccess, SeqAccess};
 
 use super::super::context::Context;
 use super::super::count::{Join, parse_line};
-use super::super::model::BranchKind;
-use super::super::visit::{ArmFact, BranchFact, Visitor};
+use super::super::model::{Arm, BranchKind};
+use super::super::visit::{BranchFact, Visitor};
 use super::json::{Fields, Hits, Num, Object, map_of, skip, walk};
 
 pub(super) fn parse<R: Read, V: Visitor + ?Sized>(
@@ -94,7 +94,7 @@ fn emit<V: Visitor + ?Sized>(path: &str, file: &Joined, cx: &mut Context<'_, V>)
         cx.visitor.branch(BranchFact {
             line: branch.line,
             block: 0,
-            arm: ArmFact::Text(&branch.arm),
+            arm: Arm::Text(&branch.arm),
             taken: branch.taken,
             kind: BranchKind::Plain,
         });

@@ -121,13 +121,15 @@ fn changed_result(threshold: f64, coverage: &Coverage, changed: &ChangedLines) -
         let Some(file) = coverage.file(path) else {
             continue;
         };
+        let mut ranges: Vec<_> = ranges.iter().collect();
+        ranges.sort_by_key(|range| *range.start());
+        let mut lines = file.lines().peekable();
         for range in ranges {
-            let lines = file.lines();
-            let from = lines.partition_point(|line| line.number() < *range.start());
-            for line in lines[from..]
-                .iter()
-                .take_while(|line| line.number() <= *range.end())
-            {
+            while lines
+                .next_if(|line| line.number() < *range.start())
+                .is_some()
+            {}
+            while let Some(line) = lines.next_if(|line| line.number() <= *range.end()) {
                 let Some(hits) = line.hits() else { continue };
                 sum = sum.with(hits > 0);
                 if hits == 0 {

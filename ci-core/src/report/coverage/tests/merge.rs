@@ -59,9 +59,9 @@ fn tell(fact: &Fact, collector: &mut Collector) {
             line: *line,
             block: 0,
             arm: if *named {
-                ArmFact::Text("x")
+                Arm::Text("x")
             } else {
-                ArmFact::Number(*arm)
+                Arm::Number(*arm)
             },
             taken: *taken,
             kind: if *thrown {
@@ -131,12 +131,38 @@ proptest! {
         prop_assert_eq!(back.diagnostics.len(), 0, "{:?}", back.diagnostics);
         for ((path, file), (back_path, back)) in a.files().zip(back.coverage.files()) {
             prop_assert_eq!(path, back_path);
-            let known: Vec<_> = file.lines().iter().filter(|line| line.hits().is_some()).collect();
-            prop_assert_eq!(known, back.lines().iter().collect::<Vec<_>>());
+            let known: Vec<_> = file.lines().filter(|line| line.hits().is_some()).collect();
+            prop_assert_eq!(known, back.lines().collect::<Vec<_>>());
             let some = |file: &FileCoverage| -> Vec<_> {
                 file.branch_ratios().filter(|(_, ratio)| ratio.total > 0).collect()
             };
             prop_assert_eq!(some(file), some(back));
         }
     }
+}
+
+/// A file that is told of in pieces, however large and in whatever order, is one file.
+#[test]
+fn the_pieces_of_a_large_file_are_one_file() {
+    const LINES: u32 = 400_000;
+    let told = |numbers: &mut dyn Iterator<Item = u32>, pieces: usize| {
+        let mut collector = Collector::new();
+        let numbers: Vec<_> = numbers.collect();
+        for piece in numbers.chunks(numbers.len().div_ceil(pieces)) {
+            collector.begin_file("a", Join::Sum);
+            for number in piece {
+                collector.line(*number, Some(1));
+            }
+            collector.end_file();
+        }
+        collector.finish().0
+    };
+    let whole = told(&mut (1..=LINES), 1);
+    assert_eq!(whole.file("a").unwrap().lines().len(), LINES as usize);
+    assert_eq!(told(&mut (1..=LINES).rev(), 1), whole);
+    assert_eq!(told(&mut (1..=LINES).rev(), 1_000), whole);
+    let twice = told(&mut (1..=LINES).chain(1..=LINES), 7);
+    let line = twice.file("a").unwrap().line(LINES).unwrap();
+    assert_eq!((line.number(), line.hits()), (LINES, Some(2)));
+    assert_eq!(twice.totals(), whole.totals());
 }

@@ -23,7 +23,7 @@ pub fn write_lcov(coverage: &Coverage, out: &mut dyn Write) -> io::Result<()> {
             }
         }
         let totals = file.totals();
-        if file.lines().iter().any(|line| line.hits().is_some()) {
+        if file.lines().any(|line| line.hits().is_some()) {
             writeln!(
                 out,
                 "LF:{}\nLH:{}",
@@ -59,19 +59,21 @@ fn functions(file: &FileCoverage, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn branches(file: &FileCoverage, out: &mut dyn Write) -> io::Result<()> {
-    let mut named = file.branches();
+    let mut named = file.branches().peekable();
     let (mut found, mut hit) = (0, 0);
+    let mut mine = Vec::new();
     for (line, ratio) in file.branch_ratios() {
-        let end = named.partition_point(|branch| branch.line() <= line);
-        let (mine, rest) = named.split_at(end);
-        named = rest;
+        mine.clear();
+        mine.extend(std::iter::from_fn(|| {
+            named.next_if(|branch| branch.line() == line)
+        }));
         let listed = mine
             .iter()
             .filter(|it| it.kind() != BranchKind::Unreachable);
         let listed = listed.fold(Ratio::default(), |sum, it| sum.with(it.is_taken()));
         if listed == ratio {
             mine.iter()
-                .try_for_each(|branch| write_branch(branch, out))?;
+                .try_for_each(|branch| write_branch(*branch, out))?;
         } else {
             // Only counted, or counted higher than by the names: the count is what is said.
             for arm in 0..ratio.total {
@@ -87,7 +89,7 @@ fn branches(file: &FileCoverage, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn write_branch(branch: &Branch, out: &mut dyn Write) -> io::Result<()> {
+fn write_branch(branch: Branch<'_>, out: &mut dyn Write) -> io::Result<()> {
     let letter = match branch.kind() {
         BranchKind::Exception => "e",
         BranchKind::Fallthrough => "f",

@@ -206,7 +206,7 @@ fn a_case_or_suite_without_its_end_does_not_swallow_the_next() {
     );
     let found: Vec<_> = report
         .cases()
-        .map(|case| (case.name.as_str(), case.outcome.name()))
+        .map(|case| (case.name.as_str(), case.outcome.as_str()))
         .collect();
     assert_eq!(found, [("a", "failed"), ("b", "passed"), ("c", "passed")]);
     assert!(
