@@ -152,14 +152,11 @@ fn step(step: &Step) -> Option<Node> {
         Action::Checkout => text("checkout"),
         Action::Attach => map([("attach_workspace", map([("at", text("."))]))]),
         Action::RestoreCache { keys } => {
-            let keys = texts(keys.iter().map(|key| key.render(TARGET)));
+            let keys = texts(keys.iter().map(key_of));
             map([("restore_cache", map([("keys", keys)]))])
         }
         Action::SaveCache { key, paths } => {
-            let entries = [
-                ("key", text(key.render(TARGET))),
-                ("paths", texts(paths.clone())),
-            ];
+            let entries = [("key", text(key_of(key))), ("paths", texts(paths.clone()))];
             map([("save_cache", map(entries))])
         }
         Action::Artifacts {
@@ -190,6 +187,16 @@ fn step(step: &Step) -> Option<Node> {
             run(&name, it.whole(&[]).render(TARGET), &rest)
         }
     })
+}
+
+/// The key of a cache, which is never empty: values that a matrix does not have are.
+fn key_of(key: &Text) -> String {
+    let key = key.render(TARGET);
+    if key.is_empty() {
+        "cache".to_owned()
+    } else {
+        key
+    }
 }
 
 fn names(job: &Job) -> Vec<&str> {
