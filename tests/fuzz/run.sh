@@ -22,7 +22,7 @@ for flag in level=4 inline-8bit-counters pc-table trace-compares; do
 done
 # A target triple of its own keeps the flags from build scripts.
 host=$(rustc -vV | sed -n 's/^host: //p')
-RUSTFLAGS="$flags" CARGO_PROFILE_DEV_OPT_LEVEL=1 cargo build --bins --target "$host"
+RUSTFLAGS="$flags" CARGO_PROFILE_DEV_OPT_LEVEL=1 cargo build --bins --target "$host" --target-dir target
 
 failed=()
 for target in "${targets[@]}"; do
