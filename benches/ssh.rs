@@ -102,10 +102,10 @@ fn measured(place: &Place, sizes: &Sizes) -> Result<Vec<Row>, Error> {
         let pair = vec![
             Contender::new("ours", || timed(|| place.steps(sizes.steps))),
             Contender::new("ssh", || {
-                timed(|| (0..sizes.steps).try_for_each(|_| place.ssh("true").and_then(ended)))
+                timed(|| (0..sizes.steps).try_for_each(|_| ended(place.ssh("true"))))
             }),
         ];
-        let (ours, theirs) = two(interleaved(pair, sizes.rounds, PATIENCE)?)?;
+        let (ours, theirs) = two(&interleaved(pair, sizes.rounds, PATIENCE)?)?;
         rows.push((name, "1.5", ours, theirs));
     }
     let name = format!("{} files", sizes.files);
@@ -116,7 +116,7 @@ fn measured(place: &Place, sizes: &Sizes) -> Result<Vec<Row>, Error> {
         Contender::new("ours", || place.first("ours")),
         Contender::new("tar", || place.tar()),
     ];
-    let (ours, theirs) = two(interleaved(first, sizes.rounds, PATIENCE)?)?;
+    let (ours, theirs) = two(&interleaved(first, sizes.rounds, PATIENCE)?)?;
     rows.push((name, "1.2", ours, theirs));
     let mut second = vec![Contender::new("ours", || place.second())];
     if installed("rsync") {
@@ -134,8 +134,8 @@ fn measured(place: &Place, sizes: &Sizes) -> Result<Vec<Row>, Error> {
     Ok(rows)
 }
 
-fn two(times: Vec<(&str, Duration)>) -> Result<(Duration, Duration), Error> {
-    match times.as_slice() {
+fn two(times: &[(&str, Duration)]) -> Result<(Duration, Duration), Error> {
+    match times {
         [(_, ours), (_, theirs)] => Ok((*ours, *theirs)),
         _ => Err("two times were expected".into()),
     }
@@ -209,10 +209,10 @@ impl Place {
     }
 
     /// The client, through its control master.
-    fn ssh(&self, script: &str) -> Result<Process, Error> {
+    fn ssh(&self, script: &str) -> Process {
         let mut ssh = options(&self.sshd);
         ssh.args(["127.0.0.1", script]).stdin(Stdio::null());
-        Ok(ssh)
+        ssh
     }
 
     fn steps(&self, count: usize) -> Result<(), Error> {
@@ -281,7 +281,7 @@ impl Place {
                 .args(["-cf", "-", "."])
                 .stdout(Stdio::piped())
                 .spawn()?;
-            let mut ssh = self.ssh(&format!("mkdir -p {to} && tar -C {to} -xf -"))?;
+            let mut ssh = self.ssh(&format!("mkdir -p {to} && tar -C {to} -xf -"));
             let stream = tar.stdout.take().ok_or("`tar` has no output")?;
             ended_with(ssh.stdin(stream))?;
             if tar.wait()?.success() {
