@@ -70,8 +70,10 @@ async fn a_job_whose_engine_restarts_or_crashes_is_lost_and_the_next_one_runs() 
         });
         let error = ended.await.unwrap().unwrap_err();
         assert_eq!(error.kind(), SessionErrorKind::Lost, "{error}");
-        // It cannot be removed while nobody is there to do it.
-        assert!(session.teardown().await.is_err());
+        // It cannot be removed while nobody is there to do it, and one of the two says so.
+        let torn_down = session.teardown().await;
+        let left = executor.settle(run).await.unwrap().left;
+        assert!(torn_down.is_err() || !left.is_empty());
         engine.start_again();
         nothing_is_left(&place, &executor, run).await;
         let next = self::session(&executor, run).await;

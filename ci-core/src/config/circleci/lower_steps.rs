@@ -188,7 +188,7 @@ impl Lowering<'_> {
                 let why = match other {
                     "setup_remote_docker" => {
                         "commands use the Docker engine that they find; in a container that needs \
-                         `docker: socket` in the executor's options"
+                         `docker: filtered` in the executor's options"
                     }
                     "add_ssh_keys" => "keys of the vendor are not here; the user's agent is used",
                     _ => "it needs the vendor's machines",
