@@ -122,6 +122,8 @@ pub mod secret;
 pub mod session;
 #[cfg(feature = "engine")]
 pub mod settings;
+#[cfg(any(feature = "engine", feature = "reports"))]
+mod severity;
 #[cfg(feature = "engine")]
 mod similar;
 #[cfg(feature = "engine")]

@@ -4,12 +4,13 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 top=$(cd ../.. && pwd)
+target=${CARGO_TARGET_DIR:-$top/target}
 dir=$(mktemp -d /tmp/ci-core-pages.XXXXXX)
 trap 'rm -rf "$dir"' EXIT
 
 npm ci --silent --no-audit --no-fund --ignore-scripts
-CI_STORE="$dir/runs.db" CI_STORAGE="$dir/storage" "$top/target/debug/ci" run "$top/examples/pipelines/quickstart" \
-    --quiet --executor local --report "$dir/quickstart.html"
+CI_STORE="$dir/runs.db" CI_STORAGE="$dir/storage" "$target/debug/ci" run \
+    "$top/examples/pipelines/quickstart" --quiet --executor local --report "$dir/quickstart.html"
 (cd "$top" && CI_CORE_PAGES="$dir" cargo nextest run --workspace --all-features --lib \
     -E 'test(the_page_of_200_jobs_is_below_500_kb)')
 node check.mjs "$@" "$dir"/*.html

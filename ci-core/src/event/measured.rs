@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::severity::Severity;
+
 /// A value that a job measured.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MetricValue {
@@ -41,61 +43,11 @@ pub struct MetricGate {
     pub message: String,
 }
 
-/// How bad a finding is.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum FindingSeverity {
-    /// Worth knowing.
-    Info,
-    /// Hardly matters.
-    Low,
-    /// Matters; also what a tool does not rate.
-    #[default]
-    Medium,
-    /// Matters much.
-    High,
-    /// Nothing is worse.
-    Critical,
-}
-
-impl FindingSeverity {
-    /// The name as JSON has it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
-}
-
-impl fmt::Display for FindingSeverity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
 /// What a scanner or a linter found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FindingRecord {
     /// How bad it is.
-    pub severity: FindingSeverity,
+    pub severity: Severity,
     /// The rule by the name that the tool gives it, or the advisory's.
     pub rule: String,
     /// The file with its line, or the package; empty where the report says neither.
@@ -136,13 +88,13 @@ pub struct FindingCounts {
 
 impl FindingCounts {
     /// Counts a finding.
-    pub fn add(&mut self, severity: FindingSeverity) {
+    pub fn add(&mut self, severity: Severity) {
         *match severity {
-            FindingSeverity::Critical => &mut self.critical,
-            FindingSeverity::High => &mut self.high,
-            FindingSeverity::Medium => &mut self.medium,
-            FindingSeverity::Low => &mut self.low,
-            FindingSeverity::Info => &mut self.info,
+            Severity::Critical => &mut self.critical,
+            Severity::High => &mut self.high,
+            Severity::Medium => &mut self.medium,
+            Severity::Low => &mut self.low,
+            Severity::Info => &mut self.info,
         } += 1;
     }
 
@@ -193,9 +145,9 @@ mod tests {
     fn counts_are_short_in_words() {
         let mut counts = FindingCounts::default();
         assert_eq!(counts.to_string(), "0 findings");
-        counts.add(FindingSeverity::Low);
+        counts.add(Severity::Low);
         assert_eq!(counts.to_string(), "1 finding: 1 low");
-        counts.add(FindingSeverity::Critical);
+        counts.add(Severity::Critical);
         let mut twice = counts;
         twice.merge(&counts);
         assert_eq!(twice.to_string(), "4 findings: 2 critical, 2 low");
@@ -204,7 +156,7 @@ mod tests {
     #[test]
     fn a_finding_is_one_line() {
         let mut finding = FindingRecord {
-            severity: FindingSeverity::High,
+            severity: Severity::High,
             rule: "B602".into(),
             place: "run.py:12".into(),
             message: "shell=True\nmore".into(),

@@ -29,7 +29,7 @@ pub(crate) use event::seconds;
 pub use event::{EventRecord, JobInfo, JobResult, RunEvent, SCHEMA_VERSION, StoredKind};
 pub use hub::EventHub;
 pub use json::JsonLines;
-pub use measured::{FindingCounts, FindingRecord, FindingSeverity, MetricGate, MetricValue};
+pub use measured::{FindingCounts, FindingRecord, MetricGate, MetricValue};
 pub(crate) use path::longest;
 pub use reports::{
     CoverageRatio, CoverageTotals, GateOutcome, JobReports, ReportDiagnostic, ReportFile,
@@ -43,4 +43,5 @@ pub(crate) use terminal::{mark_of, one_line, precise};
 pub use trace::ChromeTrace;
 pub use wire::event_schema;
 
+pub use crate::severity::Severity as FindingSeverity;
 pub use crate::tested::{TestCounts, TestOutcome};

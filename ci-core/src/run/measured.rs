@@ -10,7 +10,7 @@ use crate::measure::findings::{Baseline, Policy, Severity};
 use crate::measure::values::{Better, Gate, Judged, Measured};
 use crate::outcome::{Outcome, OutcomeKind};
 use crate::step::StepServices;
-use crate::steps::measured::{as_severity, count, findings_in, record_of, values_in};
+use crate::steps::measured::{count, findings_in, record_of, values_in};
 use crate::storage::{Artifact, ArtifactKind, Storage};
 use crate::store::RunQuery;
 use crate::wildcard;
@@ -239,7 +239,7 @@ struct JudgedFindings {
 }
 
 fn policy(rules: &FindingRules) -> Policy {
-    let policy = Policy::new(rules.fail_at.map_or(Severity::Critical, as_severity));
+    let policy = Policy::new(rules.fail_at.unwrap_or(Severity::Critical));
     if rules.warnings == Some(Warnings::Denied) {
         policy.deny_warnings()
     } else {

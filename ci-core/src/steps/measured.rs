@@ -1,10 +1,8 @@
 //! Reads the values and the findings that a step kept.
 
 use super::reports::{MOST_DIAGNOSTICS, cut, format_name, no_report};
-use crate::event::{
-    FindingCounts, FindingRecord, FindingSeverity, MetricValue, ReportDiagnostic, ReportFile,
-};
-use crate::measure::findings::{self, Finding, Severity};
+use crate::event::{FindingCounts, FindingRecord, MetricValue, ReportDiagnostic, ReportFile};
+use crate::measure::findings::{self, Finding};
 use crate::measure::values::{self, Measured};
 use crate::report::DiagnosticKind;
 use crate::step::StepRecord;
@@ -97,7 +95,7 @@ pub(super) fn read_findings(storage: &Storage, kept: &[Artifact]) -> StepRecord 
 pub(crate) fn count<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> FindingCounts {
     let mut counts = FindingCounts::default();
     for finding in findings {
-        counts.add(severity_of(finding.severity));
+        counts.add(finding.severity);
     }
     counts
 }
@@ -113,7 +111,7 @@ fn value_of(measured: Measured) -> MetricValue {
 /// A finding as events tell it.
 pub(crate) fn record_of(finding: &Finding) -> FindingRecord {
     FindingRecord {
-        severity: severity_of(finding.severity),
+        severity: finding.severity,
         rule: finding.rule.clone(),
         place: match (&finding.path, finding.line, &finding.package) {
             (Some(path), Some(line), _) => format!("{path}:{line}"),
@@ -122,27 +120,6 @@ pub(crate) fn record_of(finding: &Finding) -> FindingRecord {
         },
         message: cut(&finding.message),
         tools: finding.tools.clone(),
-    }
-}
-
-const fn severity_of(severity: Severity) -> FindingSeverity {
-    match severity {
-        Severity::Info => FindingSeverity::Info,
-        Severity::Low => FindingSeverity::Low,
-        Severity::Medium => FindingSeverity::Medium,
-        Severity::High => FindingSeverity::High,
-        Severity::Critical => FindingSeverity::Critical,
-    }
-}
-
-/// The same the other way.
-pub(crate) const fn as_severity(severity: FindingSeverity) -> Severity {
-    match severity {
-        FindingSeverity::Info => Severity::Info,
-        FindingSeverity::Low => Severity::Low,
-        FindingSeverity::Medium => Severity::Medium,
-        FindingSeverity::High => Severity::High,
-        FindingSeverity::Critical => Severity::Critical,
     }
 }
 

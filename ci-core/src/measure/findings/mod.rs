@@ -27,6 +27,8 @@ mod tests;
 pub use baseline::Baseline;
 pub use error::{FindingsError, FindingsErrorKind};
 pub use merge::merge;
-pub use model::{Finding, Format, Report, Severity};
+pub use model::{Finding, Format, Report};
+
+pub use crate::severity::Severity;
 pub use policy::{Policy, Verdict};
 pub use read::read;

@@ -149,7 +149,8 @@ class StepRunner:
     """The step runner as a process, started again whenever it crashes."""
 
     def __init__(self, log: Path, *words: str) -> None:
-        program = Path(os.environ.get("CI_STEP_RUNNER", ROOT / "target/debug/step_runner"))
+        target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+        program = Path(os.environ.get("CI_STEP_RUNNER", target / "debug/step_runner"))
         if not program.is_file():
             pytest.fail(f"there is no `{program}`: cargo build -p ci-examples --bin step_runner")
         self.port, self.log, self.starts = free_port(), log, 0
