@@ -34,6 +34,8 @@ def python(code: str, *, timeout: float = 60) -> subprocess.CompletedProcess[str
 
 def interrupted(code: str) -> tuple[subprocess.CompletedProcess[str], float]:
     """Runs code that says when it wants Ctrl-C; gives how long it took after that."""
+    # What is started in the background of a shell inherits that Ctrl-C is ignored.
+    code = f"import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n{code}"
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
