@@ -6,8 +6,15 @@ use crate::failure::Failure;
 
 /// Prints data. A reader that has gone away is no error: `ci runs | head` is legitimate.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    stream(|out| out.write_all(text.as_bytes()))
+}
+
+/// Has `write` print data as it comes about.
+pub(crate) fn stream(
+    write: impl FnOnce(&mut io::StdoutLock<'_>) -> io::Result<()>,
+) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
     }

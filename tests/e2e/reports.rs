@@ -125,3 +125,20 @@ fn tests_are_shared_out_by_their_times() {
     let found = project.ci(&["glob", "*.xml", "**/*.yml"]).ok().stdout;
     assert_eq!(found, ".ci/workflow.yml\njunit.xml\n");
 }
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let project = project();
+    for words in [
+        ["report", "coverage", "lcov.info", "--format", "lcov"],
+        ["report", "coverage", "lcov.info", "--format", "text"],
+        ["report", "tests", "junit.xml", "--format", "junit"],
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = project.command(&words);
+        let output = command.stdout(writer).output().expect("ci starts");
+        assert_eq!(output.status.code(), Some(0), "{words:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{words:?}");
+    }
+}

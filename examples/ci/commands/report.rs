@@ -1,7 +1,7 @@
 //! `ci report tests` and `ci report coverage`: reads report files and says what is in them.
 
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -44,7 +44,7 @@ pub(crate) fn tests(global: &Global, args: &TestsArgs) -> Result<u8, Failure> {
             for (_, report) in read {
                 all.suites.extend(report.suites);
             }
-            write_junit(&all, io::stdout().lock())?;
+            output::stream(|out| write_junit(&all, out))?;
         }
         Format::Lcov | Format::Cobertura | Format::Html => {
             return Err(not_for("test results"));
@@ -214,15 +214,16 @@ pub(crate) fn coverage(global: &Global, args: &CoverageArgs) -> Result<u8, Failu
     for problem in &problems {
         output::say(problem);
     }
-    let out = &mut io::stdout().lock();
-    match global.format {
-        Format::Json => write_json(&all, out)?,
-        Format::Text => write_text(&all, SummaryOptions::default(), out)?,
-        Format::Markdown => write_markdown(&all, SummaryOptions::default(), out)?,
-        Format::Lcov => write_lcov(&all, out)?,
-        Format::Cobertura => write_cobertura(&all, out)?,
-        Format::Junit | Format::Html => return Err(not_for("coverage")),
+    if matches!(global.format, Format::Junit | Format::Html) {
+        return Err(not_for("coverage"));
     }
+    output::stream(|out| match global.format {
+        Format::Markdown => write_markdown(&all, SummaryOptions::default(), out),
+        Format::Lcov => write_lcov(&all, out),
+        Format::Cobertura => write_cobertura(&all, out),
+        Format::Json => write_json(&all, out),
+        _ => write_text(&all, SummaryOptions::default(), out),
+    })?;
     let mut gates = Gates::new();
     if let Some(percent) = args.fail_under {
         gates = gates.lines(percent);
