@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use ci_core::executor::{ExecutorError, ExecutorErrorKind};
+use ci_core::executor::{ExecutorError, read_options};
 use schemars::JsonSchema;
-use serde::de::{DeserializeOwned, Error as _};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 /// What `executors.NAME.options` of the settings may say of an executor of the type `docker`.
@@ -244,7 +244,7 @@ impl DockerOptions {
     pub fn from_settings(
         options: &BTreeMap<String, serde_json::Value>,
     ) -> Result<Self, ExecutorError> {
-        read(options)
+        read_options(options)
     }
 
     /// The JSON schema of the options, for editors.
@@ -252,19 +252,6 @@ impl DockerOptions {
     pub fn json_schema() -> serde_json::Value {
         schemars::schema_for!(Self).to_value()
     }
-}
-
-/// Reads the options of an executor.
-pub(crate) fn read<T: DeserializeOwned>(
-    options: &BTreeMap<String, serde_json::Value>,
-) -> Result<T, ExecutorError> {
-    let map = options
-        .iter()
-        .map(|(key, value)| (key.clone(), value.clone()));
-    serde_json::from_value(serde_json::Value::Object(map.collect())).map_err(|error| {
-        ExecutorError::new(ExecutorErrorKind::Unsupported, "the options cannot be used")
-            .with_source(error)
-    })
 }
 
 impl ContainerOptions {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ci_core::executor::{ExecutorError, ExecutorErrorKind};
+use ci_core::executor::{ExecutorError, ExecutorErrorKind, read_options};
 use ci_core::units::parse_duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
@@ -145,10 +145,7 @@ impl Settings {
     pub(super) fn read(
         options: &BTreeMap<String, serde_json::Value>,
     ) -> Result<Self, ExecutorError> {
-        let map = options
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone()));
-        serde_json::from_value(serde_json::Value::Object(map.collect())).map_err(unusable)
+        read_options(options)
     }
 
     /// Where EC2 is, and as whom to speak to it.

@@ -8,6 +8,7 @@ mod executor;
 mod layers;
 #[cfg(feature = "local")]
 mod local;
+mod options;
 
 pub use executor::{
     Executor, ExecutorError, ExecutorErrorKind, PrepareRequest, ReapReport, ReapScope,
@@ -15,3 +16,4 @@ pub use executor::{
 pub use layers::{ExecutorExt, LimitSessions, PrepareRetry, PrepareTimeout};
 #[cfg(feature = "local")]
 pub use local::{LocalExecutor, LocalOptions, WorkIn};
+pub use options::read_options;

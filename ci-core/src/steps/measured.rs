@@ -113,11 +113,7 @@ pub(crate) fn record_of(finding: &Finding) -> FindingRecord {
     FindingRecord {
         severity: finding.severity,
         rule: finding.rule.clone(),
-        place: match (&finding.path, finding.line, &finding.package) {
-            (Some(path), Some(line), _) => format!("{path}:{line}"),
-            (Some(path), None, _) => path.clone(),
-            (None, _, package) => package.clone().unwrap_or_default(),
-        },
+        place: finding.place(),
         message: cut(&finding.message),
         tools: finding.tools.clone(),
     }

@@ -174,16 +174,11 @@ fn may_have_findings(path: &str) -> bool {
 /// Reads the findings among the artifacts.
 #[cfg(all(feature = "storage", feature = "reports"))]
 async fn findings(view: &mut RunView, run: RunId, options: &RunViewOptions) {
-    use crate::measure::findings::{Finding, merge, read};
+    use crate::measure::findings::{merge, read};
     use crate::storage::ArtifactKind;
 
     let Some(storage) = options.storage.clone() else {
         return;
-    };
-    let place = |finding: &Finding| match (&finding.path, finding.line, &finding.package) {
-        (Some(path), Some(line), _) => format!("{path}:{line}"),
-        (Some(path), None, _) => path.clone(),
-        (None, _, package) => package.clone().unwrap_or_default(),
     };
     let work = move || {
         let mut all = Vec::new();
@@ -201,7 +196,7 @@ async fn findings(view: &mut RunView, run: RunId, options: &RunViewOptions) {
         all.truncate(MOST_FINDINGS);
         let shown = all.into_iter().map(|finding| FindingView {
             severity: finding.severity.to_string(),
-            place: place(&finding),
+            place: finding.place(),
             rule: finding.rule,
             message: finding.message,
             tools: finding.tools,

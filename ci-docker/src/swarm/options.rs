@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ci_core::executor::ExecutorError;
+use ci_core::executor::{ExecutorError, read_options};
 use ci_core::job::JobSpec;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::engine::Node;
 use crate::error::{DockerError, DockerErrorKind};
-use crate::options::{self, CommonOptions, ContainerOptions, DockerOptions, Unmet};
+use crate::options::{CommonOptions, ContainerOptions, DockerOptions, Unmet};
 
 /// The name under which a job finds its options for this executor in `extra`.
 const EXTRA: &str = "swarm";
@@ -73,7 +73,7 @@ impl SwarmOptions {
     pub fn from_settings(
         options: &BTreeMap<String, serde_json::Value>,
     ) -> Result<Self, ExecutorError> {
-        options::read(options)
+        read_options(options)
     }
 
     /// The JSON schema of the options, for editors.

@@ -130,7 +130,7 @@ fn text(verdict: &Verdict<'_>) -> String {
         rows.push(vec![
             finding.severity.to_string(),
             output::plain(&finding.rule),
-            output::plain(&place(finding)),
+            output::plain(&finding.place()),
             output::plain(&subject(finding)),
             output::plain(&finding.tools.join(", ")),
         ]);
@@ -154,7 +154,7 @@ fn markdown(verdict: &Verdict<'_>) -> String {
             let cells = [
                 finding.severity.to_string(),
                 escaped(&finding.rule),
-                escaped(&place(finding)),
+                escaped(&finding.place()),
                 escaped(&subject(finding)),
             ];
             format!("| {} |\n", cells.join(" | "))
@@ -165,14 +165,6 @@ fn markdown(verdict: &Verdict<'_>) -> String {
         out.extend(rows);
     }
     out
-}
-
-fn place(finding: &Finding) -> String {
-    match (&finding.path, finding.line, &finding.package) {
-        (Some(path), Some(line), _) => format!("{path}:{line}"),
-        (Some(path), None, _) => path.clone(),
-        (None, _, package) => package.clone().unwrap_or_default(),
-    }
 }
 
 fn subject(finding: &Finding) -> String {

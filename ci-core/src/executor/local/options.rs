@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::LocalExecutor;
-use crate::executor::{ExecutorError, ExecutorErrorKind};
+use crate::executor::{ExecutorError, read_options};
 
 /// What `executors.NAME.options` of the settings may say of an executor of the type `local`.
 ///
@@ -57,13 +57,7 @@ impl LocalOptions {
     pub fn from_settings(
         options: &BTreeMap<String, serde_json::Value>,
     ) -> Result<Self, ExecutorError> {
-        let map = options
-            .iter()
-            .map(|(key, value)| (key.clone(), value.clone()));
-        serde_json::from_value(serde_json::Value::Object(map.collect())).map_err(|error| {
-            ExecutorError::new(ExecutorErrorKind::Unsupported, "the options cannot be used")
-                .with_source(error)
-        })
+        read_options(options)
     }
 }
 

@@ -29,6 +29,16 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// The file with its line, or the package; empty where the report says neither.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match (&self.path, self.line, &self.package) {
+            (Some(path), Some(line), _) => format!("{path}:{line}"),
+            (Some(path), None, _) => path.clone(),
+            (None, _, package) => package.clone().unwrap_or_default(),
+        }
+    }
+
     /// What stays the same when lines move: the rule, the place and the words without their numbers.
     #[must_use]
     pub fn key(&self) -> String {
@@ -58,11 +68,9 @@ impl Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.severity, self.rule)?;
-        match (&self.path, self.line, &self.package) {
-            (Some(path), Some(line), _) => write!(f, " {path}:{line}")?,
-            (Some(path), None, _) => write!(f, " {path}")?,
-            (None, _, Some(package)) => write!(f, " {package}")?,
-            (None, _, None) => {}
+        let place = self.place();
+        if !place.is_empty() {
+            write!(f, " {place}")?;
         }
         write!(f, ": {}", self.message.lines().next().unwrap_or_default())
     }
