@@ -4,6 +4,7 @@
 //! scheduling, so that both steps and executors can stand on it.
 
 mod command;
+mod kept;
 mod output;
 #[expect(
     clippy::module_inception,
@@ -13,6 +14,7 @@ mod session;
 mod tree;
 
 pub use command::{Command, ExitStatus, Program};
+pub use kept::KeptTrees;
 pub use output::{LogSink, Output, OutputChunk, OutputOptions, Stream};
 pub use session::{ExecIo, Session, SessionError, SessionErrorKind, SessionInfo};
 pub use tree::{CopyRoot, TreeReader, TreeSelection};

@@ -4,6 +4,7 @@
 //! ```text
 //! <root>/lock             held for a moment while a run's directory is made or judged
 //! <root>/<run>/owner      locked for as long as the engine lives; says whose it is
+//! <root>/<run>/kept/<m>   trees that jobs left untouched, for the next ones
 //! <root>/<run>/<n>/home
 //! <root>/<run>/<n>/tmp
 //! <root>/<run>/<n>/work   only for jobs that do not work in the project's directory
@@ -19,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::remove;
+use super::shelf::{JobShelf, Shelf};
 use crate::id::RunId;
 
 const LOCK: &str = "lock";
@@ -82,6 +84,12 @@ impl Root {
         }
     }
 
+    /// What jobs of `run` left for the next ones.
+    pub(super) fn shelf(&self, run: RunId) -> Option<Arc<Shelf>> {
+        let runs = lock(&self.runs);
+        runs.get(&run).map(|dir| Arc::clone(&dir.shelf))
+    }
+
     /// Whether jobs of `run` are at work here. If not its directories are given back.
     pub(super) fn forget(&self, run: RunId) -> bool {
         let mut runs = lock(&self.runs);
@@ -143,16 +151,19 @@ struct RunDir {
     count: AtomicU64,
     /// Directories of jobs that ended and left them empty.
     free: Mutex<Vec<PathBuf>>,
+    shelf: Arc<Shelf>,
 }
 
 impl RunDir {
     fn new(root: &Path, run: RunId) -> Self {
         let id = run.to_string();
         let short = id.rsplit('-').next().unwrap_or(&id);
+        let path = root.join(short);
         Self {
             run,
             root: root.to_owned(),
-            path: root.join(short),
+            shelf: Arc::new(Shelf::new(path.join("kept"))),
+            path,
             owner: Mutex::new(None),
             count: AtomicU64::new(0),
             free: Mutex::default(),
@@ -213,6 +224,7 @@ impl Drop for RunDir {
         if lock(&self.owner).is_none() {
             return;
         }
+        let _ = self.shelf.clear();
         for path in lock(&self.free).drain(..) {
             let _ = remove::empty(&path, &["home", "tmp"]);
         }
@@ -244,6 +256,11 @@ impl JobDir {
 
     pub(super) fn work(&self) -> PathBuf {
         self.path.join("work")
+    }
+
+    /// What earlier jobs of the run left, for this one.
+    pub(super) fn shelf(&self) -> JobShelf {
+        JobShelf::new(Arc::clone(&self.run.shelf), self.path.clone())
     }
 
     /// Makes the directories for the home and for temporary files, unless they are there.
@@ -295,12 +312,23 @@ impl JobDir {
         remove::tree(&self.path)
     }
 
+    /// Removes the directory to work in if nothing is in it. False if something is.
+    fn gives_up_work(&self) -> bool {
+        if !self.has_work.load(Ordering::Relaxed) {
+            return true;
+        }
+        match fs::remove_dir(self.work()) {
+            Ok(()) => true,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
+    }
+
     /// Whether nothing is in the home and among the temporary files, and nothing beside them.
     fn is_new(&self) -> bool {
         let is_new = |path: &Path| {
             is_private(path) && fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
         };
-        !self.has_work.load(Ordering::Relaxed) && is_new(&self.home()) && is_new(&self.tmp())
+        self.gives_up_work() && is_new(&self.home()) && is_new(&self.tmp())
     }
 }
 
