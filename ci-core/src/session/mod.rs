@@ -13,7 +13,7 @@ mod output;
 mod session;
 mod tree;
 
-pub use command::{Command, ExitStatus, Program};
+pub use command::{BASH_OR_SH, Command, ExitStatus, Program};
 pub use kept::KeptTrees;
 pub use output::{LogSink, Output, OutputChunk, OutputOptions, Stream};
 pub use session::{ExecIo, Session, SessionError, SessionErrorKind, SessionInfo};

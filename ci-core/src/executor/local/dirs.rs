@@ -226,6 +226,7 @@ impl Drop for RunDir {
         }
         let _ = self.shelf.clear();
         for path in lock(&self.free).drain(..) {
+            let _ = fs::remove_dir(path.join("work"));
             let _ = remove::empty(&path, &["home", "tmp"]);
         }
         let others = fs::read_dir(&self.path).map_or(0, Iterator::count);
@@ -242,6 +243,7 @@ pub(super) struct JobDir {
     run: Arc<RunDir>,
     path: PathBuf,
     made: Mutex<bool>,
+    /// Whether there is a directory to work in, as far as that is known.
     has_work: AtomicBool,
 }
 
@@ -287,6 +289,9 @@ impl JobDir {
         self.make()?;
         let path = self.work();
         self.has_work.store(true, Ordering::Relaxed);
+        if is_as_new(&path) {
+            return Ok(());
+        }
         if path.exists() {
             // The job that had the directories before climbed out of its own.
             remove::tree(&path)?;
@@ -312,28 +317,15 @@ impl JobDir {
         remove::tree(&self.path)
     }
 
-    /// Removes the directory to work in if nothing is in it. False if something is.
-    fn gives_up_work(&self) -> bool {
-        if !self.has_work.load(Ordering::Relaxed) {
-            return true;
-        }
-        match fs::remove_dir(self.work()) {
-            Ok(()) => true,
-            Err(error) => error.kind() == io::ErrorKind::NotFound,
-        }
-    }
-
-    /// Whether nothing is in the home and among the temporary files, and nothing beside them.
+    /// Whether nothing is in the directories.
     fn is_new(&self) -> bool {
-        let is_new = |path: &Path| {
-            is_private(path) && fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
-        };
-        self.gives_up_work() && is_new(&self.home()) && is_new(&self.tmp())
+        let has_work = self.has_work.load(Ordering::Relaxed);
+        (!has_work || is_as_new(&self.work())) && is_as_new(&self.home()) && is_as_new(&self.tmp())
     }
 }
 
 /// A directory that nobody else may look into.
-fn private_dir(path: &Path) -> io::Result<()> {
+pub(super) fn private_dir(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::DirBuilderExt;
@@ -365,6 +357,11 @@ fn make_private(path: &Path) -> io::Result<()> {
         }
         Err(error) => Err(named("make", path, &error)),
     }
+}
+
+/// Whether `path` is an empty directory of this user alone.
+fn is_as_new(path: &Path) -> bool {
+    is_private(path) && fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 fn is_private(path: &Path) -> bool {

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::dirs::private_dir;
 use super::remove;
 use crate::session::KeptTrees;
 
@@ -34,6 +35,10 @@ struct Tree {
     /// Names what is in it.
     key: String,
     path: PathBuf,
+    /// The directory on the shelf that it came from and goes back to. While the tree is away the empty
+    /// directory is there whose place it took, so that nothing is made and removed for every job.
+    slot: Option<PathBuf>,
+    except: PathBuf,
     since: Time,
 }
 
@@ -51,29 +56,41 @@ impl Shelf {
 
     /// Removes what is kept. Blocks for as long as removing many files takes.
     pub(super) fn clear(&self) -> io::Result<()> {
-        if lock(&self.trees).drain(..).next().is_none() {
+        lock(&self.trees).clear();
+        if self.count.swap(0, Ordering::Relaxed) == 0 {
             return Ok(());
         }
         remove::tree(&self.dir)
     }
 
+    /// Puts a tree by, and leaves an empty directory in its place.
     fn keep(&self, mut tree: Tree) -> io::Result<()> {
-        fs::create_dir_all(&self.dir)?;
-        let number = self.count.fetch_add(1, Ordering::Relaxed);
-        let place = self.dir.join(number.to_string());
-        fs::rename(&tree.path, &place)?;
-        tree.path = place;
+        let slot = match tree.slot.take() {
+            Some(slot) => slot,
+            None => self.new_slot()?,
+        };
+        swap(&tree.path, &slot)?;
+        tree.path = slot;
         lock(&self.trees).push(tree);
         Ok(())
     }
 
+    fn new_slot(&self) -> io::Result<PathBuf> {
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        let slot = self.dir.join(number.to_string());
+        fs::create_dir_all(&self.dir)?;
+        private_dir(&slot)?;
+        Ok(slot)
+    }
+
     fn take(&self, key: &str, dir: &Path) -> Option<Tree> {
+        let is_empty = fs::read_dir(dir).ok()?.next().is_none();
         let mut trees = lock(&self.trees);
-        let found = trees.iter().rposition(|tree| tree.key == key)?;
-        // Fails where something is in `dir`.
-        fs::rename(&trees[found].path, dir).ok()?;
+        let found = trees.iter().rposition(|tree| tree.key == key);
+        let found = found.filter(|_| is_empty)?;
+        swap(&trees[found].path, dir).ok()?;
         let mut tree = trees.swap_remove(found);
-        dir.clone_into(&mut tree.path);
+        tree.slot = Some(std::mem::replace(&mut tree.path, dir.to_owned()));
         Some(tree)
     }
 }
@@ -131,15 +148,18 @@ impl KeptTrees for JobShelf {
         held.is_some()
     }
 
-    fn note(&self, key: &str, dir: &Path) {
+    fn note(&self, key: &str, dir: &Path, except: &str) {
         if self.in_use.load(Ordering::Relaxed) || !dir.starts_with(&self.dir) {
             return;
         }
-        let since = latest_change(dir).and_then(|latest| when_past(latest, &self.dir));
+        let except = dir.join(except);
+        let since = latest_change(dir, &except).and_then(|latest| when_past(latest, &self.dir));
         if let Some(since) = since {
             *lock(&self.tree) = Some(Tree {
                 key: key.to_owned(),
                 path: dir.to_owned(),
+                slot: None,
+                except,
                 since,
             });
         }
@@ -169,19 +189,44 @@ fn when_past(time: Time, dir: &Path) -> Option<Time> {
     now.filter(|now| *now > time)
 }
 
-fn is_untouched(tree: &Tree) -> bool {
-    // Whoever moves a directory changes it, so of the outermost one only the entries count.
-    latest_change(&tree.path).is_some_and(|latest| latest < tree.since)
+/// Puts each of two directories into the other's place.
+fn swap(one: &Path, other: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        let done = renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE);
+        // Not every file system can do it.
+        if !matches!(
+            done,
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS)
+        ) {
+            return Ok(done?);
+        }
+    }
+    let aside = one.with_extension("aside");
+    fs::rename(one, &aside)?;
+    fs::rename(other, one)?;
+    fs::rename(aside, other)
 }
 
-/// When something in `dir` was changed last. `None` if that cannot be told, or takes too long.
-fn latest_change(dir: &Path) -> Option<Time> {
+fn is_untouched(tree: &Tree) -> bool {
+    // Whoever moves a directory changes it, so of the outermost one only the entries count.
+    latest_change(&tree.path, &tree.except).is_some_and(|latest| latest < tree.since)
+}
+
+/// When something in `dir` was changed last, but for what is in `except`. `None` if that cannot be told,
+/// or takes too long.
+fn latest_change(dir: &Path, except: &Path) -> Option<Time> {
     let mut latest = modified(&fs::symlink_metadata(dir).ok()?)?;
     let mut open = vec![dir.to_owned()];
     let mut count = 0;
     while let Some(dir) = open.pop() {
         for entry in fs::read_dir(&dir).ok()? {
             let entry = entry.ok()?;
+            let path = entry.path();
+            if path == except {
+                continue;
+            }
             let metadata = entry.metadata().ok()?;
             latest = latest.max(told_by(&metadata)?);
             count += 1;
@@ -189,7 +234,7 @@ fn latest_change(dir: &Path) -> Option<Time> {
                 return None;
             }
             if metadata.is_dir() {
-                open.push(entry.path());
+                open.push(path);
             }
         }
     }

@@ -32,7 +32,8 @@ pub(super) async fn take_or_bring(
     let commit = bring(wanted, dir.clone(), monitor).await?;
     if is_empty {
         blocking(move || {
-            kept.note(&key, &dir);
+            // Objects are named by what is in them: more of them change nothing.
+            kept.note(&key, &dir, ".git/objects");
             Ok(())
         })
         .await?;

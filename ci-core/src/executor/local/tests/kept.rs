@@ -15,13 +15,15 @@ async fn job_with(place: &Place, key: &str, script: &str) {
     let session = place.session_of(&own_dir()).await;
     let work = PathBuf::from(&session.info().work_dir);
     let kept = session.kept_trees().unwrap();
-    if !kept.take(key, &work) {
+    if kept.take(key, &work) {
+        assert!(work.join("a/b/file").exists());
+    } else {
         make(&work);
-        kept.note(key, &work);
+        kept.note(key, &work, "a/except");
     }
     sh(&*session, script).await;
     session.teardown().await.unwrap();
-    assert!(!work.join("a").exists());
+    assert!(!work.join("a").exists(), "it is put by or removed");
 }
 
 fn make(work: &Path) {
@@ -61,6 +63,27 @@ async fn what_is_only_read_serves_again_and_again() {
 }
 
 #[tokio::test]
+async fn what_does_not_count_may_change() {
+    let place = Place::new();
+    job_with(&place, "k", "true").await;
+    let session = place.session_of(&own_dir()).await;
+    let work = PathBuf::from(&session.info().work_dir);
+    assert!(session.kept_trees().unwrap().take("k", &work));
+    fs::create_dir(work.join("except")).unwrap();
+    session.teardown().await.unwrap();
+    assert_eq!(kept(&place, "k").await, None, "this is another one");
+
+    let session = place.session_of(&own_dir()).await;
+    let work = PathBuf::from(&session.info().work_dir);
+    make(&work);
+    fs::create_dir(work.join("a/except")).unwrap();
+    session.kept_trees().unwrap().note("k", &work, "a/except");
+    sh(&*session, "touch a/except/new").await;
+    session.teardown().await.unwrap();
+    assert!(kept(&place, "k").await.is_some());
+}
+
+#[tokio::test]
 async fn what_was_touched_in_any_way_does_not() {
     for touch in [
         "echo 1ne > a/b/file",
@@ -94,7 +117,7 @@ async fn objects_with_several_names_are_known_by_their_own_time() {
     let work = PathBuf::from(&session.info().work_dir);
     make(&work);
     fs::hard_link(&outside, work.join("object")).unwrap();
-    session.kept_trees().unwrap().note("k", &work);
+    session.kept_trees().unwrap().note("k", &work, "");
     sh(&*session, "true").await;
     fs::hard_link(&outside, place.dir.path().join("another")).unwrap();
     session.teardown().await.unwrap();
@@ -109,13 +132,16 @@ async fn what_comes_after_a_command_or_lies_elsewhere_is_not_kept() {
     let work = PathBuf::from(&session.info().work_dir);
     sh(&*session, "true").await;
     make(&work);
-    session.kept_trees().unwrap().note("k", &work);
+    session.kept_trees().unwrap().note("k", &work, "");
     session.teardown().await.unwrap();
     assert_eq!(kept(&place, "k").await, None);
 
     let session = place.session_of(&own_dir()).await;
     make(&place.project());
-    session.kept_trees().unwrap().note("k", &place.project());
+    session
+        .kept_trees()
+        .unwrap()
+        .note("k", &place.project(), "");
     session.teardown().await.unwrap();
     assert_eq!(kept(&place, "k").await, None);
     assert!(place.project().join("a/b/file").exists());
