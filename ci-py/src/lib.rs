@@ -4,7 +4,7 @@
 //! `python/ci_core/`. The rules that keep it from standing still or falling over:
 //!
 //! - Whatever blocks goes through `runtime::wait`, which lets go of the interpreter.
-//! - Python is called on threads that may block (`runtime::in_python`), never on the engine's own.
+//! - Python is called on threads that may block (`threads::in_python`), never on the engine's own.
 //! - Every class is frozen: nothing can be "already borrowed".
 
 mod approver;
@@ -25,6 +25,7 @@ mod step_runner;
 mod storage;
 mod store;
 mod test_report;
+mod threads;
 mod trigger;
 mod version;
 mod watch;
@@ -49,7 +50,6 @@ mod _native {
     #[pymodule_export]
     use crate::run::{Run, rerun, resume, start};
     #[pymodule_export]
-    use crate::runtime::quiesce;
     #[pymodule_export]
     use crate::source::Tree;
     #[pymodule_export]
@@ -66,6 +66,8 @@ mod _native {
     use crate::test_report::{
         TestCase, TestCases, TestReport, iter_tests, one_test, read_tests, test_times,
     };
+    #[pymodule_export]
+    use crate::threads::quiesce;
     #[pymodule_export]
     use crate::trigger::Triggers;
     #[pymodule_export]
