@@ -24,6 +24,7 @@ mod step;
 mod step_runner;
 mod storage;
 mod store;
+mod test_case;
 mod test_report;
 mod threads;
 mod trigger;
@@ -63,9 +64,9 @@ mod _native {
     #[pymodule_export]
     use crate::store::{LogReader, Store};
     #[pymodule_export]
-    use crate::test_report::{
-        TestCase, TestCases, TestReport, iter_tests, one_test, read_tests, test_times,
-    };
+    use crate::test_case::{TestCase, one_test};
+    #[pymodule_export]
+    use crate::test_report::{TestCases, TestReport, iter_tests, read_tests, test_times};
     #[pymodule_export]
     use crate::threads::quiesce;
     #[pymodule_export]
