@@ -27,6 +27,7 @@ mod store;
 mod test_report;
 mod trigger;
 mod version;
+mod view;
 mod watch;
 mod workflow;
 
@@ -72,6 +73,8 @@ mod _native {
     use crate::version::{
         compare_versions, highest_version, is_version, moves_latest, sort_versions,
     };
+    #[pymodule_export]
+    use crate::view::{page_of, view_of};
     #[pymodule_export]
     use crate::watch::{CommitWatcher, Watch, watch};
     #[pymodule_export]
