@@ -49,7 +49,7 @@ def test_a_run_is_seen_as_its_report_shows_it(tmp_path: Path) -> None:
     assert view.gates == () and view.fidelity == ()
     assert view.told["logs"] == [] and store.view(report.run, log_bytes=1000).told["logs"]
     page = store.page(report.run, storage=storage)
-    assert page.startswith("<!DOCTYPE html>") and "error: &lt;b&gt;no" in page and "<b>no" not in page
+    assert page.startswith("<!DOCTYPE html>") and "error: &#60;b&#62;no" in page and "<b>no" not in page
     assert "| last |" in store.page(report.run, "markdown")
     assert "error: <b>no</b>" in store.page(report.run, "text")
     with pytest.raises(ValueError, match="`pdf`"):
