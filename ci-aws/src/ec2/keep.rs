@@ -123,7 +123,8 @@ impl Keeper {
             }
             let text = format!("the instance `{}` is not one of this job", instance.id);
             return Err(Ec2Error::new(Ec2ErrorKind::State, text)
-                .with_hint("the state file may be that of another job"));
+                .with_hint("the state file may be that of another job")
+                .with_hint("without that file the machine of this job is found by its tags"));
         }
         if let Strategy::Existing(id) = &self.landlord.options.strategy {
             let instance = look(api, id, &patience).await?;

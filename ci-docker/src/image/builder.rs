@@ -8,7 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
 use super::engine::{Engine, Logins, Single, Upload};
-use super::{BuildEvent, BuildSpec, BuildWatch, ImageError, ImageErrorKind, Platform};
+use super::{
+    BuildEvent, BuildSpec, BuildWatch, ImageError, ImageErrorKind, Platform, Secret, SecretFrom,
+};
 use crate::registry::{ImageName, Registry};
 
 /// How much of a context is on its way at once.
@@ -293,6 +295,26 @@ fn check(spec: &BuildSpec) -> Result<(), ImageError> {
     }
     if spec.platforms.len() > 1 && spec.tags.is_empty() {
         return Err(invalid("images for several platforms need a tag"));
+    }
+    spec.secrets.iter().try_for_each(present)
+}
+
+/// A build that finds its steps in the cache would not notice that a secret is missing.
+fn present(secret: &Secret) -> Result<(), ImageError> {
+    let id = &secret.id;
+    match &secret.from {
+        SecretFrom::Env(name) if std::env::var_os(name).is_none() => {
+            let text = format!("the variable `{name}` of the secret `{id}` is not set");
+            let hint = format!("set it, or take a file: `id={id},src=FILE`");
+            return Err(invalid(text).with_hint(hint));
+        }
+        SecretFrom::File(path) => {
+            std::fs::File::open(path).map_err(|error| {
+                let text = format!("the file `{}` of the secret `{id}`", path.display());
+                invalid(format!("{text} cannot be read")).with_source(error)
+            })?;
+        }
+        SecretFrom::Env(_) => {}
     }
     Ok(())
 }
