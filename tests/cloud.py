@@ -31,6 +31,8 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOOLS = pathlib.Path(os.environ.get("CI_CORE_AWS_TOOLS", ROOT / "target/aws-tools/bin"))
+# Where `ci` is.
+CI = os.environ.get("CI_DIR", ROOT / "target/debug")
 REGION = "eu-north-1"
 
 
@@ -173,7 +175,7 @@ def variables(endpoint, here):
     """Those that a project has at its vendor."""
     key = base64.b64encode((here / "user").read_bytes()).decode()
     return {
-        "PATH": f"{here}/bin:{ROOT}/target/debug:{TOOLS}:{os.environ['PATH']}",
+        "PATH": f"{here}/bin:{CI}:{TOOLS}:{os.environ['PATH']}",
         "CLOUD": endpoint,
         "CLOUD_DIR": str(here),
         "AWS_ENDPOINT_URL": endpoint,

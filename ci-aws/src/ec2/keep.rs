@@ -79,7 +79,10 @@ impl Keeper {
             Err(error) => {
                 let given = self.give_back(Some(&id)).await;
                 Err(match given {
-                    Err(worse) if worse.kind() != Ec2ErrorKind::Locked => {
+                    // It was not ours yet.
+                    Err(worse)
+                        if !matches!(worse.kind(), Ec2ErrorKind::Locked | Ec2ErrorKind::State) =>
+                    {
                         error.with_hint(format!("giving `{id}` back failed too: {worse}"))
                     }
                     _ => error,

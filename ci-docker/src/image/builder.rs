@@ -12,6 +12,7 @@ use super::{
     BuildEvent, BuildSpec, BuildWatch, ImageError, ImageErrorKind, Platform, Secret, SecretFrom,
 };
 use crate::registry::{ImageName, Registry};
+use crate::trouble::EMULATION;
 
 /// How much of a context is on its way at once.
 const PIPE: usize = 256 * 1024;
@@ -386,7 +387,7 @@ impl Tail {
             "the build runs programs for {what}, and the engine's machine does not emulate it"
         );
         ImageError::new(ImageErrorKind::Emulation, message)
-            .with_hint("install QEMU with binfmt on that machine: `apt-get install qemu-user-static binfmt-support`, or `docker run --privileged --rm tonistiigi/binfmt --install all`")
+            .with_hint(EMULATION)
             .with_hint("or build on a machine of that platform")
             .with_source(error)
     }

@@ -29,7 +29,8 @@ pub(crate) struct Ec2Args {
 pub(crate) const E2C_HELP: &str = "\
 Variables:
   CI_JOB_ID                       whose machine it is; also in the name of the state file,
-                                  .e2c_instance_state_<CI_JOB_ID>
+                                  .e2c_instance_state_<CI_JOB_ID> (in a job of `ci run` with the ids of
+                                  the run and the job behind it)
   E2C_INSTANCE_STRATEGY           `existing`: an instance is started if it is stopped, and stopped after;
                                   `template`: a new one is launched, and terminated after
   E2C_INSTANCE_ID                 existing: the instance
@@ -48,6 +49,7 @@ Variables:
   E2C_ADDRESS                     `public`, `private` or an address [default: public]
   E2C_BUILD_DIR                   the directory of all jobs on the machine [default: ~/builds]
   E2C_TIME_LIMIT                  when the machine ends itself [default: 3h]
+  E2C_LAUNCH_TIMEOUT              how long is tried to launch one, or waited for whoever uses it [default: 5m]
   E2C_BOOT_TIMEOUT, E2C_POLL      how long it may take to let us in, and how often it is asked
   E2C_STATE_DIR                   where launches are noted before they are made
   E2C_PASS                        names of variables that the build gets, besides CI_REGISTRY*,
