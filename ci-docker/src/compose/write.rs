@@ -197,8 +197,18 @@ fn script(job: &JobSpec, left_out: &mut Vec<String>) -> String {
 
 fn line(job: &JobSpec, command: &CommandSpec, env: &BTreeMap<String, String>) -> String {
     let mut line = String::new();
-    let dir = command.dir.as_ref().or(job.options.working_dir.as_ref());
-    if let Some(dir) = dir.filter(|dir| dir.as_str() != ".") {
+    let own = job.options.working_dir.as_deref().unwrap_or(".");
+    // The project, where the job works, is where the script begins.
+    let dir = match command.dir.as_deref() {
+        Some(dir) if dir != own => {
+            let below = dir.strip_prefix(own).and_then(|it| it.strip_prefix('/'));
+            below.unwrap_or(dir)
+        }
+        _ => "",
+    };
+    if let Some(below) = dir.strip_prefix("~/") {
+        let _ = write!(line, "cd ~/{} && ", quoted(below));
+    } else if !matches!(dir, "" | ".") {
         let _ = write!(line, "cd {} && ", quoted(dir));
     }
     let words: Vec<String> = match &command.program {
@@ -275,6 +285,9 @@ mod tests {
             .service(ServiceSpec::new("here:5000/x/redis:7", "localhost"))
             .run("echo \"it's $HOME\"")
             .step(StepSpec::run("true").image("other"))
+            .step(StepSpec::run("make").dir("~/project/sub"))
+            .step(StepSpec::run("make").dir("~/else where"))
+            .with(|options| options.working_dir = Some("~/project".into()))
     }
 
     #[test]
@@ -290,6 +303,8 @@ mod tests {
         assert_eq!(own["network_mode"], "service:redis");
         let script = own["command"][0].as_str().unwrap();
         assert!(script.contains(r#"'echo "it'\''s $$HOME"'"#), "{script}");
+        assert!(script.contains("(cd sub && sh -e -c make)"), "{script}");
+        assert!(script.contains("(cd ~/'else where' && "), "{script}");
         let second = &file["services"]["redis-2"];
         assert_eq!(second["network_mode"], "service:redis");
         assert!(file["services"]["redis"].get("network_mode").is_none());
