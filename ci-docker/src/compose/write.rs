@@ -197,14 +197,13 @@ fn script(job: &JobSpec, left_out: &mut Vec<String>) -> String {
 
 fn line(job: &JobSpec, command: &CommandSpec, env: &BTreeMap<String, String>) -> String {
     let mut line = String::new();
-    let own = job.options.working_dir.as_deref().unwrap_or(".");
-    // The project, where the job works, is where the script begins.
-    let dir = match command.dir.as_deref() {
-        Some(dir) if dir != own => {
-            let below = dir.strip_prefix(own).and_then(|it| it.strip_prefix('/'));
-            below.unwrap_or(dir)
-        }
-        _ => "",
+    let own = job.options.working_dir.as_deref().unwrap_or_default();
+    let dir = command.dir.as_deref().unwrap_or(own);
+    // Where a vendor puts the project it is here, too: the script begins there.
+    let dir = match dir.strip_prefix(own) {
+        Some("") if own.starts_with(['~', '/']) => "",
+        Some(below) if own.starts_with(['~', '/']) => below.strip_prefix('/').unwrap_or(dir),
+        _ => dir,
     };
     if let Some(below) = dir.strip_prefix("~/") {
         let _ = write!(line, "cd ~/{} && ", quoted(below));
