@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Imports every GitHub workflow below a folder, checks that what is written is valid and compiles, and counts what became
-# of the steps: `tests/import.sh FOLDER`, for example ~/.cargo/registry/src. `CI` names the program.
+# Imports every GitHub workflow below a folder, checks that what is written is valid and compiles, and counts
+# what became of the steps: `tests/import.sh FOLDER`, for example ~/.cargo/registry/src. `CI` names the program.
 set -euo pipefail
 
 folder=${1:?give a folder with workflows}
