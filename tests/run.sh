@@ -50,6 +50,9 @@ need unshare util-linux
 need nsenter util-linux
 need openssl openssl
 need skopeo skopeo
+need docker-compose docker-compose
+# A real database beside jobs.
+ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need postgres postgresql
 # The pages of the CI server and of runs are looked at in a real browser.
 need chromium chromium
 need chromedriver chromium-driver

@@ -13,6 +13,7 @@ use crate::error::{DockerError, DockerErrorKind};
 use crate::keeper::Keeper;
 use crate::script;
 use crate::swarm::{End, Loss, Task};
+use crate::trouble::EMULATION;
 
 /// The most that is kept of what a script says.
 pub(crate) const MOST: usize = 1024 * 1024;
@@ -28,6 +29,8 @@ pub(crate) struct Container {
     engine: Engine,
     id: String,
     name: String,
+    /// What it was made of, where no swarm made it.
+    image: Option<String>,
     /// The swarm's part, if a swarm runs it.
     task: Option<Task>,
     loss: Loss,
@@ -58,13 +61,14 @@ pub(crate) struct Said {
 impl Container {
     /// Makes and starts a container. What fails leaves nothing behind.
     pub(crate) async fn start(engine: Engine, spec: ContainerSpec) -> Result<Self, DockerError> {
-        let name = spec.name.clone();
+        let (name, image) = (spec.name.clone(), spec.image.clone());
         let id = engine.create(spec).await?;
         match Self::hold(&engine, &id).await {
             Ok((keeper, over)) => Ok(Self {
                 engine,
                 id,
                 name,
+                image: Some(image),
                 task: None,
                 loss: Loss::default(),
                 keeper: Some(keeper),
@@ -91,6 +95,7 @@ impl Container {
             engine,
             id,
             name,
+            image: None,
             task: Some(task),
             loss,
             keeper: None,
@@ -131,12 +136,28 @@ impl Container {
         Ok((Keeper::hold(tether, over.clone()), over))
     }
 
+    /// The platform of the image, if it is not that of the machine. Processors that run the programs of
+    /// others are none of this: it is asked when a container could not start.
+    async fn foreign_platform(&self) -> Option<String> {
+        let image = self.engine.image(self.image.as_deref()?).await.ok()??;
+        let own = self.engine.facts().await.ok()?.arch;
+        (image.arch != own).then(|| format!("{}/{}", image.os, image.arch))
+    }
+
     /// What to say of an error that came soon after the start.
     pub(crate) async fn first_error(&self, error: DockerError) -> DockerError {
         // The engine tells the end of a container after other things that come of it.
         let ended = tokio::time::timeout(TOLD, self.over.cancelled()).await;
         if ended.is_err() {
             return error;
+        }
+        if let Some(platform) = self.foreign_platform().await {
+            let text = format!(
+                "the image is for `{platform}`, whose programs the engine's machine does not run"
+            );
+            return DockerError::new(DockerErrorKind::Unmet, text)
+                .with_source(error)
+                .with_hint(EMULATION);
         }
         let text = "the container ended as soon as it was started";
         DockerError::new(DockerErrorKind::Refused, text)

@@ -283,7 +283,11 @@ where
             Err(error) => error,
         };
         match policy {
-            Unmet::Fail => return Err(error.into()),
+            Unmet::Fail => {
+                let hint =
+                    "`unmet: skip` or `unmet: wait` in the executor's options says otherwise";
+                return Err(error.with_hint(hint).into());
+            }
             Unmet::Skip => {
                 let kind = ExecutorErrorKind::Skipped;
                 return Err(ExecutorError::new(kind, error.to_string()).with_source(error));

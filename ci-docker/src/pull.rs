@@ -115,10 +115,12 @@ async fn pull(
     let mut told = HashSet::new();
     let mut progress = engine.pull(image, options.platform.as_deref(), login);
     while let Some(line) = progress.next().await {
-        let line = line.map_err(|error| {
-            error.with_hint(format!(
+        let line = line.map_err(|error| match error.kind() {
+            // There is one, for other platforms.
+            DockerErrorKind::Unmet => error,
+            _ => error.with_hint(format!(
                 "is `{image}` the name of an image that may be pulled?"
-            ))
+            )),
         })?;
         if !told.contains(&line) {
             output.say(&line).await;

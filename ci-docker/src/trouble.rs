@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// What to do where programs for another processor do not run.
+pub(crate) const EMULATION: &str = "install QEMU with binfmt on that machine: `apt-get install qemu-user-static binfmt-support`, or `docker run --privileged --rm tonistiigi/binfmt --install all`";
+
 /// Something could not be done. `K` says what kind of trouble there can be.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]

@@ -8,16 +8,21 @@
 #[path = "support/registry.rs"]
 mod support;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use bollard::Docker;
 use bollard::query_parameters::RemoveImageOptionsBuilder;
+use ci_core::executor::{Executor, ExecutorErrorKind, PrepareRequest};
+use ci_core::id::RunId;
+use ci_core::job::JobSpec;
 use ci_docker::image::bake::{BakeFile, BakeOptions};
 use ci_docker::image::{
     BuildEvent, BuildSpec, BuildWatch, Builder, Built, ImageError, ImageErrorKind, Secret,
 };
 use ci_docker::registry::{Credentials, ImageName, Registry};
+use ci_docker::{DockerExecutor, DockerOptions};
 use tokio_util::sync::CancellationToken;
 
 use support::{TestRegistry, skopeo, skopeo_digest, skopeo_raw};
@@ -188,6 +193,18 @@ async fn secrets_are_there_and_leave_nothing() {
     spec.secrets = vec![Secret::parse(&format!("id=token,src={}", token.display())).unwrap()];
     let built = bench.build(&spec).await.unwrap();
     assert_eq!(skopeo_digest(&name), built.digest.unwrap());
+    // One that is not there is told, also where every step is in the cache.
+    spec.no_cache = false;
+    for missing in [
+        "id=token,env=CI_CORE_NO_SUCH_VARIABLE",
+        "id=token,src=/no/such/file",
+    ] {
+        spec.secrets = vec![Secret::parse(missing).unwrap()];
+        let error = bench.build(&spec).await.unwrap_err();
+        assert_eq!(error.kind(), ImageErrorKind::Invalid, "{error}");
+        assert!(error.to_string().contains("`token`"), "{error}");
+    }
+    spec.no_cache = true;
     spec.secrets.clear();
     let error = bench.build(&spec).await.unwrap_err();
     assert_eq!(error.kind(), ImageErrorKind::Failed, "{error}");
@@ -262,6 +279,7 @@ async fn programs_for_another_processor_need_emulation_and_copies_do_not() {
     );
     assert!(error.to_string().contains("linux/arm64"), "{error}");
     assert!(error.hints()[0].contains("binfmt"), "{:?}", error.hints());
+    a_job_in_it_is_skipped_or_fails(&bench, &mut spec).await;
     // What runs nothing can be built for every platform.
     write(
         dir.path(),
@@ -283,6 +301,41 @@ async fn programs_for_another_processor_need_emulation_and_copies_do_not() {
     let tags = bench.builder.registry().tags(&name).await.unwrap();
     assert_eq!(tags, ["1.0", "1.0-amd64", "1.0-arm64"]);
     bench.clean().await;
+}
+
+/// A job in an image whose programs do not run here asks for what there is not.
+async fn a_job_in_it_is_skipped_or_fails(bench: &Bench, spec: &mut BuildSpec) {
+    write(
+        &spec.context,
+        "Dockerfile",
+        "FROM scratch\nCOPY --chmod=755 sh /bin/sh\nCOPY --chmod=755 sh /bin/cat\n",
+    );
+    let name = bench.registry.image("foreign:1");
+    spec.tags = vec![name.clone()];
+    bench.build(spec).await.unwrap();
+    let job = JobSpec::new("foreign")
+        .image(name.to_string())
+        .with(|options| options.requires.platform = Some("linux/arm64".into()));
+    for (unmet, kind) in [
+        ("fail", ExecutorErrorKind::Unsupported),
+        ("skip", ExecutorErrorKind::Skipped),
+    ] {
+        let options = [
+            ("host", host()),
+            ("pull", "never".into()),
+            ("unmet", unmet.into()),
+        ];
+        let options = options.map(|(name, value)| (name.to_owned(), value.into()));
+        let options = DockerOptions::from_settings(&options.into()).unwrap();
+        let executor = DockerExecutor::with_options(options);
+        let env = BTreeMap::new();
+        let prepared = executor
+            .prepare(PrepareRequest::new(RunId::new(), &job, &env))
+            .await;
+        let error = prepared.err().unwrap();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains("`linux/arm64`"), "{error}");
+    }
 }
 
 #[tokio::test]

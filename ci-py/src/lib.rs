@@ -29,6 +29,7 @@ mod test_report;
 mod threads;
 mod trigger;
 mod version;
+mod view;
 mod watch;
 mod workflow;
 
@@ -75,6 +76,8 @@ mod _native {
     use crate::version::{
         compare_versions, highest_version, is_version, moves_latest, sort_versions,
     };
+    #[pymodule_export]
+    use crate::view::{page_of, view_of};
     #[pymodule_export]
     use crate::watch::{CommitWatcher, Watch, watch};
     #[pymodule_export]

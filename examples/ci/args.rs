@@ -49,6 +49,7 @@ broke, 130 interrupted.";
 
 /// Options of every command.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Options of all commands")]
 pub(crate) struct Global {
     /// The file that keeps the runs [default: in the user's state directory]
     #[arg(long, global = true, value_name = "FILE", env = "CI_STORE")]
@@ -138,13 +139,13 @@ pub(crate) enum Command {
     /// Build the images of a bake file, in parallel
     Bake(crate::image_args::BakeArgs),
     /// Build, merge, copy and look up images
-    #[command(subcommand)]
+    #[command(subcommand, after_help = crate::image_args::CREDENTIALS_HELP)]
     Image(crate::image_args::ImageCommand),
     /// Look at what an executor on EC2 needs
     #[command(subcommand)]
     Ec2(crate::aws::args::Ec2Command),
     /// Keep one machine of EC2 over several commands, as a job of GitLab does
-    #[command(subcommand)]
+    #[command(subcommand, after_help = crate::aws::args::E2C_HELP)]
     E2c(crate::aws::args::E2cCommand),
     /// Let the tag `latest` follow a release, if it should
     Latest(crate::image_args::LatestArgs),

@@ -4,10 +4,18 @@ use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
 
+/// What the help of `ci image` and `ci bake` says at its end.
+pub(crate) const CREDENTIALS_HELP: &str = "\
+Credentials for registries: what `docker login` left behind (with its helpers), and these variables:
+  CI_REGISTRY, CI_REGISTRY_USER, CI_REGISTRY_PASSWORD
+                                  a registry and its credentials
+  RELEASE_REGISTRY_IMAGE, RELEASE_REGISTRY_USER, RELEASE_REGISTRY_PASSWORD
+                                  what is below that name, and its credentials";
+
 /// The engine that builds.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EngineArgs {
-    /// The Docker Engine that builds, as `unix://PATH` or `tcp://HOST:PORT`
+    /// The Docker Engine that builds, as `unix://PATH`, `tcp://HOST:PORT` or `ssh://USER@HOST`
     #[arg(
         long,
         value_name = "HOST",
@@ -22,6 +30,7 @@ pub(crate) struct EngineArgs {
     reason = "each is an option of its own"
 )]
 #[derive(Debug, clap::Args)]
+#[command(after_help = CREDENTIALS_HELP)]
 pub(crate) struct BakeArgs {
     /// Groups and targets of the file
     #[arg(value_name = "TARGET", default_value = "default")]

@@ -62,7 +62,7 @@ tar -C "$1" -c . | docker --host "$2" import -c 'EXPOSE 8080/tcp' - "$3"
 }
 
 /// The names of what a run left on the engine.
-fn left(host: &str, run: &str) -> String {
+pub(crate) fn left(host: &str, run: &str) -> String {
     let label = format!("label=ci-core.run={run}");
     let list = |words: &[&str]| {
         let mut docker = Command::new("docker");

@@ -24,6 +24,7 @@ mod looked;
 mod machines;
 mod mcp;
 mod notified;
+mod postgres;
 mod quickstart;
 mod registry;
 mod reported;

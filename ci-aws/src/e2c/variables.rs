@@ -45,7 +45,8 @@ impl StrategyName {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Variables {
-    /// `CI_JOB_ID`: letters, digits, `-` and `_`.
+    /// `CI_JOB_ID`: letters, digits, `-` and `_`. Within a run of this engine, which says so by
+    /// `CI_CORE_RUN` and `CI_CORE_JOB`, with those behind it.
     pub job: String,
     /// `E2C_INSTANCE_STRATEGY`.
     pub strategy: StrategyName,
@@ -89,14 +90,22 @@ impl Variables {
                 .filter(|it| !it.is_empty())
         };
         let need = |name: &str| {
-            get(name).ok_or_else(|| wrong(format!("the variable `{name}` is not set")))
+            get(name).ok_or_else(|| {
+                wrong(format!("the variable `{name}` is not set"))
+                    .with_hint("`ci e2c --help` lists the variables")
+            })
         };
-        let job = need("CI_JOB_ID")?.to_owned();
+        let mut job = need("CI_JOB_ID")?.to_owned();
         let is_plain = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '_';
         if !job.chars().all(is_plain) {
             return Err(wrong(format!(
                 "`CI_JOB_ID` is `{job}`; it becomes the name of a file and may have letters, digits, `-` and `_`"
             )));
+        }
+        // An engine on somebody's own machine numbers no jobs: there it is the same for all of them.
+        if let (Some(run), Some(name)) = (get("CI_CORE_RUN"), get("CI_CORE_JOB")) {
+            let plain = |it: char| if is_plain(it) { it } else { '-' };
+            job.extend(format!("-{run}-{name}").chars().map(plain));
         }
         let name = need("E2C_INSTANCE_STRATEGY")?;
         let strategy = StrategyName::parse(name).ok_or_else(|| {
@@ -127,6 +136,9 @@ impl Variables {
         options.lease = options.time_limit;
         if let Some(time) = time(get("E2C_BOOT_TIMEOUT"), "E2C_BOOT_TIMEOUT")? {
             options.boot_deadline = time;
+        }
+        if let Some(time) = time(get("E2C_LAUNCH_TIMEOUT"), "E2C_LAUNCH_TIMEOUT")? {
+            options.launch_deadline = time;
         }
         if let Some(time) = time(get("E2C_POLL"), "E2C_POLL")? {
             options.poll = time;
@@ -319,6 +331,18 @@ mod tests {
             );
         }
         assert!(!format!("{read:?}").contains("secretsecret"));
+    }
+
+    #[test]
+    fn jobs_of_a_run_here_have_machines_of_their_own() {
+        let of = |name| {
+            read(&[("CI_CORE_RUN", "01a2-b"), ("CI_CORE_JOB", name)])
+                .unwrap()
+                .job
+        };
+        assert_eq!(of("arm (1/2)"), "42-01a2-b-arm--1-2-");
+        assert_ne!(of("arm64"), of("arm_v7"));
+        assert_eq!(read(&[("CI_CORE_JOB", "alone")]).unwrap().job, "42");
     }
 
     #[test]

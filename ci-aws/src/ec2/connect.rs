@@ -41,8 +41,14 @@ pub(super) async fn connect(
         }
         if Instant::now() >= patience.deadline {
             let text = format!("`{id}` did not let us in in time: {error}");
+            let is_denied = source.is_some_and(|error| error.kind() == SshErrorKind::Denied);
+            let hint = if is_denied {
+                "is the user the right one, and does the machine know the public half of the key?"
+            } else {
+                "is the port open for this machine, and does it have the address that was asked for?"
+            };
             return Err(ExecutorError::new(ExecutorErrorKind::TimedOut, text)
-                .with_hint("is the port open for this machine, and is the user the right one?")
+                .with_hint(hint)
                 .with_source(error));
         }
         let instance = look(landlord.api.as_ref(), id, &patience).await?;

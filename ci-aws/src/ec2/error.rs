@@ -85,8 +85,14 @@ impl Ec2Error {
             Some("ExpiredToken" | "ExpiredTokenException" | "RequestExpired") => {
                 new.with_hint("the credentials have expired; get new ones and run it again")
             }
+            Some(code) if code.contains("NotFound") || code.contains("Malformed") => {
+                new.with_hint("is its id or name right, and is it in this region and account?")
+            }
             _ if kind == Ec2ErrorKind::Denied => new.with_hint(
-                "set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or name a profile, and a region",
+                "set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or name a profile, and a region in `AWS_REGION`",
+            ),
+            None if kind == Ec2ErrorKind::Api => new.with_hint(
+                "does the network reach EC2, and is `AWS_ENDPOINT_URL` right where it is set?",
             ),
             _ => new,
         };

@@ -79,7 +79,10 @@ impl Keeper {
             Err(error) => {
                 let given = self.give_back(Some(&id)).await;
                 Err(match given {
-                    Err(worse) if worse.kind() != Ec2ErrorKind::Locked => {
+                    // It was not ours yet.
+                    Err(worse)
+                        if !matches!(worse.kind(), Ec2ErrorKind::Locked | Ec2ErrorKind::State) =>
+                    {
                         error.with_hint(format!("giving `{id}` back failed too: {worse}"))
                     }
                     _ => error,
@@ -123,7 +126,8 @@ impl Keeper {
             }
             let text = format!("the instance `{}` is not one of this job", instance.id);
             return Err(Ec2Error::new(Ec2ErrorKind::State, text)
-                .with_hint("the state file may be that of another job"));
+                .with_hint("the state file may be that of another job")
+                .with_hint("without that file the machine of this job is found by its tags"));
         }
         if let Strategy::Existing(id) = &self.landlord.options.strategy {
             let instance = look(api, id, &patience).await?;

@@ -412,7 +412,11 @@ where
         SdkError::ConstructionFailure(_) => {
             // Before anything is sent: credentials or the region are missing.
             let words = words(&error);
-            let text = format!("the call could not be made: {words}");
+            let text = if words.to_lowercase().contains("region") {
+                "no region of AWS is set, or it is none".to_owned()
+            } else {
+                format!("the call could not be made: {words}")
+            };
             ApiError::silence(Trouble::Denied, text).with_source(error)
         }
         SdkError::DispatchFailure(ref failure)

@@ -9,6 +9,7 @@ use ci_core::job::{JobSpec, ServiceSpec};
 use serde_json::{Map, Value};
 
 use super::substitute::substitute;
+use super::write::ALIASES;
 use crate::error::{DockerError, DockerErrorKind};
 
 /// What of a service has no meaning for one that lives as long as a job, and is left out.
@@ -36,7 +37,7 @@ pub struct ComposeServices {
 
 /// Reads the services of a compose file. `variable` gives the values of its variables.
 ///
-/// A service has its name as its alias. Its image, command, entry point and environment are taken;
+/// A service has its name as its alias, if [`export`](super::export) wrote no others. Its image, command, entry point and environment are taken;
 /// ports and networks have no meaning, since the job reaches every port; whether it is ready its image
 /// says, or an open port of it. The file's own job, if [`export`](super::export) wrote it, is left out.
 ///
@@ -72,6 +73,10 @@ pub fn read_services(
         let fill =
             |text: &str| substitute(text, variable).map_err(|what| wrong(format!(": {what}")));
         let mut made = ServiceSpec::new(fill(image)?, name.clone());
+        if let Some(aliases) = service.get(ALIASES).and_then(Value::as_array) {
+            let names = aliases.iter().filter_map(Value::as_str);
+            made.aliases = names.map(ToOwned::to_owned).collect();
+        }
         made.env = environment(service.get("environment"), variable).map_err(wrong)?;
         made.command = words(service.get("command"), &fill, "command").map_err(&wrong)?;
         made.entrypoint = words(service.get("entrypoint"), &fill, "entrypoint").map_err(&wrong)?;
@@ -87,7 +92,10 @@ fn left_out(name: &str, service: &Map<String, Value>) -> Vec<String> {
     const TAKEN: [&str; 4] = ["image", "command", "entrypoint", "environment"];
     let keys = service.keys().filter(|key| {
         let key = key.as_str();
-        !TAKEN.contains(&key) && !WITHOUT_MEANING.contains(&key) && !key.starts_with("x-")
+        let is_known = TAKEN.contains(&key) || WITHOUT_MEANING.contains(&key);
+        // A network that another service has is what the alias `localhost` says.
+        let is_said = key == "network_mode" && service.contains_key(ALIASES);
+        !is_known && !is_said && !key.starts_with("x-")
     });
     keys.map(|key| format!("`{key}` of the service `{name}`"))
         .collect()

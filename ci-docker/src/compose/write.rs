@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use ci_core::job::JobSpec;
+use ci_core::job::{JobSpec, ServiceSpec};
 use ci_core::session::Program;
 use ci_core::step::{Action, CommandSpec};
 use serde_json::{Map, Value, json};
@@ -12,6 +12,12 @@ use crate::error::{DockerError, DockerErrorKind};
 
 /// Where the job works.
 const WORK_DIR: &str = "/work";
+
+/// The alias of what shares the network of the job.
+const LOCALHOST: &str = "localhost";
+
+/// Where the aliases of a service are kept, so that it can be read back as it was.
+pub(super) const ALIASES: &str = "x-ci-aliases";
 
 /// A job as a compose file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,37 +54,11 @@ pub fn export(
     let service = service_name(&job.name);
     let mut left_out = Vec::new();
     let script = script(job, &mut left_out);
-    let mut services = Map::new();
-    for (number, service) in options.requires.services.iter().enumerate() {
-        let first = service.aliases.iter().find(|it| !it.is_empty());
-        let name = first.map_or_else(|| format!("service-{number}"), |it| service_name(it));
-        let shares = service.aliases.iter().any(|alias| alias == "localhost");
-        let mut made = json!({
-            "image": escaped(&service.image),
-            "environment": variables(&service.env),
-        });
-        if shares {
-            let own = format!("service:{}", service_name(&job.name));
-            made["network_mode"] = json!(own);
-        } else {
-            made["networks"] = json!({"default": {"aliases": service.aliases}});
-        }
-        for (key, words) in [
-            ("command", &service.command),
-            ("entrypoint", &service.entrypoint),
-        ] {
-            if !words.is_empty() {
-                made[key] = json!(words.iter().map(|it| escaped(it)).collect::<Vec<_>>());
-            }
-        }
-        services.insert(name, made);
+    let beside = Beside::of(job);
+    if !beside.services.is_empty() {
+        let words = "waiting until services are ready: compose only starts them before the job";
+        left_out.push(words.to_owned());
     }
-    // One that shares the network of the job starts after it.
-    let before: Vec<&String> = services
-        .iter()
-        .filter(|(_, made)| made.get("network_mode").is_none())
-        .map(|(name, _)| name)
-        .collect();
     let mut all: BTreeMap<String, String> = env.clone();
     all.extend(options.env.clone());
     let mut made = json!({
@@ -87,10 +67,13 @@ pub fn export(
         "working_dir": WORK_DIR,
         "volumes": [format!(".:{WORK_DIR}")],
         "environment": variables(&all),
-        "depends_on": before,
+        "depends_on": beside.services.keys().collect::<Vec<_>>(),
         "entrypoint": ["sh", "-e", "-c"],
         "command": [escaped(&script)],
     });
+    if let Some(holder) = &beside.holder {
+        made["network_mode"] = json!(format!("service:{holder}"));
+    }
     if let Some(platform) = &options.requires.platform {
         made["platform"] = json!(platform);
     }
@@ -100,6 +83,7 @@ pub fn export(
     if let Some(mib) = options.requires.memory_mib {
         made["mem_limit"] = json!(format!("{mib}m"));
     }
+    let mut services = beside.services;
     services.insert(service.clone(), made);
     let mut text = format!(
         "# The job {}: docker compose run --rm {service}\n",
@@ -119,6 +103,68 @@ pub fn export(
         text,
         left_out,
     })
+}
+
+/// The services of a job.
+struct Beside {
+    services: Map<String, Value>,
+    /// The one that has the network in which the job and others are `localhost` for each other. Compose
+    /// starts what a job needs and not what needs the job: so the network is that of a service.
+    holder: Option<String>,
+}
+
+impl Beside {
+    fn of(job: &JobSpec) -> Self {
+        let mut beside = Self {
+            services: Map::new(),
+            holder: None,
+        };
+        let own = service_name(&job.name);
+        for service in &job.options.requires.services {
+            let name = beside.free_name(service, &own);
+            let mut made = json!({
+                "image": escaped(&service.image),
+                "environment": variables(&service.env),
+                ALIASES: service.aliases,
+            });
+            let names = service.aliases.iter().filter(|alias| *alias != LOCALHOST);
+            let names: Vec<&String> = names.collect();
+            let shares = names.len() < service.aliases.len();
+            match &beside.holder {
+                Some(holder) if shares => {
+                    made["network_mode"] = json!(format!("service:{holder}"));
+                    made["depends_on"] = json!([holder]);
+                }
+                _ => made["networks"] = json!({"default": {"aliases": names}}),
+            }
+            if shares {
+                beside.holder.get_or_insert_with(|| name.clone());
+            }
+            for (key, words) in [
+                ("command", &service.command),
+                ("entrypoint", &service.entrypoint),
+            ] {
+                if !words.is_empty() {
+                    made[key] = json!(words.iter().map(|it| escaped(it)).collect::<Vec<_>>());
+                }
+            }
+            beside.services.insert(name, made);
+        }
+        beside
+    }
+
+    /// Its first alias, or what its image is called.
+    fn free_name(&self, service: &ServiceSpec, own: &str) -> String {
+        let mut aliases = service.aliases.iter();
+        let alias = aliases.find(|it| !it.is_empty() && *it != LOCALHOST);
+        let image = service.image.rsplit('/').next().unwrap_or_default();
+        let image = image.split(['@', ':']).next().unwrap_or_default();
+        let name = service_name(alias.map_or(image, String::as_str));
+        let is_free = |name: &String| name != own && !self.services.contains_key(name);
+        let numbered = (2..).map(|number| format!("{name}-{number}"));
+        let mut names = std::iter::once(name.clone()).chain(numbered);
+        names.find(is_free).unwrap_or(name)
+    }
 }
 
 /// The commands of a job as one script: each in a shell of its own, as the engine runs them.
@@ -151,8 +197,17 @@ fn script(job: &JobSpec, left_out: &mut Vec<String>) -> String {
 
 fn line(job: &JobSpec, command: &CommandSpec, env: &BTreeMap<String, String>) -> String {
     let mut line = String::new();
-    let dir = command.dir.as_ref().or(job.options.working_dir.as_ref());
-    if let Some(dir) = dir.filter(|dir| dir.as_str() != ".") {
+    let own = job.options.working_dir.as_deref().unwrap_or_default();
+    let dir = command.dir.as_deref().unwrap_or(own);
+    // Where a vendor puts the project it is here, too: the script begins there.
+    let dir = match dir.strip_prefix(own) {
+        Some("") if own.starts_with(['~', '/']) => "",
+        Some(below) if own.starts_with(['~', '/']) => below.strip_prefix('/').unwrap_or(dir),
+        _ => dir,
+    };
+    if let Some(below) = dir.strip_prefix("~/") {
+        let _ = write!(line, "cd ~/{} && ", quoted(below));
+    } else if !matches!(dir, "" | ".") {
         let _ = write!(line, "cd {} && ", quoted(dir));
     }
     let words: Vec<String> = match &command.program {
@@ -226,8 +281,12 @@ mod tests {
             .image("base")
             .service(db)
             .service(near)
+            .service(ServiceSpec::new("here:5000/x/redis:7", "localhost"))
             .run("echo \"it's $HOME\"")
             .step(StepSpec::run("true").image("other"))
+            .step(StepSpec::run("make").dir("~/project/sub"))
+            .step(StepSpec::run("make").dir("~/else where"))
+            .with(|options| options.working_dir = Some("~/project".into()))
     }
 
     #[test]
@@ -235,15 +294,19 @@ mod tests {
         let env = BTreeMap::from([("CI".to_owned(), "true".to_owned())]);
         let export = export(&job(), None, &env).unwrap();
         assert_eq!(export.service, "test-1-2");
-        assert_eq!(export.left_out.len(), 1, "{:?}", export.left_out);
+        assert_eq!(export.left_out.len(), 2, "{:?}", export.left_out);
         let file: Value = serde_saphyr::from_str(&export.text).unwrap();
         let own = &file["services"]["test-1-2"];
         assert_eq!(own["image"], "base");
-        assert_eq!(own["depends_on"], json!(["db"]));
+        assert_eq!(own["depends_on"], json!(["db", "redis", "redis-2"]));
+        assert_eq!(own["network_mode"], "service:redis");
         let script = own["command"][0].as_str().unwrap();
         assert!(script.contains(r#"'echo "it'\''s $$HOME"'"#), "{script}");
-        let near = &file["services"]["localhost"];
-        assert_eq!(near["network_mode"], "service:test-1-2");
+        assert!(script.contains("(cd sub && sh -e -c make)"), "{script}");
+        assert!(script.contains("(cd ~/'else where' && "), "{script}");
+        let second = &file["services"]["redis-2"];
+        assert_eq!(second["network_mode"], "service:redis");
+        assert!(file["services"]["redis"].get("network_mode").is_none());
         let read = read_services(&export.text, &|_| None).unwrap();
         let db = read
             .services
@@ -251,7 +314,12 @@ mod tests {
             .find(|it| it.aliases == ["db"])
             .unwrap();
         assert_eq!(db.env["PASSWORD"], "pa$s");
-        assert_eq!(read.services.len(), 2);
+        let near = read
+            .services
+            .iter()
+            .filter(|it| it.aliases == ["localhost"]);
+        assert_eq!(near.count(), 2, "{read:?}");
+        assert_eq!(read.left_out, Vec::<String>::new());
     }
 
     #[test]

@@ -442,7 +442,9 @@ fn kind_of_refusal(message: &str) -> DockerErrorKind {
 }
 
 pub(super) fn explain(what: impl Into<String>, error: Error) -> DockerError {
-    if let Error::DockerResponseServerError { message, .. } = &error {
+    if let Error::DockerResponseServerError { message, .. }
+    | Error::DockerStreamError { error: message } = &error
+    {
         let special = kind_of_refusal(message);
         if special != DockerErrorKind::Other {
             let text = format!("{}: {}", what.into(), message.trim_end());

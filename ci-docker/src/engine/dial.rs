@@ -27,6 +27,7 @@ pub(crate) fn dial(host: &str, certificates: Option<&Path>) -> Result<Dialed, Do
         let text = format!("the engine `{host}` cannot be connected to");
         DockerError::new(DockerErrorKind::Unreachable, text)
             .with_source(error)
+            .with_hint("start it, or name another one in `DOCKER_HOST`")
             .with_hint(
                 "an engine is named as `unix://<path>`, `tcp://<host>:<port>` or `ssh://<user>@<host>`",
             )

@@ -97,7 +97,7 @@ impl Secret {
         for field in text.split(',') {
             let (key, value) = field
                 .split_once('=')
-                .ok_or_else(|| format!("the field `{field}` of the secret `{text}` has no `=`"))?;
+                .ok_or_else(|| format!("the secret `{text}` is not `id=NAME,src=FILE` or `id=NAME,env=VARIABLE`: `{field}` has no `=`"))?;
             match key.trim() {
                 "id" => id = Some(value.to_owned()),
                 "src" | "source" => from = Some(SecretFrom::File(value.into())),

@@ -8,8 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
 use super::engine::{Engine, Logins, Single, Upload};
-use super::{BuildEvent, BuildSpec, BuildWatch, ImageError, ImageErrorKind, Platform};
+use super::{
+    BuildEvent, BuildSpec, BuildWatch, ImageError, ImageErrorKind, Platform, Secret, SecretFrom,
+};
 use crate::registry::{ImageName, Registry};
+use crate::trouble::EMULATION;
 
 /// How much of a context is on its way at once.
 const PIPE: usize = 256 * 1024;
@@ -294,6 +297,26 @@ fn check(spec: &BuildSpec) -> Result<(), ImageError> {
     if spec.platforms.len() > 1 && spec.tags.is_empty() {
         return Err(invalid("images for several platforms need a tag"));
     }
+    spec.secrets.iter().try_for_each(present)
+}
+
+/// A build that finds its steps in the cache would not notice that a secret is missing.
+fn present(secret: &Secret) -> Result<(), ImageError> {
+    let id = &secret.id;
+    match &secret.from {
+        SecretFrom::Env(name) if std::env::var_os(name).is_none() => {
+            let text = format!("the variable `{name}` of the secret `{id}` is not set");
+            let hint = format!("set it, or take a file: `id={id},src=FILE`");
+            return Err(invalid(text).with_hint(hint));
+        }
+        SecretFrom::File(path) => {
+            std::fs::File::open(path).map_err(|error| {
+                let text = format!("the file `{}` of the secret `{id}`", path.display());
+                invalid(format!("{text} cannot be read")).with_source(error)
+            })?;
+        }
+        SecretFrom::Env(_) => {}
+    }
     Ok(())
 }
 
@@ -364,7 +387,7 @@ impl Tail {
             "the build runs programs for {what}, and the engine's machine does not emulate it"
         );
         ImageError::new(ImageErrorKind::Emulation, message)
-            .with_hint("install QEMU with binfmt on that machine: `apt-get install qemu-user-static binfmt-support`, or `docker run --privileged --rm tonistiigi/binfmt --install all`")
+            .with_hint(EMULATION)
             .with_hint("or build on a machine of that platform")
             .with_source(error)
     }

@@ -58,8 +58,12 @@ pub(super) struct Single<'a> {
 impl Engine {
     pub(super) fn connect(host: &str) -> Result<Self, ImageError> {
         let dialed = dial(host, None).map_err(|error| {
-            ImageError::new(ImageErrorKind::Engine, "the engine cannot be connected to")
-                .with_source(error)
+            let mut into = ImageError::new(ImageErrorKind::Engine, error.to_string());
+            into.hints = error.hints().to_vec();
+            match error.source {
+                Some(source) => into.with_source(source),
+                None => into,
+            }
         })?;
         Ok(Self {
             client: dialed.client.with_timeout(ANSWER),

@@ -42,12 +42,17 @@ impl RegistryError {
             _ => format!("the registry refused `{image}`{}", said(&error)),
         };
         let new = Self::new(kind, message);
-        let new = if kind == RegistryErrorKind::Unauthorized {
-            new.with_hint("log in with `docker login`, or give credentials for the registry")
-        } else {
-            new
-        };
-        new.with_source(error)
+        match kind {
+            // What it says more than that is nothing to read.
+            RegistryErrorKind::NotFound => new.with_hint("is its name right, and was it pushed?"),
+            RegistryErrorKind::Unauthorized => new
+                .with_hint("log in with `docker login`, or give credentials for the registry")
+                .with_source(error),
+            RegistryErrorKind::Unreachable => new
+                .with_hint("is the name of the registry right, and does it run?")
+                .with_source(error),
+            _ => new.with_source(error),
+        }
     }
 
     /// Whether the same request may succeed in a while.

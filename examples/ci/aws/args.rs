@@ -25,6 +25,46 @@ pub(crate) struct Ec2Args {
     pub(crate) settings: Option<PathBuf>,
 }
 
+/// What the help of `ci e2c` says at its end.
+pub(crate) const E2C_HELP: &str = "\
+Variables:
+  CI_JOB_ID                       whose machine it is; also in the name of the state file,
+                                  .e2c_instance_state_<CI_JOB_ID>; in a job of `ci run` with
+                                  the run and the job behind it
+  E2C_INSTANCE_STRATEGY           `existing`: an instance is started, and stopped after;
+                                  `template`: a new one is launched, and terminated after
+  E2C_INSTANCE_ID                 existing: the instance
+  E2C_LAUNCH_TEMPLATE_ID          template: the launch template, by its id or name
+  E2C_LAUNCH_TEMPLATE_VERSION     its version [default: $Default]
+  E2C_INSTANCE_TYPES, E2C_ZONES, E2C_SUBNETS
+                                  template: what is tried instead of what it says, in this order
+  E2C_USE_SPOT, E2C_SPOT_MAX_PRICE
+                                  template: `true` for a spot instance; at most that price an hour
+  E2C_SSH_USER                    who logs in [default: what the SSH configuration says]
+  E2C_SSH_PRIVATE_KEY             the private key, in base64 [default: the keys of the user]
+  E2C_SSH_PORT, E2C_SSH_CONFIG    the port, and an SSH configuration file, also for jump hosts
+  E2C_SSH_HOST_KEY                existing: its public host key, or `console`: read from the console
+                                  output; `known`: in the files of known hosts; `accept-new`:
+                                  the first one, kept in E2C_KNOWN_HOSTS [default: console]
+  E2C_ADDRESS                     `public`, `private` or an address [default: public]
+  E2C_BUILD_DIR                   the directory of all jobs on the machine [default: ~/builds]
+  E2C_TIME_LIMIT                  when the machine ends itself [default: 3h]
+  E2C_LAUNCH_TIMEOUT              how long is tried to launch one, or waited for who uses it
+                                  [default: 5m]
+  E2C_BOOT_TIMEOUT, E2C_POLL      how long it may take to let us in, and how often it is asked
+  E2C_STATE_DIR                   where launches are noted before they are made
+  E2C_PASS                        names of variables that the build gets, besides CI_REGISTRY*,
+                                  CI_COMMIT_* and CI_PROJECT_*
+  CI_REGISTRY, CI_REGISTRY_USER, CI_REGISTRY_PASSWORD
+                                  where `build` logs the machine in
+  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_DEFAULT_REGION, AWS_PROFILE, AWS_ENDPOINT_URL
+                                  and others: credentials and region, as all tools of AWS find them
+
+As a job of GitLab:
+  before_script: [ci e2c setup]
+  script: [ci e2c build --platform=linux/arm64 --target=all --bake-file=docker-bake.hcl]
+  after_script: [ci e2c cleanup, ci e2c teardown]";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum E2cCommand {
     /// Get the machine, wait until it lets us in, and copy the project to it

@@ -45,7 +45,8 @@ pub(crate) async fn run(global: &Global, command: ImageCommand) -> Result<u8, Fa
         ImageCommand::Digest { image: name } => {
             let name = image(&name)?;
             let Some(digest) = registry().digest(&name).await? else {
-                return Err(Failure::input(format!("`{name}` is not in the registry")));
+                return Err(Failure::input(format!("`{name}` is not in the registry"))
+                    .hint(format!("`ci image tags {}` lists what is", name.path())));
             };
             if is_json {
                 output::json(&json!({ "image": name.to_string(), "digest": digest }))?;
@@ -55,6 +56,11 @@ pub(crate) async fn run(global: &Global, command: ImageCommand) -> Result<u8, Fa
         }
         ImageCommand::Tags { repository } => {
             let tags = registry().tags(&image(&repository)?).await?;
+            if tags.is_empty() {
+                output::say(format!(
+                    "`{repository}` is not in the registry, or has no tags"
+                ));
+            }
             if is_json {
                 output::json(&json!({ "total": tags.len(), "data": tags }))?;
             } else {

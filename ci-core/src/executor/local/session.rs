@@ -74,6 +74,20 @@ impl LocalSession {
         Ok(())
     }
 
+    /// Puts the job's tree by, if it has one and left it untouched.
+    async fn give_back(&self) {
+        match self.shelf.entries() {
+            None => {}
+            // Going to another thread and back would take longer.
+            Some(few) if few < 500 => self.shelf.give_back(),
+            Some(_) => {
+                let shelf = Arc::clone(&self.shelf);
+                // If it breaks off the tree goes the way of the directory that it is in.
+                let _ = tokio::task::spawn_blocking(move || shelf.give_back()).await;
+            }
+        }
+    }
+
     fn resolve(&self, path: &str) -> PathBuf {
         self.info.resolve(path).into()
     }
@@ -139,10 +153,8 @@ impl Session for LocalSession {
         self.over.cancel();
         let left = self.trees.end(self.grace).await;
         let mut removed = Ok(());
-        if left.is_empty() && self.shelf.holds_a_tree() {
-            let shelf = Arc::clone(&self.shelf);
-            // If it breaks off the tree goes the way of the directory that it is in.
-            let _ = tokio::task::spawn_blocking(move || shelf.give_back()).await;
+        if left.is_empty() {
+            self.give_back().await;
         }
         if !self.dir.recycle() {
             let dir = Arc::clone(&self.dir);

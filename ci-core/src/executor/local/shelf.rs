@@ -39,6 +39,7 @@ struct Tree {
     /// directory is there whose place it took, so that nothing is made and removed for every job.
     slot: Option<PathBuf>,
     except: PathBuf,
+    entries: usize,
     since: Time,
 }
 
@@ -121,9 +122,9 @@ impl JobShelf {
         self.in_use.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the job has something that it could give back.
-    pub(super) fn holds_a_tree(&self) -> bool {
-        lock(&self.tree).is_some()
+    /// How many files and directories are in what the job could give back, if it has something.
+    pub(super) fn entries(&self) -> Option<usize> {
+        lock(&self.tree).as_ref().map(|tree| tree.entries)
     }
 
     /// Puts the job's tree by if nobody touched it. Everything that the job started has ended. Blocks.
@@ -153,13 +154,15 @@ impl KeptTrees for JobShelf {
             return;
         }
         let except = dir.join(except);
-        let since = latest_change(dir, &except).and_then(|latest| when_past(latest, &self.dir));
-        if let Some(since) = since {
+        let seen = latest_change(dir, &except);
+        let since = seen.and_then(|(latest, _)| when_past(latest, &self.dir));
+        if let Some(((_, entries), since)) = seen.zip(since) {
             *lock(&self.tree) = Some(Tree {
                 key: key.to_owned(),
                 path: dir.to_owned(),
                 slot: None,
                 except,
+                entries,
                 since,
             });
         }
@@ -211,12 +214,12 @@ fn swap(one: &Path, other: &Path) -> io::Result<()> {
 
 fn is_untouched(tree: &Tree) -> bool {
     // Whoever moves a directory changes it, so of the outermost one only the entries count.
-    latest_change(&tree.path, &tree.except).is_some_and(|latest| latest < tree.since)
+    latest_change(&tree.path, &tree.except).is_some_and(|(latest, _)| latest < tree.since)
 }
 
-/// When something in `dir` was changed last, but for what is in `except`. `None` if that cannot be told,
-/// or takes too long.
-fn latest_change(dir: &Path, except: &Path) -> Option<Time> {
+/// When something in `dir` was changed last, but for what is in `except`, and how many entries there are.
+/// `None` if that cannot be told, or takes too long.
+fn latest_change(dir: &Path, except: &Path) -> Option<(Time, usize)> {
     let mut latest = modified(&fs::symlink_metadata(dir).ok()?)?;
     let mut open = vec![dir.to_owned()];
     let mut count = 0;
@@ -238,7 +241,7 @@ fn latest_change(dir: &Path, except: &Path) -> Option<Time> {
             }
         }
     }
-    Some(latest)
+    Some((latest, count))
 }
 
 #[cfg(unix)]

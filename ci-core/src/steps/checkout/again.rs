@@ -20,15 +20,10 @@ pub(super) async fn take_or_bring(
     let Some((kept, key)) = kept.zip(key(&wanted)) else {
         return bring(wanted, dir, monitor).await;
     };
-    let key: Arc<str> = key.into();
-    let (is_taken, is_empty) = {
-        let (kept, key, dir) = (Arc::clone(&kept), Arc::clone(&key), dir.clone());
-        let look = move || Ok((kept.take(&key, &dir), is_empty(&dir)));
-        blocking(look).await?
-    };
-    if is_taken {
+    if kept.take(&key, &dir) {
         return Ok(wanted.revision);
     }
+    let is_empty = is_empty(&dir);
     let commit = bring(wanted, dir.clone(), monitor).await?;
     if is_empty {
         blocking(move || {

@@ -120,8 +120,13 @@ pub(super) fn parse_set(text: &str) -> Result<Set, ImageError> {
 }
 
 impl Set {
+    /// Whether it changes a target.
+    pub(super) fn is_for(&self, target: &str) -> bool {
+        self.targets.is_match(target)
+    }
+
     pub(super) fn apply(&self, target: &str, attributes: &mut Map<String, Value>) {
-        if !self.targets.is_match(target) {
+        if !self.is_for(target) {
             return;
         }
         let value = Value::from(self.value.as_str());

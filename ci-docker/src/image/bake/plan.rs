@@ -84,6 +84,17 @@ impl BakeFile {
         }
         let sets = options.set.iter().map(|set| fields::parse_set(set));
         let sets: Vec<fields::Set> = sets.collect::<Result<_, _>>()?;
+        for (set, text) in sets.iter().zip(&options.set) {
+            if !instances.by_name.keys().any(|name| set.is_for(name)) {
+                let names: Vec<String> = instances
+                    .by_name
+                    .keys()
+                    .map(|it| format!("`{it}`"))
+                    .collect();
+                return Err(wrong(format!("`{text}` is for no target of the file"))
+                    .with_hint(format!("the file has {}", names.join(", "))));
+            }
+        }
         let mut plan = BakePlan::default();
         for name in names {
             let mut attributes = resolver.resolve(&name, &mut Vec::new())?;

@@ -201,6 +201,14 @@ fn files_are_merged_and_changed_from_outside() {
     assert_eq!((a.platforms.len(), b.platforms.len()), (2, 2));
     assert_eq!(a.tags[0].to_string(), "r.example.com/z:2");
     assert!(b.no_cache && !a.no_cache);
+    let file = BakeFile::parse("a.hcl", "target \"app\" {}").unwrap();
+    let typo = BakeOptions {
+        set: vec!["ap.tags=r.example.com/z:2".to_owned()],
+        ..BakeOptions::default()
+    };
+    let error = file.plan(&["app"], &typo).unwrap_err();
+    assert!(error.to_string().contains("for no target"), "{error}");
+    assert!(error.hints()[0].contains("`app`"), "{error:?}");
 }
 
 #[test]

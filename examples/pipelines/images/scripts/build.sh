@@ -8,6 +8,8 @@ export VERSION SUFFIX
 if [ "${E2C_USAGE:-false}" = true ] && [ "$platform" != linux/amd64 ]; then
     # Also a build that fails gives the machine back.
     trap 'ci e2c cleanup; ci e2c teardown' EXIT
+    # What the bake file asks for, besides CI_REGISTRY*, which the machine is told anyway.
+    export E2C_PASS="VERSION SUFFIX BASE ${E2C_PASS:-}"
     ci e2c setup
     ci e2c build --platform="$platform" --target=all --bake-file=docker-bake.hcl
     exit
