@@ -95,7 +95,7 @@ impl Idle {
             } else if waited < LOOK {
                 std::thread::yield_now();
             } else {
-                std::thread::park_timeout(LINGER - waited);
+                std::thread::park_timeout(LINGER.saturating_sub(waited));
             }
         }
         // From here on nobody gives it a call, but somebody may just have.

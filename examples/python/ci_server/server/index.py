@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ci_core import RunSummary, Store
+from ci_core import NotFound, RunSummary, Store
 
 from . import status
 
@@ -91,13 +91,15 @@ class Index:
             # Before reading: what changes meanwhile is found the next time.
             version, looked = self._store.version(), time.monotonic()
             runs = self._read(self.listing.runs)
-            self.listing = _listing(runs, self.listing)
+            if runs is not self.listing.runs:
+                self.listing = _listing(runs, self.listing)
             self._goes_on = any(run.outcome is None for run in runs.values())
             self._version, self._looked = version, looked
             return self.listing
 
     def _read(self, known: dict[str, RunSummary]) -> dict[str, RunSummary]:
-        """All runs: what ended does not change, so only newer ones and those that go on are read."""
+        """All runs: what ended does not change, so only newer ones and those that go on are read. The same
+        object if nothing is new."""
         open_ones = {id for id, run in known.items() if run.outcome in (None, "on_hold", "interrupted")}
         found: dict[str, RunSummary] = {}
         offset = 0
@@ -105,10 +107,16 @@ class Index:
             page = self._store.runs(offset=offset, limit=PART)
             found.update((run.id, run) for run in page)
             offset += len(page)
-            settled = page.runs and all(run.id in known for run in page) and open_ones <= found.keys()
-            if not page.runs or offset >= page.total or settled:
+            if not page.runs or offset >= page.total or all(run.id in known for run in page):
                 break
-        runs = {**known, **found}
+        # One that has been on hold for months is not looked for among all that came after it.
+        for id in open_ones - found.keys():
+            try:
+                found[id] = self._store.load(id).summary
+            except NotFound:
+                pass  # It was removed, as the number of runs will say.
+        changed = {id: run for id, run in found.items() if known.get(id) != run}
+        runs = {**known, **changed} if changed else known
         if len(runs) != page.total:
             # Old runs were removed, or some came while this was reading.
             page = self._store.runs()
