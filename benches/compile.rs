@@ -185,7 +185,7 @@ fn command_line(rounds: usize) -> Result<(), Error> {
         let git = "git init -q && git add . && git -c user.name=a -c user.email=a@b commit -qm x";
         run(Path::new("sh"), &["-c", git], dir.path())?;
         let bare = timed(rounds, || {
-            (0..jobs).try_for_each(|_| run(Path::new("sh"), &["-c", "true"], dir.path()))
+            (0..jobs).try_for_each(|_| run(Path::new("bash"), &["-c", "true"], dir.path()))
         })?;
         let whole = |program: &Option<PathBuf>, words: &[&str]| {
             let measured = program.as_ref().map(|program| {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Imports every GitHub workflow below a folder, checks that what is written is valid, and counts what became
+# Imports every GitHub workflow below a folder, checks that what is written is valid and compiles, and counts what became
 # of the steps: `tests/import.sh FOLDER`, for example ~/.cargo/registry/src. `CI` names the program.
 set -euo pipefail
 
@@ -25,10 +25,12 @@ for target in circleci gitlab; do
             bad=$((bad + 1))
             continue
         fi
-        if ! "$program" validate "$project" > "$work/said" 2>&1; then
-            echo "$target: not valid: $workflow: $(head -5 "$work/said")"
-            bad=$((bad + 1))
-        fi
+        for verb in validate compile; do
+            if ! "$program" "$verb" "$project" > "$work/said" 2>&1; then
+                echo "$target: $verb: $workflow: $(head -5 "$work/said")"
+                bad=$((bad + 1))
+            fi
+        done
     done < <(find "$folder" -path '*/.github/workflows/*' \( -name '*.yml' -o -name '*.yaml' \) -print0 | sort -z)
     [ -s "$counts" ] || continue
     jq -s -r --arg target "$target" '

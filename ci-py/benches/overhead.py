@@ -12,7 +12,6 @@ import argparse
 import gc
 import importlib.util
 import resource
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,31 +22,35 @@ from ci_core import Workflow, WorkflowSpec, _native, _run
 from ci_core.reports import iter_tests, read_tests
 
 
-def median(measure: Callable[[], float], times: int) -> float:
-    """The median of some measurements, in seconds."""
-    return statistics.median(measure() for _ in range(times))
+def least(rounds: int, *works: Callable[[], object]) -> list[float]:
+    """The least time of each, in seconds. In a round each has its turn, so that what else the machine does
+    falls on all alike."""
+    times: list[list[float]] = [[] for _ in works]
+    for _ in range(rounds):
+        for work, taken in zip(works, times):
+            gc.collect()
+            began = time.perf_counter()
+            work()
+            taken.append(time.perf_counter() - began)
+    return [min(taken) for taken in times]
 
 
-def timed(work: Callable[[], object]) -> float:
-    gc.collect()
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
-def native_steps(count: int, times: int) -> None:
+def native_steps(count: int, rounds: int) -> None:
     """Jobs without steps: from Python, beside the part of it that is Rust, which plans and runs them."""
     spec = WorkflowSpec.from_dict(
         {"version": 1, "name": "w", "jobs": {f"j{i}": {} for i in range(count)}}
     )
     options, _ = _run._prepare({}, {}, False, None)
-    inside = lambda: _native.start(spec._native, options, True)  # noqa: E731
-    rust = median(lambda: timed(inside), times)
-    python = median(lambda: timed(lambda: spec.run()), times)
-    print(f"{count} native jobs: {python:.3f} s, {python / rust:.3f} times the {rust:.3f} s in Rust")
+    rust, python = least(
+        rounds, lambda: _native.start(spec._native, options, True), lambda: spec.run()
+    )
+    print(
+        f"{count} native jobs: {python * 1e3:.2f} ms,"
+        f" {python / rust:.3f} times the {rust * 1e3:.2f} ms in Rust"
+    )
 
 
-def python_steps(count: int, times: int) -> None:
+def python_steps(count: int, rounds: int) -> None:
     """Steps in Python, beside jobs without steps, and beside calling the function."""
 
     def nothing(ctx: object) -> None:
@@ -56,14 +59,14 @@ def python_steps(count: int, times: int) -> None:
     one = Workflow("w").job("j", *[nothing] * count)
     none = Workflow("w").job("j")
     spec, empty = one.build(), none.build()
-    with_steps = median(lambda: timed(lambda: spec.run(steps=one.steps)), times)
-    without = median(lambda: timed(lambda: empty.run()), times)
 
     def call() -> None:
         for _ in range(count):
             nothing(None)
 
-    called = median(lambda: timed(call), times)
+    with_steps, without, called = least(
+        rounds, lambda: spec.run(steps=one.steps), lambda: empty.run(), call
+    )
     each = (with_steps - without - called) / count
     print(f"a step in Python: {each * 1e6:.1f} µs over calling it")
 
@@ -89,7 +92,7 @@ def junit(path: Path, megabytes: int) -> None:
         out.write("</testsuite></testsuites>\n")
 
 
-def reports(megabytes: int, times: int) -> None:
+def reports(megabytes: int, rounds: int) -> None:
     """Reads a JUnit file, and lets peers do the same: every test's name, time and outcome."""
     with tempfile.TemporaryDirectory() as dir:
         path = Path(dir) / "junit.xml"
@@ -99,15 +102,17 @@ def reports(megabytes: int, times: int) -> None:
         def iterate() -> int:
             return sum(1 for case in iter_tests(path) if case.name and case.outcome)
 
-        ours = median(lambda: timed(iterate), times)
+        iterate()
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-        rows = [("ci_core.iter_tests", ours, f"memory grew by {grown // 1024} MiB")]
-        rows.append(("ci_core.read_tests", median(lambda: timed(lambda: read_tests(path)), times), ""))
-        for name, read in peers(path):
-            rows.append((name, median(lambda: timed(read), times), ""))
-        print(f"\nJUnit, {megabytes} MB:")
-        for name, seconds, note in rows:
-            print(f"  {name:28} {seconds:7.3f} s  {seconds / ours:5.2f} times  {note}")
+        rows = [
+            ("ci_core.iter_tests", iterate),
+            ("ci_core.read_tests", lambda: read_tests(path)),
+            *peers(path),
+        ]
+        times = least(rounds, *(read for _, read in rows))
+        print(f"\nJUnit, {megabytes} MB, the least of {rounds}; iterating took {grown / 1024:.1f} MiB:")
+        for (name, _), seconds in zip(rows, times):
+            print(f"  {name:28} {seconds:7.3f} s  {seconds / times[0]:5.2f} times")
 
 
 def peers(path: Path) -> list[tuple[str, Callable[[], object]]]:
@@ -154,10 +159,9 @@ def main() -> None:
     quick = parser.parse_args().quick
     if ci_core._native.DEBUG_BUILD:
         print("a debug build: the numbers mean little")
-    times = 1 if quick else 5
-    native_steps(1000 if quick else 10_000, times)
-    python_steps(1000 if quick else 10_000, times)
-    reports(2 if quick else 50, times)
+    native_steps(1000 if quick else 10_000, 1 if quick else 30)
+    python_steps(1000 if quick else 10_000, 1 if quick else 10)
+    reports(2 if quick else 50, 1 if quick else 5)
 
 
 if __name__ == "__main__":

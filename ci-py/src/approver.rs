@@ -7,7 +7,7 @@ use pyo3::types::PyTuple;
 use tokio_util::sync::CancellationToken;
 
 use crate::call::{Called, Function};
-use crate::runtime::in_python;
+use crate::threads::in_python;
 
 /// An approver that is a function of Python: it says yes, no, or with `None` that others decide.
 pub(crate) struct PyApprover(pub(crate) Function);
@@ -24,18 +24,15 @@ impl Approver for PyApprover {
             Ok((run, job, prompt).into_pyobject(py)?.unbind())
         };
         let never = CancellationToken::new();
-        let Called::Done(result) = self.0.call(arguments, &never, None).await else {
-            return None;
-        };
-        in_python(move |py| match result.and_then(|it| it.extract(py)) {
-            Ok(decision) => decision,
-            Err(error) => {
+        let read = |decision: &Bound<'_, PyAny>| decision.extract::<Option<bool>>();
+        match self.0.call(arguments, read, &never, None).await {
+            Called::Done(Ok(decision)) => decision,
+            Called::Done(Err(error)) => {
                 // Nobody waits for the exception, and a decision it is not.
-                error.write_unraisable(py, None);
+                in_python(move |py| error.write_unraisable(py, None)).await;
                 None
             }
-        })
-        .await
-        .flatten()
+            _ => None,
+        }
     }
 }

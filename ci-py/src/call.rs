@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::runtime::in_python;
+use crate::threads::in_python;
 
 /// Where the functions of a run are called: in the context of whoever began it, and the `async` ones
 /// on the event loop of whoever awaits it, else on one of the module's own.
@@ -46,9 +47,9 @@ struct Inner {
 
 /// How a call ended.
 #[derive(Debug)]
-pub(crate) enum Called {
-    /// It returned or raised.
-    Done(PyResult<Py<PyAny>>),
+pub(crate) enum Called<T> {
+    /// It returned what was read, or raised.
+    Done(PyResult<T>),
     /// It was told to stop, and had not returned when that was over.
     Abandoned,
     /// The interpreter is about to end.
@@ -72,26 +73,32 @@ impl Function {
         })
     }
 
-    /// Calls it with what `arguments` makes. When `cancel` is canceled an `async` function is canceled
+    /// Calls it with what `arguments` makes, and reads what it returns with `read`. When `cancel` is canceled an `async` function is canceled
     /// too, a plain one has to look for itself; both are waited for as long as `patience` says, without
     /// end by default.
-    pub(crate) async fn call<A>(
+    pub(crate) async fn call<A, R, T>(
         &self,
         arguments: A,
+        read: R,
         cancel: &CancellationToken,
         patience: Option<Duration>,
-    ) -> Called
+    ) -> Called<T>
     where
         A: FnOnce(Python<'_>) -> PyResult<Py<PyTuple>> + Send + 'static,
+        R: FnOnce(&Bound<'_, PyAny>) -> PyResult<T> + Send + 'static,
+        T: Send + 'static,
     {
         let this = self.clone();
         if !self.inner.is_async {
-            let call = in_python(move |py| this.call_now(py, arguments));
+            let call = in_python(move |py| read(&this.call_now(py, arguments)?));
             let ended = async move { call.await.map_or(Called::Gone, Called::Done) };
             return patiently(ended, cancel, patience, None).await;
         }
         let (sender, receiver) = oneshot::channel();
-        let begun = in_python(move |py| this.submit(py, arguments, sender)).await;
+        let done = Done::new(move |result| {
+            let _ = sender.send(result.and_then(|returned| read(&returned)));
+        });
+        let begun = in_python(move |py| this.submit(py, arguments, done)).await;
         let future = match begun {
             None => return Called::Gone,
             Some(Err(error)) => return Called::Done(Err(error)),
@@ -104,28 +111,25 @@ impl Function {
         patiently(ended, cancel, patience, Some(future)).await
     }
 
-    fn call_now(
+    fn call_now<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         arguments: impl FnOnce(Python<'_>) -> PyResult<Py<PyTuple>>,
-    ) -> PyResult<Py<PyAny>> {
+    ) -> PyResult<Bound<'py, PyAny>> {
         let arguments = arguments(py)?;
         // A copy: one context cannot be entered by two threads.
-        let context = self.place.context.call_method0(py, "copy")?;
-        let function = self.inner.function.bind(py).clone();
-        let mut words = vec![function];
+        let context = (self.place.context.bind(py)).call_method0(intern!(py, "copy"))?;
+        let mut words = vec![self.inner.function.bind(py).clone()];
         words.extend(arguments.bind(py).iter());
-        let words = PyTuple::new(py, words)?;
-        Ok(context.bind(py).getattr("run")?.call1(words)?.unbind())
+        context.call_method1(intern!(py, "run"), PyTuple::new(py, words)?)
     }
 
     fn submit(
         &self,
         py: Python<'_>,
         arguments: impl FnOnce(Python<'_>) -> PyResult<Py<PyTuple>>,
-        sender: oneshot::Sender<PyResult<Py<PyAny>>>,
+        done: Done,
     ) -> PyResult<Py<PyAny>> {
-        let done = Done(Mutex::new(Some(sender)));
         let submitted = py.import("ci_core._bridge")?.call_method1(
             "submit",
             (
@@ -141,12 +145,12 @@ impl Function {
 }
 
 /// Waits for a call; after `cancel`, cancels the future of Python and waits only for `patience`.
-async fn patiently(
-    ended: impl Future<Output = Called>,
+async fn patiently<T>(
+    ended: impl Future<Output = Called<T>>,
     cancel: &CancellationToken,
     patience: Option<Duration>,
     future: Option<Py<PyAny>>,
-) -> Called {
+) -> Called<T> {
     tokio::pin!(ended);
     tokio::select! {
         biased;
@@ -166,15 +170,23 @@ async fn patiently(
 
 /// Takes the result of a future of Python.
 #[pyclass(frozen, module = "ci_core._native")]
-struct Done(Mutex<Option<oneshot::Sender<PyResult<Py<PyAny>>>>>);
+struct Done(Mutex<Option<Take>>);
+
+type Take = Box<dyn FnOnce(PyResult<Bound<'_, PyAny>>) + Send>;
+
+impl Done {
+    fn new(take: impl FnOnce(PyResult<Bound<'_, PyAny>>) + Send + 'static) -> Self {
+        Self(Mutex::new(Some(Box::new(take))))
+    }
+}
 
 #[pymethods]
 impl Done {
     fn __call__(&self, future: &Bound<'_, PyAny>) {
-        let result = future.call_method0("result").map(Bound::unbind);
-        let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(sender) = sender {
-            let _ = sender.send(result);
+        let result = future.call_method0("result");
+        let take = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(take) = take {
+            take(result);
         }
     }
 }

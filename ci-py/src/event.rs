@@ -36,7 +36,7 @@ impl Sink for PySink {
     }
 
     fn event(&mut self, record: &EventRecord) -> Result<(), SinkError> {
-        let taken = crate::runtime::attached(|py| {
+        let taken = crate::threads::attached(|py| {
             let event = serialized(py, record)?;
             self.function.call1(py, (event,))?;
             Ok::<_, PyErr>(())

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::call::{Called, Function, Place};
 use crate::error::{chain, internal};
-use crate::runtime::{in_python, wait};
+use crate::runtime::wait;
 use crate::source::{FileObject, Tree};
 use crate::step::stream_of;
 
@@ -226,27 +226,20 @@ impl Executor for PyExecutor {
             ExecutorError::new(ExecutorErrorKind::Other, "the executor raised an exception")
                 .with_source(error)
         };
-        let parts = match self.prepare.call(arguments, &request.cancel, None).await {
-            Called::Done(Ok(parts)) => parts,
+        let (place, name) = (Arc::clone(&self.place), self.name.clone());
+        let read = move |parts: &Bound<'_, PyAny>| PySession::new(parts, name, &place);
+        let prepared = self.prepare.call(arguments, read, &request.cancel, None);
+        match prepared.await {
+            Called::Done(Ok(session)) => Ok(Box::new(session)),
             Called::Done(Err(_)) if request.cancel.is_cancelled() => {
                 let message = "preparing was canceled";
-                return Err(ExecutorError::new(ExecutorErrorKind::Canceled, message));
+                Err(ExecutorError::new(ExecutorErrorKind::Canceled, message))
             }
-            Called::Done(Err(error)) => return Err(failed(error)),
+            Called::Done(Err(error)) => Err(failed(error)),
             _ => {
                 let message = "the interpreter has ended";
-                return Err(ExecutorError::new(ExecutorErrorKind::Other, message));
+                Err(ExecutorError::new(ExecutorErrorKind::Other, message))
             }
-        };
-        let (place, name) = (Arc::clone(&self.place), self.name.clone());
-        let session = in_python(move |py| PySession::new(parts.bind(py), name, &place)).await;
-        match session {
-            Some(Ok(session)) => Ok(Box::new(session)),
-            Some(Err(error)) => Err(failed(error)),
-            None => Err(ExecutorError::new(
-                ExecutorErrorKind::Other,
-                "the interpreter has ended",
-            )),
         }
     }
 }
@@ -287,7 +280,12 @@ where
     A: FnOnce(Python<'_>) -> PyResult<Py<PyTuple>> + Send + 'static,
 {
     match function
-        .call(arguments, &CancellationToken::new(), None)
+        .call(
+            arguments,
+            |returned| Ok(returned.clone().unbind()),
+            &CancellationToken::new(),
+            None,
+        )
         .await
     {
         Called::Done(result) => result.map_err(session_error),
@@ -313,13 +311,12 @@ impl Session for PySession {
             let io = Py::new(py, Io(io))?;
             Ok((words, env, dir, io).into_pyobject(py)?.unbind())
         };
-        let result = match self.exec.call(arguments, &cancel, None).await {
+        let read = |status: &Bound<'_, PyAny>| status.extract::<(String, Option<i32>)>();
+        let (what, number) = match self.exec.call(arguments, read, &cancel, None).await {
             Called::Done(_) if cancel.is_cancelled() => return Ok(ExitStatus::Stopped),
             Called::Done(result) => result.map_err(session_error)?,
             _ => return Err(ended()),
         };
-        let read = in_python(move |py| result.extract::<(String, Option<i32>)>(py)).await;
-        let (what, number) = read.ok_or_else(ended)?.map_err(session_error)?;
         match (what.as_str(), number) {
             ("code", Some(code)) => Ok(ExitStatus::Code(code)),
             ("signal", Some(number)) => Ok(ExitStatus::Signal(number)),

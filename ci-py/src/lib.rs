@@ -4,7 +4,7 @@
 //! `python/ci_core/`. The rules that keep it from standing still or falling over:
 //!
 //! - Whatever blocks goes through `runtime::wait`, which lets go of the interpreter.
-//! - Python is called on threads that may block (`runtime::in_python`), never on the engine's own.
+//! - Python is called on threads that may block (`threads::in_python`), never on the engine's own.
 //! - Every class is frozen: nothing can be "already borrowed".
 
 mod approver;
@@ -24,9 +24,12 @@ mod step;
 mod step_runner;
 mod storage;
 mod store;
+mod test_case;
 mod test_report;
+mod threads;
 mod trigger;
 mod version;
+mod view;
 mod watch;
 mod workflow;
 
@@ -49,7 +52,6 @@ mod _native {
     #[pymodule_export]
     use crate::run::{Run, rerun, resume, start};
     #[pymodule_export]
-    use crate::runtime::quiesce;
     #[pymodule_export]
     use crate::source::Tree;
     #[pymodule_export]
@@ -63,15 +65,19 @@ mod _native {
     #[pymodule_export]
     use crate::store::{LogReader, Store};
     #[pymodule_export]
-    use crate::test_report::{
-        TestCase, TestCases, TestReport, iter_tests, one_test, read_tests, test_times,
-    };
+    use crate::test_case::{TestCase, one_test};
+    #[pymodule_export]
+    use crate::test_report::{TestCases, TestReport, iter_tests, read_tests, test_times};
+    #[pymodule_export]
+    use crate::threads::quiesce;
     #[pymodule_export]
     use crate::trigger::Triggers;
     #[pymodule_export]
     use crate::version::{
         compare_versions, highest_version, is_version, moves_latest, sort_versions,
     };
+    #[pymodule_export]
+    use crate::view::{page_of, view_of};
     #[pymodule_export]
     use crate::watch::{CommitWatcher, Watch, watch};
     #[pymodule_export]

@@ -24,10 +24,11 @@ use crate::convert::{seconds, serialized};
 use crate::error::{OrRaise, Raise, internal};
 use crate::event::PySink;
 use crate::executor::{self, EC2, LOCAL, PyExecutor, settings_of};
-use crate::runtime::{in_python, runtime, wait};
+use crate::runtime::{runtime, wait};
 use crate::step::{PyStep, Raised};
 use crate::step_runner::StepRunner;
 use crate::store::Store;
+use crate::threads::in_python;
 use crate::workflow::{Spec, facts};
 
 /// An executor, and its type if it is one of the engine.

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pyo3::prelude::*;
@@ -79,58 +78,4 @@ fn signals() -> Option<PyResult<()>> {
         reason = "the method is not general enough over the lifetime"
     )]
     Python::try_attach(|py| py.check_signals())
-}
-
-/// Runs `call` in Python on a thread where it may block for as long as it likes. None if the
-/// interpreter is about to end, or the call panicked.
-pub(crate) async fn in_python<T: Send + 'static>(
-    call: impl FnOnce(Python<'_>) -> T + Send + 'static,
-) -> Option<T> {
-    // On a thread of the runtime, waiting for the interpreter would stall tasks that do not need it.
-    tokio::task::spawn_blocking(move || attached(call))
-        .await
-        .ok()
-        .flatten()
-}
-
-/// How many calls are in Python on threads of the engine.
-static INSIDE: AtomicUsize = AtomicUsize::new(0);
-/// Whether the interpreter is about to end, and nobody may go in any more.
-static CLOSING: AtomicBool = AtomicBool::new(false);
-
-/// Runs `call` in Python on this thread. None if the interpreter is about to end.
-///
-/// `CPython` before 3.14 ends the threads that it finds inside when it finalizes, in the middle of their
-/// Rust frames, which aborts the process. So they are counted, and [`quiesce`] waits for them.
-pub(crate) fn attached<T>(call: impl FnOnce(Python<'_>) -> T) -> Option<T> {
-    struct Leave;
-    impl Drop for Leave {
-        fn drop(&mut self) {
-            INSIDE.fetch_sub(1, Ordering::SeqCst);
-        }
-    }
-    INSIDE.fetch_add(1, Ordering::SeqCst);
-    let _leave = Leave;
-    if CLOSING.load(Ordering::SeqCst) {
-        return None;
-    }
-    Python::try_attach(call)
-}
-
-/// Lets no call of the engine into Python any more, and waits until those inside are out. False if
-/// some still are after `limit` seconds.
-#[pyfunction]
-pub(crate) fn quiesce(py: Python<'_>, limit: f64) -> PyResult<bool> {
-    let limit = crate::convert::seconds(limit)?;
-    CLOSING.store(true, Ordering::SeqCst);
-    if INSIDE.load(Ordering::SeqCst) == 0 {
-        return Ok(true);
-    }
-    let out = async {
-        while INSIDE.load(Ordering::SeqCst) > 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    let out = async { tokio::time::timeout(limit, out).await.is_ok() };
-    wait(py, out, || ())
 }

@@ -86,7 +86,7 @@ impl FileObject {
 
     fn fill(&mut self) -> io::Result<()> {
         let object = &self.object;
-        let read = crate::runtime::attached(|py| {
+        let read = crate::threads::attached(|py| {
             let piece = object.bind(py).call_method1("read", (PIECE,))?;
             if let Ok(text) = piece.cast::<PyString>() {
                 return Ok(text.to_cow()?.into_owned().into_bytes());

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::call::{Called, Function};
 use crate::convert::{object, serialized};
-use crate::error::{chain, internal, raise};
+use crate::error::{chain, raise};
 use crate::runtime::wait;
 
 /// How long a step that was told to stop may go on before the run goes on without it. Python code
@@ -75,7 +75,7 @@ impl PyStep {
 
     /// What an exception makes of the step, with its traceback in the log.
     async fn failed(&self, cx: &StepContext, error: PyErr) -> Outcome {
-        let explained = crate::runtime::in_python(move |py| {
+        let explained = crate::threads::in_python(move |py| {
             let value = error.into_value(py).into_any();
             let (summary, traceback): (String, String) = py
                 .import("ci_core._bridge")
@@ -113,7 +113,9 @@ impl Step for PyStep {
         let arguments =
             move |py: Python<'_>| Ok(PyTuple::new(py, [Py::new(py, context)?])?.unbind());
         let cancel = cx.cancellation();
-        let called = self.function.call(arguments, cancel, Some(PATIENCE)).await;
+        let called = (self.function)
+            .call(arguments, outcome, cancel, Some(PATIENCE))
+            .await;
         if cancel.is_cancelled() {
             if matches!(called, Called::Abandoned) {
                 let warning = format!("`{}` does not stop; the run goes on without it", self.name);
@@ -123,10 +125,7 @@ impl Step for PyStep {
         }
         match called {
             Called::Done(Err(error)) => Ok(self.failed(cx, error).await),
-            Called::Done(Ok(value)) => match outcome(value).await {
-                Ok(outcome) => Ok(outcome),
-                Err(error) => Ok(self.failed(cx, error).await),
-            },
+            Called::Done(Ok(outcome)) => Ok(outcome),
             _ => Err(StepError::new("the interpreter has ended")),
         }
     }
@@ -137,17 +136,12 @@ impl Step for PyStep {
 }
 
 /// What a step returned: nothing, or an outcome as JSON.
-async fn outcome(value: Py<PyAny>) -> PyResult<Outcome> {
-    let read = crate::runtime::in_python(move |py| {
-        let value = value.into_bound(py);
-        if value.is_none() {
-            return Ok(Outcome::Success);
-        }
-        let text: String = value.extract()?;
-        serde_json::from_str(&text).map_err(|error| PyValueError::new_err(error.to_string()))
-    });
-    read.await
-        .unwrap_or_else(|| Err(internal("the interpreter has ended")))
+fn outcome(returned: &Bound<'_, PyAny>) -> PyResult<Outcome> {
+    if returned.is_none() {
+        return Ok(Outcome::Success);
+    }
+    let text: String = returned.extract()?;
+    serde_json::from_str(&text).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 /// What a step may see and do while it runs. Its methods may be called from any thread until the step

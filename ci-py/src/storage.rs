@@ -14,7 +14,7 @@ use crate::run::run_id;
 
 /// The directory of caches, workspaces and artifacts.
 #[pyclass(frozen, module = "ci_core._native")]
-pub(crate) struct Storage(Arc<storage::Storage>);
+pub(crate) struct Storage(pub(crate) Arc<storage::Storage>);
 
 #[pymethods]
 impl Storage {

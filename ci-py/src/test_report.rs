@@ -6,149 +6,19 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ci_core::report::Diagnostic;
-use ci_core::report::tests::{self, Case, Counts, Format, JunitWriter, Options, Parser, Visitor};
+use ci_core::report::tests::{self, Case, Counts, Format, Options, Parser, Visitor};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::convert::serialized;
 use crate::error::OrRaise;
 use crate::source::Source;
+use crate::test_case::TestCase;
 
 /// How much of a report is read before its cases are given out.
 const PIECE: usize = 64 * 1024;
 /// Diagnostics that are kept while iterating.
 const DIAGNOSTICS: usize = 1000;
-
-/// One test of a report, immutable.
-#[pyclass(frozen, eq, module = "ci_core.reports")]
-#[derive(Clone, PartialEq)]
-pub(crate) struct TestCase(Arc<Case>);
-
-#[pymethods]
-impl TestCase {
-    #[getter]
-    fn suite(&self) -> &str {
-        &self.0.suite
-    }
-
-    #[getter]
-    fn class_name(&self) -> &str {
-        &self.0.class
-    }
-
-    #[getter]
-    fn name(&self) -> &str {
-        &self.0.name
-    }
-
-    #[getter]
-    fn file(&self) -> Option<&str> {
-        self.0.file.as_deref()
-    }
-
-    #[getter]
-    fn line(&self) -> Option<u64> {
-        self.0.line
-    }
-
-    #[getter]
-    fn time(&self) -> Option<f64> {
-        self.0.time
-    }
-
-    #[getter]
-    fn outcome(&self) -> &'static str {
-        self.0.outcome.as_str()
-    }
-
-    #[getter]
-    fn flaky(&self) -> bool {
-        self.0.flaky
-    }
-
-    #[getter]
-    fn attempt(&self) -> u32 {
-        self.0.attempt
-    }
-
-    /// The message of the result that made the outcome.
-    #[getter]
-    fn message(&self) -> Option<&str> {
-        Some(self.0.worst()?.message.as_str())
-    }
-
-    /// The type of that result.
-    #[getter]
-    fn kind(&self) -> Option<&str> {
-        Some(&self.0.worst()?.kind)
-    }
-
-    /// The text of that result, usually a stack trace.
-    #[getter]
-    fn body(&self) -> Option<&str> {
-        Some(self.0.worst()?.body.as_str())
-    }
-
-    #[getter]
-    fn stdout(&self) -> &str {
-        self.0.stdout.as_str()
-    }
-
-    #[getter]
-    fn stderr(&self) -> &str {
-        self.0.stderr.as_str()
-    }
-
-    #[getter]
-    fn properties(&self) -> Vec<(String, String)> {
-        let properties = self.0.properties.iter();
-        properties
-            .map(|property| (property.name.clone(), property.value.clone()))
-            .collect()
-    }
-
-    #[getter]
-    fn attachments(&self) -> Vec<String> {
-        self.0.attachments.clone()
-    }
-
-    /// Everything that the report says, as the engine's JSON has it.
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        serialized(py, &*self.0)
-    }
-
-    fn __repr__(&self) -> String {
-        let Case {
-            class,
-            name,
-            outcome,
-            ..
-        } = &*self.0;
-        format!("<TestCase {class:?} {name:?}: {outcome}>")
-    }
-
-    /// Pickled as a report of one case, which says nearly everything and is read with the same care.
-    fn __reduce__<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
-        let mut junit = Vec::new();
-        let mut writer = JunitWriter::new(&mut junit);
-        writer.case(&self.0);
-        writer.finish()?;
-        let read = py.import("ci_core._native")?.getattr("one_test")?;
-        Ok((read, (PyBytes::new(py, &junit),)))
-    }
-}
-
-/// The only case of a report in bytes.
-#[pyfunction]
-pub(crate) fn one_test(junit: &[u8]) -> PyResult<TestCase> {
-    let report = tests::read_slice(junit);
-    let case = report.cases().next().cloned();
-    case.map(|case| TestCase(Arc::new(case)))
-        .ok_or_else(|| pyo3::exceptions::PyValueError::new_err("there is no test in there"))
-}
 
 /// A test report, immutable.
 #[pyclass(frozen, eq, module = "ci_core.reports")]
@@ -201,13 +71,13 @@ impl TestReport {
 
     fn cases(&self) -> Vec<TestCase> {
         let cases = self.0.cases();
-        cases.map(|case| TestCase(Arc::new(case.clone()))).collect()
+        cases.map(TestCase::new).collect()
     }
 
     /// The cases that failed or broke.
     fn failed(&self) -> Vec<TestCase> {
         let bad = self.0.cases().filter(|case| case.outcome.is_bad());
-        bad.map(|case| TestCase(Arc::new(case.clone()))).collect()
+        bad.map(TestCase::new).collect()
     }
 
     fn to_junit<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
@@ -259,7 +129,7 @@ struct Reading {
 
 #[derive(Default)]
 struct Found {
-    cases: VecDeque<Case>,
+    cases: VecDeque<TestCase>,
     counts: Counts,
     diagnostics: Vec<Diagnostic>,
 }
@@ -267,7 +137,7 @@ struct Found {
 impl Visitor for Found {
     fn case(&mut self, case: &Case) {
         self.counts.add(case.outcome, case.flaky, case.time);
-        self.cases.push_back(case.clone());
+        self.cases.push_back(TestCase::new(case));
     }
 
     fn diagnostic(&mut self, diagnostic: Diagnostic) {
@@ -279,7 +149,7 @@ impl Visitor for Found {
 
 impl Reading {
     /// The next case; reads on when all that were found are given out.
-    fn next(&mut self) -> std::io::Result<Option<Case>> {
+    fn next(&mut self) -> std::io::Result<Option<TestCase>> {
         while self.found.cases.is_empty() {
             let Some((parser, reader)) = &mut self.open else {
                 return Ok(None);
@@ -328,10 +198,9 @@ impl TestCases {
         if let Ok(mut reading) = self.0.try_lock()
             && let Some(case) = reading.found.cases.pop_front()
         {
-            return Ok(Some(TestCase(Arc::new(case))));
+            return Ok(Some(case));
         }
-        let next = self.read(py, Reading::next).or_raise()?;
-        Ok(next.map(|case| TestCase(Arc::new(case))))
+        self.read(py, Reading::next).or_raise()
     }
 
     /// What was counted so far.

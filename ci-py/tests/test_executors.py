@@ -57,7 +57,7 @@ class Place:
 
     def copy_in(self, tree: IO[bytes], dir: str) -> None:
         with tarfile.open(fileobj=tree, mode="r|") as archive:
-            archive.extractall(os.path.join(self.work_dir, dir))
+            archive.extractall(os.path.join(self.work_dir, dir), filter="data")
 
     def copy_out(self, roots: list[CopyRoot]) -> IO[bytes]:
         packed = io.BytesIO()

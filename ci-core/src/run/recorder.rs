@@ -69,7 +69,8 @@ impl Recorder {
         }
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         // Appended under the lock: the journal and the queue have one order.
-        let commit = self.store.as_ref().map(|store| self.append(store, &events));
+        let store = self.store.as_ref();
+        let commit = store.map(|store| store.append(self.run, self.records(&events)));
         let ticket = queue.next;
         queue.next += 1;
         queue.waiting.push_back((ticket, events));
@@ -103,18 +104,18 @@ impl Recorder {
     /// the next event that is waited for says so.
     pub(super) fn note(&self, event: RunEvent) {
         if let Some(store) = &self.store {
-            drop(self.append(store, std::slice::from_ref(&event)));
+            store.note(self.run, self.records(std::slice::from_ref(&event)));
         }
         self.hub.emit(event);
     }
 
-    fn append(&self, store: &Arc<dyn RunStore>, events: &[RunEvent]) -> Commit {
+    fn records(&self, events: &[RunEvent]) -> Vec<EventRecord> {
         let records = events.iter().map(|event| EventRecord {
             run: self.run,
             seq: self.seq.fetch_add(1, Ordering::Relaxed) + 1,
             time: self.clock.wall(),
             event: event.clone(),
         });
-        store.append(self.run, records.collect())
+        records.collect()
     }
 }

@@ -20,6 +20,15 @@ pub struct Command {
     pub image: Option<String>,
 }
 
+/// The words of a shell that is `bash` where there is one and else `sh`, as vendors' runners choose. They
+/// find out by themselves, so that a session need not know of them; one that can tell without starting a
+/// process may.
+pub const BASH_OR_SH: [&str; 3] = [
+    "sh",
+    "-c",
+    "if command -v bash >/dev/null 2>&1; then exec bash -c \"$0\"; else exec sh -c \"$0\"; fi",
+];
+
 /// A shell script or a program with arguments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -4,6 +4,7 @@
 //! scheduling, so that both steps and executors can stand on it.
 
 mod command;
+mod kept;
 mod output;
 #[expect(
     clippy::module_inception,
@@ -12,7 +13,8 @@ mod output;
 mod session;
 mod tree;
 
-pub use command::{Command, ExitStatus, Program};
+pub use command::{BASH_OR_SH, Command, ExitStatus, Program};
+pub use kept::KeptTrees;
 pub use output::{LogSink, Output, OutputChunk, OutputOptions, Stream};
 pub use session::{ExecIo, Session, SessionError, SessionErrorKind, SessionInfo};
 pub use tree::{CopyRoot, TreeReader, TreeSelection};

@@ -1,11 +1,12 @@
 //! The trait of a prepared place where one job's commands run.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::{Command, ExitStatus, Output, TreeReader, TreeSelection};
+use super::{Command, ExitStatus, KeptTrees, Output, TreeReader, TreeSelection};
 
 /// A prepared place where the steps of one job run, made by an
 /// [`Executor`](crate::executor::Executor).
@@ -25,6 +26,12 @@ use super::{Command, ExitStatus, Output, TreeReader, TreeSelection};
 pub trait Session: Send + Sync {
     /// What the steps may know of the place.
     fn info(&self) -> &SessionInfo;
+
+    /// The trees that the place keeps from one job of a run to the next, if it does that. By default it
+    /// does not.
+    fn kept_trees(&self) -> Option<Arc<dyn KeptTrees>> {
+        None
+    }
 
     /// Runs a command to its end.
     async fn exec(&self, command: &Command, io: ExecIo) -> Result<ExitStatus, SessionError>;

@@ -35,12 +35,15 @@ impl LogDir {
     pub(super) fn open(&self, key: &LogKey) -> Result<Box<dyn LogWriter>, StoreError> {
         let path = self.path(key);
         let failed = |error| failed("open", &path, error);
-        private_dir(path.parent().unwrap_or(&self.root)).map_err(failed)?;
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(failed)?;
+        let open = || OpenOptions::new().create(true).append(true).open(&path);
+        let file = open().or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                private_dir(path.parent().unwrap_or(&self.root))?;
+                open()
+            }
+            _ => Err(error),
+        });
+        let file = file.map_err(failed)?;
         Ok(Box::new(FileLog {
             file,
             path,

@@ -39,6 +39,12 @@ pub trait RunStore: Send + Sync {
     /// Adds to the journal of a run. Queues at once and in order; durable when the commit is ready.
     fn append(&self, run: RunId, records: Vec<EventRecord>) -> Commit;
 
+    /// Adds to the journal of a run what nobody waits for: durable soon, and at the latest with the next
+    /// [`append`](Self::append), which fails if this could not be kept.
+    fn note(&self, run: RunId, records: Vec<EventRecord>) {
+        drop(self.append(run, records));
+    }
+
     /// The run with its journal.
     async fn load(&self, run: RunId) -> Result<StoredRun, StoreError>;
 

@@ -19,7 +19,7 @@ const MOST_FILES: usize = 20;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RunViewOptions {
-    /// How many bytes of logs, at most.
+    /// How many bytes of logs, at most; with 0 none are read.
     pub log_bytes: usize,
     /// Where the coverage reports of the run are kept.
     #[cfg(feature = "storage")]
@@ -86,7 +86,9 @@ pub async fn run_view(
     });
     view.flaky = flaky.collect();
     view.flaky.dedup();
-    view.logs = logs(store, run, &view.jobs, options.log_bytes).await?;
+    if options.log_bytes > 0 {
+        view.logs = logs(store, run, &view.jobs, options.log_bytes).await?;
+    }
     least_covered(&mut view, run, options).await;
     findings(&mut view, run, options).await;
     Ok(view)

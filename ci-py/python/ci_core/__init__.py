@@ -69,6 +69,16 @@ from ._store import (
     Store,
     StoredRun,
 )
+from ._view import (
+    FailedJob,
+    FileCoverage,
+    Finding,
+    FlakyInRun,
+    Gate,
+    Metric,
+    Place,
+    RunView,
+)
 from ._watch import Change, CommitWatcher, Decision, StepRunner, Triggers, Watch
 from ._workflow import FidelityRow, Project, Workflow, WorkflowSpec, load
 
@@ -92,9 +102,14 @@ __all__ = [
     "Executor",
     "ExecutorError",
     "ExitStatus",
+    "FailedJob",
     "FidelityRow",
+    "FileCoverage",
+    "Finding",
+    "FlakyInRun",
     "ForkError",
     "FunctionStep",
+    "Gate",
     "InvalidWorkflow",
     "JobReport",
     "JobResult",
@@ -103,10 +118,12 @@ __all__ = [
     "LocalExecutor",
     "LogLine",
     "LogReader",
+    "Metric",
     "NativeExecutor",
     "NotFound",
     "Options",
     "Outcome",
+    "Place",
     "PrepareRequest",
     "Project",
     "ReportError",
@@ -115,6 +132,7 @@ __all__ = [
     "RunPage",
     "RunReport",
     "RunSummary",
+    "RunView",
     "Session",
     "Sink",
     "SpecError",

@@ -55,6 +55,7 @@ __all__ = [
     "local_executor",
     "moves_latest",
     "one_test",
+    "page_of",
     "quiesce",
     "read_coverage",
     "read_tests",
@@ -66,6 +67,7 @@ __all__ = [
     "split",
     "start",
     "test_times",
+    "view_of",
     "watch",
 ]
 
@@ -282,6 +284,12 @@ class Watch:
     def stop(self) -> None: ...
     def wait(self, timeout: float | None) -> bool: ...
 
+def view_of(
+    store: Store, run: str, storage: Storage | None, log_bytes: int
+) -> dict[str, Any]: ...
+def page_of(
+    store: Store, run: str, language: str, storage: Storage | None, log_bytes: int
+) -> str: ...
 def watch(words: list[str]) -> Watch: ...
 @final
 class CommitWatcher:

@@ -370,7 +370,10 @@ def _cancel_all() -> None:
     try:
         for run in here:
             run._native.wait(5.0)
+    except (Exception, KeyboardInterrupt):
+        pass  # A fork, or somebody who does not want to wait.
+    try:
         stop_stragglers()
         _native.quiesce(0.5)
     except (Exception, KeyboardInterrupt):
-        pass  # A fork, or somebody who does not want to wait.
+        pass

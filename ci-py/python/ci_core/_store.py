@@ -13,6 +13,8 @@ from ._event import Event
 from ._outcome import Kind
 
 if TYPE_CHECKING:
+    from ._storage import Storage
+    from ._view import RunView
     from ._workflow import PathLike, WorkflowSpec
 
 
@@ -316,6 +318,39 @@ class Store:
     ) -> list[KeptCoverage]:
         """The coverage that steps of runs reported: runs newest first, at most `runs` of them."""
         return list(map(KeptCoverage._of, self._native.coverage(run, workflow, branch, job, runs)))
+
+    def view(
+        self, run_id: str, *, storage: Storage | None = None, log_bytes: int = 0
+    ) -> RunView:
+        """What the report of a run shows, also while it goes on: failures with their lines and what
+        changed, gates, values, findings, flaky tests, the slowest path.
+
+        Args:
+            run_id: the run.
+            storage: where its reports are; without it, coverage has no files and findings are those of
+                the events.
+            log_bytes: how much of the logs is in it, at most.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        from ._view import RunView
+
+        within = None if storage is None else storage._native
+        return RunView._of(_native.view_of(self._native, run_id, within, log_bytes))
+
+    def page(
+        self,
+        run_id: str,
+        language: Literal["html", "markdown", "text"] = "html",
+        *,
+        storage: Storage | None = None,
+        log_bytes: int = 160 * 1024,
+    ) -> str:
+        """The report of a run: one HTML file that needs nothing beside it, a comment for a pull request,
+        or text for a terminal. Everything that comes from the run is escaped."""
+        within = None if storage is None else storage._native
+        return _native.page_of(self._native, run_id, language, within, log_bytes)
 
     def mark(self, key: str) -> str | None:
         """What was last marked under `key`."""

@@ -10,12 +10,13 @@ use super::job_rules::When;
 use super::options::Options;
 use super::pipeline::{Entry, Links, Pipeline};
 use super::predefined::{of_jobs, slug};
-use super::script::{SHELL, commands, script, write_files};
+use super::script::{commands, script, write_files};
 use super::storage::{artifacts, caches, dotenv_file, leaves};
 use super::variables::{Env, Variable, Variables, replace};
 use crate::config::yaml::Node;
 use crate::job::{FailureClass, GroupUse, JobOptions, JobSpec, Need, Retry, RetryOn, Start};
 use crate::outcome::{OutcomeKind, OutcomeSet};
+use crate::session::BASH_OR_SH;
 use crate::step::{Action, StepSpec, StepWhen};
 use crate::workflow::WorkflowSpec;
 
@@ -132,7 +133,7 @@ impl Lowering<'_> {
         let env = environment(entry, stage, &self.below);
         let mut options = JobOptions {
             stage: Some(stage.into()),
-            shell: SHELL.map(str::to_owned).to_vec(),
+            shell: BASH_OR_SH.map(str::to_owned).to_vec(),
             allow_failure: entry.chosen.allow_failure.clone(),
             retry: retry(entry.job.map.get("retry")),
             start: start(entry),

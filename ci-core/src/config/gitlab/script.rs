@@ -8,13 +8,9 @@ use super::variables::{Env, Piece, names, pieces};
 use crate::config::yaml::Node;
 use crate::step::StepSpec;
 
-/// Bash where there is one, else the system's shell, as a runner chooses. The script follows as the
-/// last word.
-pub(super) const SHELL: [&str; 3] = [
-    "sh",
-    "-c",
-    "if command -v bash >/dev/null 2>&1; then exec bash -c \"$0\"; else exec sh -c \"$0\"; fi",
-];
+/// What fails in a pipe counts, where the shell can do that. Bash can; asking another takes a process.
+const PIPEFAIL: &str =
+    "if [ -n \"${BASH_VERSION-}\" ] || (set -o pipefail) 2>/dev/null; then set -o pipefail; fi";
 
 /// Where a job leaves its dotenv reports for those that fetch its artifacts.
 pub(super) const DOTENV: &str = ".gitlab-dotenv";
@@ -62,7 +58,7 @@ pub(super) fn commands(node: Option<&Node>) -> Vec<String> {
 /// The script that runs `commands` in one shell: it ends at the first that fails, also within a pipe,
 /// and shows each before it runs.
 pub(super) fn script(commands: &[String], env: &Env, dotenv: &[String]) -> String {
-    let mut out = String::from("set -e\n(set -o pipefail) 2>/dev/null && set -o pipefail\n");
+    let mut out = format!("set -e\n{PIPEFAIL}\n");
     out.push_str("export CI_PROJECT_DIR=\"$PWD\" CI_BUILDS_DIR=\"${PWD%/*}\"\n");
     for file in dotenv {
         out.push_str(&load_dotenv(file));

@@ -11,7 +11,8 @@ use crate::executor::{
 };
 use crate::id::RunId;
 use crate::session::{
-    Command, ExecIo, ExitStatus, Session, SessionError, SessionInfo, TreeReader, TreeSelection,
+    Command, ExecIo, ExitStatus, KeptTrees, Session, SessionError, SessionInfo, TreeReader,
+    TreeSelection,
 };
 
 /// Lets at most so many sessions exist at once. Who comes later waits, in the order of coming, until
@@ -91,6 +92,10 @@ impl fmt::Debug for Limited {
 impl Session for Limited {
     fn info(&self) -> &SessionInfo {
         self.inner.info()
+    }
+
+    fn kept_trees(&self) -> Option<Arc<dyn KeptTrees>> {
+        self.inner.kept_trees()
     }
 
     async fn exec(&self, command: &Command, io: ExecIo) -> Result<ExitStatus, SessionError> {

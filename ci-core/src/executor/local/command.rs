@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::session::{Command, SessionError, SessionErrorKind};
+use crate::session::{BASH_OR_SH, Command, Program, SessionError, SessionErrorKind};
 
 /// What every command of a session sees: later layers win, and the command's own variables over both.
 #[derive(Debug)]
@@ -53,6 +53,18 @@ impl Variables {
         })
     }
 
+    /// The words to execute. Where a shell would only look for another one, that is found here.
+    fn words<'a>(&self, command: &'a Command, dir: &Path, path: Option<&OsStr>) -> Vec<&'a str> {
+        match &command.program {
+            Program::Shell { shell, script }
+                if *shell == BASH_OR_SH && self.program("bash", dir, path).is_ok() =>
+            {
+                vec!["bash", "-c", script]
+            }
+            _ => command.words(),
+        }
+    }
+
     /// The file that `name` means in `dir`.
     fn program(
         &self,
@@ -84,7 +96,8 @@ pub(super) fn build(
     dir: &Path,
     variables: &Variables,
 ) -> Result<std::process::Command, SessionError> {
-    let words = command.words();
+    let path = variables.get(command, "PATH");
+    let words = variables.words(command, dir, path);
     let Some((name, arguments)) = words.split_first().filter(|(name, _)| !name.is_empty()) else {
         let text = "the command is empty";
         return Err(SessionError::new(SessionErrorKind::Refused, text));
@@ -93,7 +106,7 @@ pub(super) fn build(
         let text = format!("the command `{name}` has a zero byte in it");
         return Err(SessionError::new(SessionErrorKind::Refused, text));
     }
-    let program = variables.program(name, dir, variables.get(command, "PATH"))?;
+    let program = variables.program(name, dir, path)?;
     let mut process = std::process::Command::new(program);
     #[cfg(unix)]
     std::os::unix::process::CommandExt::arg0(&mut process, name);
@@ -230,6 +243,37 @@ mod tests {
             find(Path::new("a")).is_err(),
             "a relative one was remembered"
         );
+    }
+
+    #[test]
+    fn bash_is_started_at_once_where_there_is_one() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = place.path();
+        program(&dir.join("both/sh"), 0o755);
+        program(&dir.join("both/bash"), 0o755);
+        program(&dir.join("one/sh"), 0o755);
+        let variables = Variables {
+            base: Arc::default(),
+            job: BTreeMap::new(),
+            shells: Arc::default(),
+        };
+        let command = Command::shell(BASH_OR_SH, "true");
+        let started = |path: &str| {
+            let command = command
+                .clone()
+                .env("PATH", dir.join(path).to_string_lossy());
+            let process = build(&command, dir, &variables).unwrap();
+            let words = process
+                .get_args()
+                .map(|word| word.to_string_lossy().into_owned());
+            (process.get_program().to_owned(), words.collect::<Vec<_>>())
+        };
+        let (program, words) = started("both");
+        assert_eq!(program, dir.join("both/bash"));
+        assert_eq!(words, ["-c", "true"]);
+        let (program, words) = started("one");
+        assert_eq!(program, dir.join("one/sh"));
+        assert_eq!(words, ["-c", BASH_OR_SH[2], "true"]);
     }
 
     #[test]

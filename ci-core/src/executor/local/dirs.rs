@@ -4,6 +4,7 @@
 //! ```text
 //! <root>/lock             held for a moment while a run's directory is made or judged
 //! <root>/<run>/owner      locked for as long as the engine lives; says whose it is
+//! <root>/<run>/kept/<m>   trees that jobs left untouched, for the next ones
 //! <root>/<run>/<n>/home
 //! <root>/<run>/<n>/tmp
 //! <root>/<run>/<n>/work   only for jobs that do not work in the project's directory
@@ -19,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::remove;
+use super::shelf::{JobShelf, Shelf};
 use crate::id::RunId;
 
 const LOCK: &str = "lock";
@@ -82,6 +84,12 @@ impl Root {
         }
     }
 
+    /// What jobs of `run` left for the next ones.
+    pub(super) fn shelf(&self, run: RunId) -> Option<Arc<Shelf>> {
+        let runs = lock(&self.runs);
+        runs.get(&run).map(|dir| Arc::clone(&dir.shelf))
+    }
+
     /// Whether jobs of `run` are at work here. If not its directories are given back.
     pub(super) fn forget(&self, run: RunId) -> bool {
         let mut runs = lock(&self.runs);
@@ -143,16 +151,19 @@ struct RunDir {
     count: AtomicU64,
     /// Directories of jobs that ended and left them empty.
     free: Mutex<Vec<PathBuf>>,
+    shelf: Arc<Shelf>,
 }
 
 impl RunDir {
     fn new(root: &Path, run: RunId) -> Self {
         let id = run.to_string();
         let short = id.rsplit('-').next().unwrap_or(&id);
+        let path = root.join(short);
         Self {
             run,
             root: root.to_owned(),
-            path: root.join(short),
+            shelf: Arc::new(Shelf::new(path.join("kept"))),
+            path,
             owner: Mutex::new(None),
             count: AtomicU64::new(0),
             free: Mutex::default(),
@@ -213,7 +224,9 @@ impl Drop for RunDir {
         if lock(&self.owner).is_none() {
             return;
         }
+        let _ = self.shelf.clear();
         for path in lock(&self.free).drain(..) {
+            let _ = fs::remove_dir(path.join("work"));
             let _ = remove::empty(&path, &["home", "tmp"]);
         }
         let others = fs::read_dir(&self.path).map_or(0, Iterator::count);
@@ -230,6 +243,7 @@ pub(super) struct JobDir {
     run: Arc<RunDir>,
     path: PathBuf,
     made: Mutex<bool>,
+    /// Whether there is a directory to work in, as far as that is known.
     has_work: AtomicBool,
 }
 
@@ -244,6 +258,11 @@ impl JobDir {
 
     pub(super) fn work(&self) -> PathBuf {
         self.path.join("work")
+    }
+
+    /// What earlier jobs of the run left, for this one.
+    pub(super) fn shelf(&self) -> JobShelf {
+        JobShelf::new(Arc::clone(&self.run.shelf), self.path.clone())
     }
 
     /// Makes the directories for the home and for temporary files, unless they are there.
@@ -270,6 +289,9 @@ impl JobDir {
         self.make()?;
         let path = self.work();
         self.has_work.store(true, Ordering::Relaxed);
+        if is_as_new(&path) {
+            return Ok(());
+        }
         if path.exists() {
             // The job that had the directories before climbed out of its own.
             remove::tree(&path)?;
@@ -295,17 +317,15 @@ impl JobDir {
         remove::tree(&self.path)
     }
 
-    /// Whether nothing is in the home and among the temporary files, and nothing beside them.
+    /// Whether nothing is in the directories.
     fn is_new(&self) -> bool {
-        let is_new = |path: &Path| {
-            is_private(path) && fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
-        };
-        !self.has_work.load(Ordering::Relaxed) && is_new(&self.home()) && is_new(&self.tmp())
+        let has_work = self.has_work.load(Ordering::Relaxed);
+        (!has_work || is_as_new(&self.work())) && is_as_new(&self.home()) && is_as_new(&self.tmp())
     }
 }
 
 /// A directory that nobody else may look into.
-fn private_dir(path: &Path) -> io::Result<()> {
+pub(super) fn private_dir(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::DirBuilderExt;
@@ -337,6 +357,11 @@ fn make_private(path: &Path) -> io::Result<()> {
         }
         Err(error) => Err(named("make", path, &error)),
     }
+}
+
+/// Whether `path` is an empty directory of this user alone.
+fn is_as_new(path: &Path) -> bool {
+    is_private(path) && fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 fn is_private(path: &Path) -> bool {

@@ -19,6 +19,7 @@ use super::session::LocalSession;
 use crate::executor::{
     Executor, ExecutorError, ExecutorErrorKind, PrepareRequest, ReapReport, ReapScope,
 };
+use crate::id::RunId;
 use crate::session::{Session, SessionInfo};
 use crate::step::Action;
 
@@ -317,15 +318,28 @@ impl Executor for LocalExecutor {
                 .map_err(|error| failed("make the working directory of the job", error))?;
         }
         let marker = Marker::new(request.run);
+        let shelf = Arc::new(dir.shelf());
         Ok(Box::new(LocalSession {
             info,
             work_dir,
             variables: self.variables(&request, &home, &dir.tmp()),
             dir: Arc::new(dir),
+            shelf,
             trees: Trees::new(marker, self.machine().options.clone()),
             grace: self.grace,
             over: CancellationToken::new(),
         }))
+    }
+
+    async fn settle(&self, run: RunId) -> Result<ReapReport, ExecutorError> {
+        let mut report = ReapReport::default();
+        if let Some(shelf) = self.root.shelf(run) {
+            let cleared = tokio::task::spawn_blocking(move || shelf.clear()).await;
+            if let Err(error) = cleared.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+                report.left.push(error.to_string());
+            }
+        }
+        Ok(report)
     }
 
     async fn reap(&self, scope: &ReapScope) -> Result<ReapReport, ExecutorError> {
@@ -362,7 +376,7 @@ impl Executor for LocalExecutor {
 
 impl LocalExecutor {
     /// Ends the processes of a run.
-    async fn end(&self, run: crate::id::RunId, report: &mut ReapReport) {
+    async fn end(&self, run: RunId, report: &mut ReapReport) {
         let options = &self.machine().options;
         let (ended, left) = process::reap(run, options, self.grace).await;
         report.removed.extend(ended);

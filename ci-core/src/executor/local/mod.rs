@@ -13,6 +13,7 @@ mod options;
 mod process;
 mod remove;
 mod session;
+mod shelf;
 #[cfg(test)]
 #[cfg(unix)]
 mod tests;

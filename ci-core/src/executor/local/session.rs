@@ -14,10 +14,11 @@ use super::dirs::JobDir;
 use super::env;
 use super::exec::{Done, follow, swallow};
 use super::process::{Running, Trees};
+use super::shelf::JobShelf;
 use crate::archive::{self, ArchiveError, ArchiveErrorKind, Limits, PackRoot};
 use crate::session::{
-    Command, ExecIo, ExitStatus, Session, SessionError, SessionErrorKind, SessionInfo, TreeReader,
-    TreeSelection,
+    Command, ExecIo, ExitStatus, KeptTrees, Session, SessionError, SessionErrorKind, SessionInfo,
+    TreeReader, TreeSelection,
 };
 
 /// The processes and private directories of one attempt of a job.
@@ -26,6 +27,7 @@ pub(super) struct LocalSession {
     pub(super) work_dir: PathBuf,
     pub(super) variables: Variables,
     pub(super) dir: Arc<JobDir>,
+    pub(super) shelf: Arc<JobShelf>,
     pub(super) trees: Trees,
     pub(super) grace: Duration,
     /// Canceled when the session is torn down.
@@ -44,6 +46,7 @@ impl fmt::Debug for LocalSession {
 impl LocalSession {
     fn start(&self, command: &Command) -> Result<Running, SessionError> {
         self.make_dirs()?;
+        self.shelf.commands_begin();
         let dir = match &command.dir {
             Some(dir) => PathBuf::from(self.info.resolve(dir)),
             None => self.work_dir.clone(),
@@ -71,6 +74,20 @@ impl LocalSession {
         Ok(())
     }
 
+    /// Puts the job's tree by, if it has one and left it untouched.
+    async fn give_back(&self) {
+        match self.shelf.entries() {
+            None => {}
+            // Going to another thread and back would take longer.
+            Some(few) if few < 500 => self.shelf.give_back(),
+            Some(_) => {
+                let shelf = Arc::clone(&self.shelf);
+                // If it breaks off the tree goes the way of the directory that it is in.
+                let _ = tokio::task::spawn_blocking(move || shelf.give_back()).await;
+            }
+        }
+    }
+
     fn resolve(&self, path: &str) -> PathBuf {
         self.info.resolve(path).into()
     }
@@ -80,6 +97,10 @@ impl LocalSession {
 impl Session for LocalSession {
     fn info(&self) -> &SessionInfo {
         &self.info
+    }
+
+    fn kept_trees(&self) -> Option<Arc<dyn KeptTrees>> {
+        Some(Arc::clone(&self.shelf) as Arc<dyn KeptTrees>)
     }
 
     async fn exec(&self, command: &Command, io: ExecIo) -> Result<ExitStatus, SessionError> {
@@ -132,6 +153,9 @@ impl Session for LocalSession {
         self.over.cancel();
         let left = self.trees.end(self.grace).await;
         let mut removed = Ok(());
+        if left.is_empty() {
+            self.give_back().await;
+        }
         if !self.dir.recycle() {
             let dir = Arc::clone(&self.dir);
             removed = tokio::task::spawn_blocking(move || dir.remove())

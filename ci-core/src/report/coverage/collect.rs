@@ -103,10 +103,11 @@ impl Collector {
         (Coverage { files, roots }, self.diagnostics)
     }
 
-    /// Adds a fact about the current file with `push`, to those that it gives back.
+    /// Puts the facts of the current file in order when those of a kind, which take so many bytes, are
+    /// too many to wait longer.
     #[inline]
-    fn say(&mut self, push: impl FnOnce(&mut Said) -> &Packing) {
-        if self.current.is_some() && push(&mut self.said).size() > PILE {
+    fn bound(&mut self, size: usize) {
+        if size > PILE {
             self.put_in_order();
         }
     }
@@ -138,13 +139,21 @@ impl Visitor for Collector {
         });
     }
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "a fact that goes by way of memory has to wait until it is there"
+    )]
+    #[inline(always)]
     fn line(&mut self, number: u32, hits: Option<u64>) {
-        let hits = Count::new(hits);
-        self.say(|said| said.lines.push(Line { number, hits }));
+        if self.current.is_some() {
+            let hits = Count::new(hits);
+            let size = self.said.lines.push(Line { number, hits });
+            self.bound(size);
+        }
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
     fn branch(&mut self, branch: BranchFact<'_>) {
         let BranchFact {
             line,
@@ -153,25 +162,29 @@ impl Visitor for Collector {
             taken,
             kind,
         } = branch;
-        let taken = Count::new(taken);
-        let branch = Branch {
-            line,
-            block,
-            arm,
-            taken,
-            kind,
-        };
-        self.say(|said| said.branches.push(branch));
+        if self.current.is_some() {
+            let taken = Count::new(taken);
+            let size = self.said.branches.push(Branch {
+                line,
+                block,
+                arm,
+                taken,
+                kind,
+            });
+            self.bound(size);
+        }
     }
 
     fn branch_count(&mut self, line: u32, covered: u32, total: u32) {
-        let covered = covered.min(total);
-        let count = BranchCount {
-            line,
-            covered,
-            total,
-        };
-        self.say(|said| said.branch_counts.push(count));
+        if self.current.is_some() {
+            let covered = covered.min(total);
+            let size = self.said.branch_counts.push(BranchCount {
+                line,
+                covered,
+                total,
+            });
+            self.bound(size);
+        }
     }
 
     fn function(&mut self, function: FunctionFact<'_>) {
@@ -181,14 +194,16 @@ impl Visitor for Collector {
             end,
             hits,
         } = function;
-        let hits = Count::new(hits);
-        let function = Function {
-            name,
-            start,
-            end,
-            hits,
-        };
-        self.say(|said| said.functions.push(function));
+        if self.current.is_some() {
+            let hits = Count::new(hits);
+            let size = self.said.functions.push(Function {
+                name,
+                start,
+                end,
+                hits,
+            });
+            self.bound(size);
+        }
     }
 
     fn stated(&mut self, totals: Totals) {

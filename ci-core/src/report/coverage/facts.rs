@@ -2,18 +2,20 @@
 
 use std::cmp::Ordering;
 
+use super::bytes::{Bytes, Writer, small, step, stepped};
 use super::count::{Count, Join};
 use super::model::{Arm, Branch, BranchCount, BranchKind, Function, Line};
-use super::packed::{At, Bytes, Fact, put, put_text, small, step, stepped};
+use super::packed::{At, Fact};
 
 /// The hits beside one bit, which is clear when it is the next line; otherwise the way to it.
 impl Fact<'_> for Line {
-    #[inline]
-    fn pack(self, at: &mut At, into: &mut Vec<u8>) -> bool {
+    #[expect(clippy::inline_always, reason = "a fact is best left in registers")]
+    #[inline(always)]
+    fn pack(self, at: &mut At, into: &mut Writer) -> bool {
         let jumps = self.number != at.line.wrapping_add(1);
-        put::<1>(into, u8::from(jumps), self.hits.code());
+        into.put::<1>(u8::from(jumps), self.hits.code());
         if jumps {
-            put::<0>(into, 0, step(at.line, self.number));
+            into.put::<0>(0, step(at.line, self.number));
         }
         let follows = self.number > at.line;
         at.line = self.number;
@@ -43,61 +45,51 @@ impl Fact<'_> for Line {
     }
 }
 
-/// The way to the line beside the kind and whether the arm has words; the way to the block beside a
-/// bit that is clear when the arm is the next one, otherwise the arm; the count.
+/// The tag of a branch that does not simply come next.
+const UNUSUAL: u8 = 4;
+
+/// Nearly all are the next arm of their block, or the first one of a later line: the way to the line
+/// beside the kind, and the count. Others have more between these, as [`Branch::pack_unusual`] writes it.
 impl<'a> Fact<'a> for Branch<'a> {
-    #[inline]
-    fn pack(self, at: &mut At, into: &mut Vec<u8>) -> bool {
-        let is_text = matches!(self.arm, Arm::Text(_));
-        let tag = self.kind as u8 | u8::from(is_text) << 2;
-        put::<3>(into, tag, step(at.line, self.line));
-        let before = *at;
-        at.enter(self.line);
-        let to_block = step(at.block, self.block);
-        at.enter_block(self.block);
-        let follows_in_block = match self.arm {
-            Arm::Number(arm) => {
-                let jumps = u64::from(arm) != at.arm;
-                put::<1>(into, u8::from(jumps), to_block);
-                if jumps {
-                    put::<0>(into, 0, u64::from(arm));
-                }
-                let follows = u64::from(arm) >= at.arm;
-                at.arm = u64::from(arm) + 1;
-                follows
-            }
-            Arm::Text(text) => {
-                put::<1>(into, 0, to_block);
-                put_text(into, text);
-                // Which of two words is the greater is left to the sort.
-                std::mem::replace(&mut at.arm, u64::MAX) != u64::MAX
-            }
+    #[expect(clippy::inline_always, reason = "a fact is best left in registers")]
+    #[inline(always)]
+    fn pack(self, at: &mut At, into: &mut Writer) -> bool {
+        // Number by number: a copy of several just written ones would have to wait for them.
+        let (block, arm) = if self.line == at.line {
+            (at.block, at.arm)
+        } else {
+            (0, 0)
         };
-        put::<0>(into, 0, self.taken.code());
-        match (self.line, self.block).cmp(&(before.line, before.block)) {
-            Ordering::Less => false,
-            Ordering::Equal => follows_in_block,
-            Ordering::Greater => true,
-        }
+        let is_next = self.block == block
+            && self.line >= at.line
+            && matches!(self.arm, Arm::Number(number) if u64::from(number) == arm);
+        let follows = if is_next {
+            into.put::<3>(self.kind as u8, u64::from(self.line - at.line));
+            at.line = self.line;
+            at.block = block;
+            at.arm = arm + 1;
+            true
+        } else {
+            self.pack_unusual(at, into)
+        };
+        into.put::<0>(0, self.taken.code());
+        follows
     }
 
     #[inline]
     fn unpack(at: &mut At, from: &mut Bytes<'a>) -> Self {
         let (tag, to_line) = from.take::<3>();
-        at.enter(stepped(at.line, to_line));
-        let (jumps, to_block) = from.take::<1>();
-        at.enter_block(stepped(at.block, to_block));
-        let arm = if tag & 4 != 0 {
-            at.arm = u64::MAX;
-            Arm::Text(from.text())
+        let arm = if tag & UNUSUAL == 0 {
+            if to_line != 0 {
+                at.line = at.line.wrapping_add(small(to_line));
+                at.block = 0;
+                at.arm = 0;
+            }
+            let arm = at.arm;
+            at.arm = arm.wrapping_add(1);
+            Arm::Number(small(arm))
         } else {
-            let arm = if jumps == 0 {
-                small(at.arm)
-            } else {
-                small(from.take::<0>().1)
-            };
-            at.arm = u64::from(arm) + 1;
-            Arm::Number(arm)
+            Self::unpack_unusual(to_line, at, from)
         };
         let (_, code) = from.take::<0>();
         Self {
@@ -125,6 +117,63 @@ impl<'a> Fact<'a> for Branch<'a> {
     }
 }
 
+impl<'a> Branch<'a> {
+    /// The way to the line beside a bit for an arm with words; the way to the block beside a bit that is
+    /// clear when the arm is the next one; otherwise the arm.
+    #[inline(never)]
+    fn pack_unusual(self, at: &mut At, into: &mut Writer) -> bool {
+        let before = *at;
+        at.enter(self.line);
+        let is_text = matches!(self.arm, Arm::Text(_));
+        let to_line = step(before.line, self.line) << 1 | u64::from(is_text);
+        into.put::<3>(self.kind as u8 | UNUSUAL, to_line);
+        let to_block = step(at.block, self.block);
+        at.enter_block(self.block);
+        let follows_in_block = match self.arm {
+            Arm::Number(arm) => {
+                let jumps = u64::from(arm) != at.arm;
+                into.put::<1>(u8::from(jumps), to_block);
+                if jumps {
+                    into.put::<0>(0, u64::from(arm));
+                }
+                let follows = u64::from(arm) >= at.arm;
+                at.arm = u64::from(arm) + 1;
+                follows
+            }
+            Arm::Text(text) => {
+                into.put::<1>(0, to_block);
+                into.put_text(text);
+                // Which of two words is the greater is left to the sort.
+                std::mem::replace(&mut at.arm, u64::MAX) != u64::MAX
+            }
+        };
+        match (self.line, self.block).cmp(&(before.line, before.block)) {
+            Ordering::Less => false,
+            Ordering::Equal => follows_in_block,
+            Ordering::Greater => true,
+        }
+    }
+
+    /// Goes where [`pack_unusual`](Self::pack_unusual) went, and gives the arm.
+    #[inline(never)]
+    fn unpack_unusual(to_line: u64, at: &mut At, from: &mut Bytes<'a>) -> Arm<'a> {
+        at.enter(stepped(at.line, to_line >> 1));
+        let (jumps, to_block) = from.take::<1>();
+        at.enter_block(stepped(at.block, to_block));
+        if to_line & 1 != 0 {
+            at.arm = u64::MAX;
+            return Arm::Text(from.text());
+        }
+        let arm = if jumps == 0 {
+            small(at.arm)
+        } else {
+            small(from.take::<0>().1)
+        };
+        at.arm = u64::from(arm) + 1;
+        Arm::Number(arm)
+    }
+}
+
 impl At {
     /// Goes to a line; a new one begins at its first block.
     fn enter(&mut self, line: u32) {
@@ -143,10 +192,10 @@ impl At {
 
 /// The way to the line and both counts.
 impl Fact<'_> for BranchCount {
-    fn pack(self, at: &mut At, into: &mut Vec<u8>) -> bool {
-        put::<0>(into, 0, step(at.line, self.line));
-        put::<0>(into, 0, u64::from(self.covered));
-        put::<0>(into, 0, u64::from(self.total));
+    fn pack(self, at: &mut At, into: &mut Writer) -> bool {
+        into.put::<0>(0, step(at.line, self.line));
+        into.put::<0>(0, u64::from(self.covered));
+        into.put::<0>(0, u64::from(self.total));
         let follows = self.line > at.line;
         at.line = self.line;
         follows
@@ -173,15 +222,15 @@ impl Fact<'_> for BranchCount {
 
 /// The name; the hits beside which of the lines there are; these lines.
 impl<'a> Fact<'a> for Function<'a> {
-    fn pack(self, _: &mut At, into: &mut Vec<u8>) -> bool {
-        put_text(into, self.name);
+    fn pack(self, _: &mut At, into: &mut Writer) -> bool {
+        into.put_text(self.name);
         let has = u8::from(self.start.is_some()) | u8::from(self.end.is_some()) << 1;
-        put::<2>(into, has, self.hits.code());
+        into.put::<2>(has, self.hits.code());
         if let Some(start) = self.start {
-            put::<0>(into, 0, u64::from(start));
+            into.put::<0>(0, u64::from(start));
         }
         if let Some(end) = self.end {
-            put::<0>(into, 0, step(self.start.unwrap_or_default(), end));
+            into.put::<0>(0, step(self.start.unwrap_or_default(), end));
         }
         // Names seldom come in order: that is left to the sort.
         false

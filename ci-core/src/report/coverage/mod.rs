@@ -17,6 +17,7 @@
 //! constant memory where the format allows it; [`read`] collects it into a [`Coverage`]. Reports of
 //! shards [merge](Coverage::merge) in any order.
 
+mod bytes;
 mod collect;
 mod context;
 mod count;

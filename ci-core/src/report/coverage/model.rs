@@ -104,22 +104,28 @@ impl FileCoverage {
     /// The lines that have branches, each with how many of them were taken, by line. Where the same
     /// line has both branches with names and bare numbers, the larger account counts.
     pub fn branch_ratios(&self) -> impl Iterator<Item = (u32, Ratio)> {
-        let mut named = NamedRatios::new(self.branches.facts()).peekable();
-        let mut counted = self.branch_counts.facts::<BranchCount>().peekable();
+        let mut named = NamedRatios::new(self.branches.facts());
+        let mut counts = self.branch_counts.facts::<BranchCount>();
+        let mut counted = counts.next();
         std::iter::from_fn(move || {
-            let left = named.peek().map(|(line, _)| *line);
-            let right = counted.peek().map(|count| count.line);
+            let left = named.line();
+            let right = counted.map(|count| count.line);
             let line = match (left, right) {
                 (None, None) => return None,
                 (Some(line), None) | (None, Some(line)) => line,
                 (Some(a), Some(b)) => a.min(b),
             };
-            let left = named.next_if(|(at, _)| *at == line);
-            let right = counted.next_if(|count| count.line == line);
-            let left = left.map_or(Ratio::default(), |(_, ratio)| ratio);
-            let right = right.map_or(Ratio::default(), BranchCount::ratio);
-            let covered = left.covered.max(right.covered);
-            Some((line, Ratio::new(covered, left.total.max(right.total))))
+            let mut ratio = Ratio::default();
+            if left == Some(line) {
+                ratio = named.ratio_of(line);
+            }
+            if let Some(count) = counted.filter(|count| count.line == line) {
+                counted = counts.next();
+                let bare = count.ratio();
+                let covered = ratio.covered.max(bare.covered);
+                ratio = Ratio::new(covered, ratio.total.max(bare.total));
+            }
+            Some((line, ratio))
         })
     }
 
@@ -168,42 +174,51 @@ impl FileCoverage {
 /// The branches of each line, counted.
 struct NamedRatios<'a> {
     branches: Facts<'a, Branch<'a>>,
-    /// The first branch of the next line, as [`next_branch`](Self::next_branch) gave it.
-    ahead: Option<(u32, Ratio)>,
+    /// The line of the next branch, and that branch counted.
+    line: Option<u32>,
+    covered: u64,
+    total: u64,
 }
 
 impl<'a> NamedRatios<'a> {
     fn new(branches: Facts<'a, Branch<'a>>) -> Self {
         let mut ratios = Self {
             branches,
-            ahead: None,
+            line: None,
+            covered: 0,
+            total: 0,
         };
-        ratios.ahead = ratios.next_branch();
+        ratios.go_on();
         ratios
     }
 
-    /// The line of the next branch, and what it counts.
+    /// The next line that has branches.
     #[inline]
-    fn next_branch(&mut self) -> Option<(u32, Ratio)> {
-        let branch = self.branches.next()?;
-        let counts = u64::from(branch.kind != BranchKind::Unreachable);
-        let taken = counts & u64::from(branch.is_taken());
-        Some((branch.line, Ratio::new(taken, counts)))
+    fn line(&self) -> Option<u32> {
+        self.line
     }
-}
 
-impl Iterator for NamedRatios<'_> {
-    type Item = (u32, Ratio);
+    #[inline]
+    fn go_on(&mut self) {
+        let Some(branch) = self.branches.next() else {
+            self.line = None;
+            return;
+        };
+        self.line = Some(branch.line);
+        self.total = u64::from(branch.kind != BranchKind::Unreachable);
+        self.covered = self.total & u64::from(branch.is_taken());
+    }
 
-    fn next(&mut self) -> Option<Self::Item> {
-        let (line, mut ratio) = self.ahead?;
-        loop {
-            self.ahead = self.next_branch();
-            match self.ahead {
-                Some((next, more)) if next == line => ratio = ratio.plus(more),
-                _ => return Some((line, ratio)),
-            }
+    /// The branches of `line`, which is the next one that has some.
+    #[inline]
+    fn ratio_of(&mut self, line: u32) -> Ratio {
+        let mut ratio = Ratio::default();
+        while self.line == Some(line) {
+            ratio.covered += self.covered;
+            ratio.total += self.total;
+            self.go_on();
         }
+        ratio
     }
 }
 

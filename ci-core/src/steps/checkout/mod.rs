@@ -12,8 +12,11 @@
 //!
 //! # Where the files go
 //! A session on this machine gets them at once. For any other session they are checked out here and
-//! sent as an archive, owned by whoever unpacks it.
+//! sent as an archive, owned by whoever unpacks it. A place that keeps
+//! [trees](crate::session::KeptTrees) gives a job the checkout of an earlier one that left it untouched.
 
+#[cfg(feature = "git")]
+mod again;
 #[cfg(feature = "git")]
 mod bring;
 #[cfg(feature = "git")]

@@ -122,7 +122,9 @@ impl Checkout {
         let brought = match here {
             Some(here) => {
                 let here = here.to_owned();
-                narrate(cx, lines, super::bring::bring(wanted, here, &monitor)).await
+                let kept = session.kept_trees();
+                let bringing = super::again::take_or_bring(wanted, here, kept, &monitor);
+                narrate(cx, lines, bringing).await
             }
             None => narrate(cx, lines, super::send::send(wanted, session, dir, &monitor)).await,
         };

@@ -45,6 +45,18 @@ pub(super) async fn what_was_appended_is_there_for_others_when_the_commit_is_rea
     }
 }
 
+pub(super) async fn what_nobody_waits_for_comes_before_what_is_waited_for(pair: Pair) {
+    let run = created(&*pair.one, &elsewhere("a")).await;
+    let expected: Vec<_> = (1..=3)
+        .map(|seq| record(run, seq, ready("build")))
+        .collect();
+    pair.one.note(run, vec![expected[0].clone()]);
+    pair.one.note(run, vec![expected[1].clone()]);
+    let commit = pair.one.append(run, vec![expected[2].clone()]);
+    commit.await.unwrap();
+    assert_eq!(pair.two.load(run).await.unwrap().journal, expected);
+}
+
 pub(super) async fn the_end_of_jobs_and_of_the_run_is_summed_up(pair: Pair) {
     let run = created(&*pair.one, &elsewhere("a")).await;
     let end = RunEvent::RunFinished {

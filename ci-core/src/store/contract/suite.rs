@@ -29,6 +29,7 @@ macro_rules! contract {
 contract!(
     journal::a_run_comes_back_as_it_was_made,
     journal::what_was_appended_is_there_for_others_when_the_commit_is_ready,
+    journal::what_nobody_waits_for_comes_before_what_is_waited_for,
     journal::the_end_of_jobs_and_of_the_run_is_summed_up,
     journal::listings_are_newest_first_and_filtered,
     journal::the_usual_duration_is_the_median_of_the_latest_successes,

@@ -44,18 +44,16 @@ pub(super) fn create(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let (spec, facts) = (json(&*run.workflow)?, json(&run.facts)?);
+    let id = run.id.to_string();
     connection
         .prepare_cached(
-            "INSERT INTO runs
-             (id, workflow, spec, facts, branch, revision, created, owner, rerun_of)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO runs (id, workflow, branch, revision, created, owner, rerun_of)
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
         )
         .and_then(|mut insert| {
             insert.execute(params![
-                run.id.to_string(),
+                id,
                 &*run.workflow.name,
-                spec,
-                facts,
                 run.facts.branch,
                 run.facts.revision,
                 millis(run.created),
@@ -63,6 +61,12 @@ pub(super) fn create(
                 run.rerun_of.map(|id| id.to_string()),
             ])
         })
+        .map_err(|error| trouble(path, error))?;
+    connection
+        .execute(
+            "INSERT INTO specs (run, spec, facts) VALUES (?, ?, ?)",
+            params![id, spec, facts],
+        )
         .map_err(|error| trouble(path, error))?;
     beat(connection, owner, now, true)
         .map(drop)
@@ -205,7 +209,7 @@ pub(super) fn run(
 ) -> Result<Option<(RunRow, String, String)>, StoreError> {
     connection
         .query_row(
-            &format!("SELECT {COLUMNS}, spec, facts FROM runs WHERE id = ?"),
+            &format!("SELECT {COLUMNS}, spec, facts FROM runs JOIN specs ON run = id WHERE id = ?"),
             [id.to_string()],
             |row| Ok((RunRow::read(row)?, row.get("spec")?, row.get("facts")?)),
         )
@@ -447,6 +451,7 @@ pub(super) fn remove(connection: &Connection, run: &str) -> rusqlite::Result<()>
     connection.execute("DELETE FROM jobs WHERE run = ?", [run])?;
     reports::remove(connection, run)?;
     connection.execute("DELETE FROM requests WHERE run = ?", [run])?;
+    connection.execute("DELETE FROM specs WHERE run = ?", [run])?;
     connection.execute("DELETE FROM runs WHERE id = ?", [run])?;
     Ok(())
 }

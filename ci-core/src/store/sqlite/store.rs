@@ -253,6 +253,10 @@ impl RunStore for SqliteStore {
         self.writer.append(run, records)
     }
 
+    fn note(&self, run: RunId, records: Vec<EventRecord>) {
+        self.writer.note(run, records);
+    }
+
     async fn load(&self, run: RunId) -> Result<StoredRun, StoreError> {
         let now = self.now();
         self.read(move |connection, shared| {

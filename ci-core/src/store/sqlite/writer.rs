@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
@@ -17,12 +18,17 @@ use crate::store::{Commit, CommitDone, LogKey, OwnerId, StoreError, StoreErrorKi
 /// The most appends in one transaction: the first of them waits for all.
 const MOST: usize = 512;
 
+/// How long events that nobody waits for may wait for others: a transaction costs more than they do.
+const LINGER: Duration = Duration::from_millis(20);
+
 /// Work inside a transaction.
 type Work = Box<dyn FnOnce(&Connection) -> Result<(), StoreError> + Send>;
 
 /// What the thread is asked to do.
 enum Job {
     Append(RunId, Vec<EventRecord>, CommitDone),
+    /// An append that nobody waits for.
+    Note(RunId, Vec<EventRecord>),
     /// The tests of a step, in a transaction of their own.
     Tests(LogKey, Vec<TestRecord>, CommitDone),
     /// Something else, in a transaction of its own. The sender is told how the commit went.
@@ -74,6 +80,11 @@ impl Writer {
         let (commit, done) = Commit::pair();
         self.send(Job::Append(run, records, done));
         commit
+    }
+
+    /// Queues an append that nobody waits for.
+    pub(super) fn note(&self, run: RunId, records: Vec<EventRecord>) {
+        self.send(Job::Note(run, records));
     }
 
     /// Queues the tests of a step.
@@ -135,16 +146,42 @@ struct State {
     broken: HashMap<RunId, StoreError>,
 }
 
-type Append = (RunId, Vec<EventRecord>, CommitDone);
+/// Waits for what is to be done next, not longer than until `due`.
+fn next_job(jobs: &mpsc::Receiver<Job>, due: Option<Instant>) -> Result<Job, RecvTimeoutError> {
+    match due {
+        Some(due) => jobs.recv_timeout(due.saturating_duration_since(Instant::now())),
+        None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+    }
+}
+
+type Append = (RunId, Vec<EventRecord>, Option<CommitDone>);
 
 impl State {
     fn serve(&mut self, jobs: &mpsc::Receiver<Job>) {
         let mut appends: Vec<Append> = Vec::new();
-        while let Ok(job) = jobs.recv() {
+        // When the notes at hand have waited long enough.
+        let mut due: Option<Instant> = None;
+        loop {
+            let job = match next_job(jobs, due) {
+                Ok(job) => job,
+                Err(why) => {
+                    self.append_all(&mut appends);
+                    due = None;
+                    match why {
+                        RecvTimeoutError::Timeout => continue,
+                        RecvTimeoutError::Disconnected => return,
+                    }
+                }
+            };
+            let mut is_waited_for = false;
             let mut next = Some(job);
             while let Some(job) = next.take() {
                 match job {
-                    Job::Append(run, records, done) => appends.push((run, records, done)),
+                    Job::Append(run, records, done) => {
+                        is_waited_for = true;
+                        appends.push((run, records, Some(done)));
+                    }
+                    Job::Note(run, records) => appends.push((run, records, None)),
                     Job::Tests(key, tests, done) => {
                         self.append_all(&mut appends);
                         done.done(self.keep_tests(&key, &tests));
@@ -168,7 +205,10 @@ impl State {
                     next = jobs.try_recv().ok();
                 }
             }
-            self.append_all(&mut appends);
+            if is_waited_for || appends.len() >= MOST {
+                self.append_all(&mut appends);
+            }
+            due = (!appends.is_empty()).then(|| due.unwrap_or_else(|| Instant::now() + LINGER));
         }
     }
 
@@ -213,13 +253,16 @@ impl State {
                 .or_else(|| self.broken.get(&run))
                 .or(result.as_ref().err())
                 .map(StoreError::again);
-            done.done(match error {
+            let result = match error {
                 Some(error) => {
                     self.break_off(run, &error);
                     Err(error)
                 }
                 None => Ok(()),
-            });
+            };
+            if let Some(done) = done {
+                done.done(result);
+            }
         }
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
@@ -21,7 +21,7 @@ from .ranges import Part, part
 from .seed import LARGEST, known_parameters, problem
 from .state import Server, State
 from .status import Status
-from .view import JobView, RunDetail, RunView
+from .view import AttemptView, JobView, RunDetail, RunView
 
 router = APIRouter(prefix="/api/v1", dependencies=[Depends(known_parameters)])
 
@@ -32,6 +32,7 @@ JobName = Annotated[str, Path(description="The name of the job.", min_length=1)]
 Limit = Annotated[int, Query(ge=0, le=10_000, description="At most so many.")]
 Offset = Annotated[int, Query(ge=0, le=LARGEST, description="Passes over so many.")]
 TEXT: dict[str, Any] = {"content": {"text/plain": {"schema": {"type": "string"}}}}
+PhaseKind = Literal["waited", "prepared", "steps", "teardown"]
 Outcome = Literal["passed", "skipped", "failed", "error"]
 
 
@@ -96,6 +97,17 @@ class Bar(BaseModel):
     end: float
     waited: float = Field(default=0, description="How long before the start it could have begun.")
     steps: list[Bar] = []
+    phases: list[Phase] = Field(default=[], description="Of each attempt: what it waited for and what it did.")
+
+
+class Phase(BaseModel):
+    """A part of an attempt of a job, in seconds after the run was made."""
+
+    kind: PhaseKind
+    attempt: int
+    status: str
+    start: float
+    end: float
 
 
 class Timeline(BaseModel):
@@ -195,8 +207,27 @@ async def timeline(server: Server, run: RunId) -> Timeline:
         ]
         waited = start - after(job.ready) if job.ready else 0
         end = after(job.finished)
-        bars.append(Bar(name=job.name, status=job.status, start=start, end=end, waited=waited, steps=steps))
+        phases = [phase for attempt in job.tried for phase in _phases(job, attempt, after)]
+        bar = Bar(name=job.name, status=job.status, start=start, end=end, waited=waited, steps=steps, phases=phases)
+        bars.append(bar)
     return Timeline(created=created, length=after(last), jobs=bars)
+
+
+def _phases(job: JobView, attempt: AttemptView, after: Callable[[datetime | None], float]) -> list[Phase]:
+    """When an attempt waited, was prepared, ran its steps and was torn down; what took no time is left out."""
+    started, finished = after(attempt.started), after(attempt.finished)
+    ready = min(after(job.ready), started) if job.ready and attempt.number == 1 else started
+    prepared = min(started + (attempt.prepared or 0), finished)
+    worked = finished if attempt.worked is None else max(after(attempt.worked), prepared)
+    if attempt.finished is None:
+        worked = finished
+    marks = (ready, started, prepared, worked, finished)
+    kinds: tuple[PhaseKind, ...] = ("waited", "prepared", "steps", "teardown")
+    return [
+        Phase(kind=kind, attempt=attempt.number, status=attempt.status, start=start, end=end)
+        for kind, start, end in zip(kinds, marks, marks[1:])
+        if end > start or kind == "steps"
+    ]
 
 
 @router.get(

@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import actions, api, health, live, pages, seed
+from . import actions, api, health, live, pages, report, seed
 from .config import Config
 from .state import State
 
@@ -40,7 +40,7 @@ def create_app(config: Config) -> FastAPI:
         title="CI server", description=ABOUT, version="1", lifespan=life, docs_url=None, redoc_url=None
     )
     # The more specific paths first: names of jobs may have slashes.
-    parts = (seed, health, live, api, actions, pages)
+    parts = (seed, health, live, report, api, actions, pages)
     for part in parts:
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=HERE / "static"))
@@ -102,7 +102,8 @@ class Guard:
                     scope["app"].state.server.index.forget()
                 headers = message.setdefault("headers", [])
                 headers.append((b"x-content-type-options", b"nosniff"))
-                if scope["path"] != "/docs":
+                named = any(name == b"content-security-policy" for name, _ in headers)
+                if scope["path"] != "/docs" and not named:
                     headers.append((b"content-security-policy", POLICY))
             await send(message)
 

@@ -17,8 +17,8 @@ from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
 from markupsafe import Markup
 
-from . import api, view
-from .api import CoveragePoint, JobName, RunId, Timeline
+from . import api, report, view
+from .api import Bar, CoveragePoint, JobName, Phase, RunId, Timeline
 from .state import Server, State
 from .status import Status
 
@@ -103,13 +103,14 @@ async def runs(
 @router.get("/ui/run/{run}")
 async def run(request: Request, server: Server, run: RunId) -> HTMLResponse:
     """A run: its jobs, what failed, and when what ran."""
-    stored = await server.run(run)
+    stored, seen = await asyncio.gather(server.run(run), report.seen(server, run))
     return page(
         request,
         server,
         "run",
         run=view.of_stored(stored),
-        graph=Markup(view.graph(stored)),
+        seen=seen,
+        graph=Markup(view.graph(stored, seen.critical_path)),
         timeline=drawn(await api.timeline(server, run)),
         tests=await asyncio.to_thread(server.store.failed_tests, run),
         coverage=(await api.coverage(server, run)).data,
@@ -125,7 +126,33 @@ async def log(request: Request, server: Server, run: RunId, job: JobName) -> HTM
     found = next((it for it in view.jobs(stored) if it.name == job), None)
     count, lines = await asyncio.to_thread(last_lines, server, run, job)
     shown = view.of_summary(stored.summary)
-    return page(request, server, "log", run=shown, job=job, state=found, count=count, lines=lines)
+    steps = by_step(lines, found)
+    return page(
+        request, server, "log", run=shown, job=job, state=found, count=count, lines=lines, steps=steps
+    )
+
+
+@dataclass
+class StepLog:
+    """What a step wrote."""
+
+    index: int
+    name: str
+    status: str
+    lines: list[LogLine]
+
+
+def by_step(lines: list[LogLine], job: view.JobView | None) -> list[StepLog]:
+    """The lines of each step, in the order of the lines."""
+    known = {step.index: step for step in job.steps} if job else {}
+    found: list[StepLog] = []
+    for line in lines:
+        if not found or found[-1].index != line.step:
+            step = known.get(line.step)
+            name, status = (step.name, step.status) if step else (f"step {line.step + 1}", "")
+            found.append(StepLog(line.step, name, status, []))
+        found[-1].lines.append(line)
+    return found
 
 
 def last_lines(server: State, run: str, job: str) -> tuple[int, list[LogLine]]:
@@ -173,30 +200,50 @@ def curves(points: list[CoveragePoint]) -> list[Curve]:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A part of a stripe."""
+
+    kind: str
+    status: str
+    x: float
+    width: float
+
+
+@dataclass(frozen=True)
 class Stripe:
     """A job on the timeline, in a picture that is 1000 wide."""
 
     name: str
     status: str
     y: int
-    x: float
-    width: float
-    wait: float
+    parts: list[Part]
     title: str
 
 
 def drawn(timeline: Timeline) -> list[Stripe]:
-    """Where each job stands in the picture."""
+    """Where each job stands in the picture, those that began first on top."""
     scale = 820 / max(timeline.length, 0.001)
+
+    def part(phase: Phase) -> Part:
+        # What took time is seen, however short it was.
+        least = 2 if phase.kind == "steps" else 0
+        width = max(least, scale * (phase.end - phase.start))
+        return Part(kind=phase.kind, status=phase.status, x=170 + scale * phase.start, width=width)
+
     return [
         Stripe(
             name=bar.name,
             status=bar.status,
             y=26 * index,
-            x=170 + scale * bar.start,
-            width=max(2, scale * (bar.end - bar.start)),
-            wait=scale * bar.waited,
-            title=f"{bar.name}: {seconds(bar.end - bar.start)}, began after {seconds(bar.start)}",
+            parts=[part(phase) for phase in bar.phases],
+            title=f"{bar.name}: {told(bar)}",
         )
-        for index, bar in enumerate(timeline.jobs)
+        for index, bar in enumerate(sorted(timeline.jobs, key=lambda bar: bar.start))
     ]
+
+
+def told(bar: Bar) -> str:
+    """How long a job was at what."""
+    words = {"waited": "waited", "prepared": "prepared", "steps": "ran", "teardown": "torn down"}
+    times = {kind: sum(it.end - it.start for it in bar.phases if it.kind == kind) for kind in words}
+    return ", ".join(f"{words[kind]} {seconds(time)}" for kind, time in times.items() if time or kind == "steps")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Literal
 
@@ -27,6 +28,17 @@ class StepView(BaseModel):
     reason: str | None = None
 
 
+class AttemptView(BaseModel):
+    """An attempt of a job."""
+
+    number: int = Field(description="From 1.")
+    status: JobStatus
+    started: datetime
+    prepared: float | None = Field(default=None, description="Seconds that it took until its steps could begin.")
+    worked: datetime | None = Field(default=None, description="When its last step ended.")
+    finished: datetime | None = None
+
+
 class JobView(BaseModel):
     """A job of a run."""
 
@@ -45,6 +57,7 @@ class JobView(BaseModel):
     allowed: bool = Field(False, description="Whether a failure of it counts as success.")
     reused: bool = Field(False, description="Whether it did not run: an earlier outcome is reused.")
     steps: list[StepView] = []
+    tried: list[AttemptView] = Field([], description="Its attempts.")
 
 
 class RunView(BaseModel):
@@ -142,6 +155,13 @@ def _note(job: JobView, event: Event) -> None:
         job.status, job.reason, job.steps = "running", None, []
         job.attempts, job.executor = event["attempt"], event["executor"]
         job.started = job.started or event.time
+        # A run that was resumed begins the attempt that was cut off again.
+        job.tried = [it for it in job.tried if it.number != event["attempt"]]
+        job.tried.append(AttemptView(number=event["attempt"], status="running", started=event.time))
+    elif event.type == "job_prepared" and job.tried:
+        job.tried[-1].prepared = event["duration"]
+    elif event.type == "job_retrying" and job.tried:
+        job.tried[-1].status, job.tried[-1].finished = _ended(event["result"])[0], event.time
     elif event.type == "step_started":
         fields = {"index": event["step"], "name": event["name"], "started": event.time}
         job.steps.append(StepView(status="running", **fields))
@@ -150,12 +170,16 @@ def _note(job: JobView, event: Event) -> None:
             if step.index == event["step"]:
                 step.status, step.reason = _ended(event["result"])
                 step.duration = event["duration"]
+        if job.tried:
+            job.tried[-1].worked = event.time
     elif event.type == "job_finished":
         job.status, job.reason = _ended(event["result"])
         job.finished, job.duration = event.time, event["duration"]
         job.exit_code = event["result"].get("exit_code")
         job.attempts, job.allowed = event["attempts"], event["allowed"]
         job.reused = event.get("reused", False)
+        if job.tried:
+            job.tried[-1].status, job.tried[-1].finished = job.status, event.time
 
 
 def _ended(result: dict[str, Any]) -> tuple[JobStatus, str | None]:
@@ -170,8 +194,9 @@ def _ended(result: dict[str, Any]) -> tuple[JobStatus, str | None]:
 JOB = re.compile(r'<g class="job([^"]*)"><title>(.*?)</title>', re.DOTALL)
 
 
-def graph(run: StoredRun) -> str:
-    """The jobs as the engine draws them, each marked with its name and status for the style sheet."""
+def graph(run: StoredRun, critical: Collection[str] = ()) -> str:
+    """The jobs as the engine draws them, each marked with its name and status for the style sheet, and those
+    on the slowest path."""
     drawn = run.workflow.draw("svg", **run.facts)
     known = {job.name: job.status for job in jobs(run)}
 
@@ -181,6 +206,7 @@ def graph(run: StoredRun) -> str:
         name = max((it for it in known if title == it or title.startswith(f"{it}; ")), key=len, default="")
         said = known.get(name, "skipped")
         named = html.escape(name, quote=True)
-        return f'<g class="job{found[1]} is-{said}" data-job="{named}"><title>{found[2]}</title>'
+        slow = " is-critical" if name in critical else ""
+        return f'<g class="job{found[1]} is-{said}{slow}" data-job="{named}"><title>{found[2]}</title>'
 
     return JOB.sub(mark, drawn)

@@ -15,6 +15,9 @@ say "the environment of the CI server"
 "$venv/bin/pip" install -q --disable-pip-version-check --no-index --force-reinstall --no-deps \
     "$target"/python/wheels/*.whl
 "$venv/bin/pip" install -q --disable-pip-version-check -r tests/requirements.txt
+# What checks the pages for people who cannot see or point.
+[ -d ../../../tests/pages/node_modules/axe-core ] ||
+    npm ci --prefix ../../../tests/pages --silent --no-audit --no-fund --ignore-scripts
 # Poetry's file names the same packages.
 "$venv/bin/python" tests/same.py
 

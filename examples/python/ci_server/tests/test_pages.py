@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
-import pytest
+from browser import Browse, accessible, browse, click, find, on, picture, silent, stroke, text
 from conftest import TOKEN, Repository, Server, until
-from selenium.common.exceptions import (
-    ElementNotInteractableException,
-    NoSuchElementException,
-    StaleElementReferenceException,
-)
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webelement import WebElement
 
 Serve = Callable[..., Server]
-Browse = Callable[..., Chrome]
-T = TypeVar("T")
+__all__ = ["browse"]  # A fixture.
 
 WORKFLOW = r"""
 version: 1
@@ -47,88 +35,6 @@ jobs:
   package: {needs: [build], steps: [{run: "sleep 0.9; echo packed"}]}
   deploy: {needs: ["test (linux)", package], steps: [{run: "sleep 0.3; echo shipped"}]}
 """
-
-
-@pytest.fixture
-def browse() -> Iterator[Browse]:
-    """Starts browsers, which end with the test."""
-    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
-    if None in programs:
-        pytest.fail("there is no `chromium` with its `chromedriver`")
-    browsers: list[Chrome] = []
-
-    def start(*, script: bool = True) -> Chrome:
-        options = ChromeOptions()
-        options.binary_location = str(programs[0])
-        for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-            options.add_argument(word)
-        # Nothing but the server is asked for anything.
-        options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
-        options.add_argument("--window-size=1180,900")
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        if not script:
-            options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
-        browsers.append(Chrome(options, ChromeService(str(programs[1]))))
-        return browsers[-1]
-
-    yield start
-    for browser in browsers:
-        browser.quit()
-
-
-def find(browser: Chrome, selector: str) -> WebElement:
-    """Waits for an element."""
-
-    def look() -> WebElement | None:
-        try:
-            return browser.find_element(By.CSS_SELECTOR, selector)
-        except NoSuchElementException:
-            return None
-
-    found: WebElement = until(f"`{selector}` is on the page", look, 30)
-    return found
-
-
-def on(browser: Chrome, selector: str, act: Callable[[WebElement], T]) -> T:
-    """Does something with an element. The page may put a newer one in its place meanwhile."""
-    end = time.monotonic() + 30
-    while True:
-        try:
-            return act(find(browser, selector))
-        except (StaleElementReferenceException, ElementNotInteractableException):
-            if time.monotonic() > end:
-                raise
-
-
-def text(browser: Chrome, selector: str) -> str:
-    """What stands in an element."""
-    return on(browser, selector, lambda it: it.text)
-
-
-def click(browser: Chrome, selector: str) -> None:
-    """Clicks on an element."""
-    on(browser, selector, lambda it: it.click())
-
-
-def stroke(browser: Chrome, selector: str) -> str:
-    """The colour of a line."""
-    return on(browser, selector, lambda it: it.value_of_css_property("stroke"))
-
-
-def picture(browser: Chrome, name: str, tmp_path: Path) -> None:
-    """Keeps a picture of the whole page."""
-    height = browser.execute_script("return document.documentElement.scrollHeight")
-    browser.set_window_size(1180, max(400, height + 160))
-    file = Path(os.environ.get("CI_SERVER_PICTURES", tmp_path)) / f"{name}.png"
-    assert browser.save_screenshot(str(file)) and file.stat().st_size > 5000
-    browser.set_window_size(1180, 900)
-
-
-def silent(browser: Chrome) -> None:
-    """Fails for whatever the browser complains about."""
-    entries = browser.get_log("browser")  # type: ignore[no-untyped-call]
-    severe = [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
-    assert severe == []
 
 
 def test_a_run_is_seen_from_its_beginning_to_its_end(
@@ -170,7 +76,9 @@ def test_a_run_is_seen_from_its_beginning_to_its_end(
     until("the log grew by itself", lambda: "red at the end" in text(log, "#log"), 20)
     assert text(log, "#log .of-stderr") == "red at the end", "no orders for a terminal"
     until("its end is told", lambda: text(log, "#status") == "failure")
+    until("its steps have names", lambda: "failure" in text(log, "#log summary"))
     picture(log, "log", tmp_path)
+    accessible(log)
     silent(log)
 
     find(browser, f"{job}.is-failure")
@@ -185,14 +93,17 @@ def test_a_run_is_seen_from_its_beginning_to_its_end(
     assert "75.0 %" in text(browser, "#coverage")
     assert "lcov.info" in text(browser, "#artifacts")
     picture(browser, "run", tmp_path)
+    accessible(browser)
 
     browser.get(server.url + "/ui/coverage")
     assert len(browser.find_elements(By.CSS_SELECTOR, ".curve circle")) == 4
     heights = [float(it.get_attribute("cy") or "") for it in browser.find_elements(By.CSS_SELECTOR, ".curve circle")]
     assert heights == [20, 20, 20, 70], "lower is less"
     picture(browser, "coverage", tmp_path)
+    accessible(browser)
     browser.get(server.url + "/")
     picture(browser, "runs", tmp_path)
+    accessible(browser)
     silent(browser)
 
 

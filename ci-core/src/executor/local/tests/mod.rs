@@ -2,6 +2,7 @@
 
 mod commands;
 mod files;
+mod kept;
 #[cfg(all(target_os = "linux", not(ci_core_portable)))]
 mod reaping;
 mod trees;

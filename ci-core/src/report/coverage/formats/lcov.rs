@@ -144,6 +144,36 @@ fn usual_branch<'t, V: Visitor + ?Sized>(
 /// The number at the beginning, of at most so many digits (19 are less than 64 bits), and what follows.
 #[inline]
 fn digits(text: &[u8], most: usize) -> Option<(u64, &[u8])> {
+    match short_digits(text) {
+        Some((number, length)) => Some((number, text.get(length..)?)),
+        None => long_digits(text, most),
+    }
+}
+
+/// The number of one to seven digits at the beginning, and how many digits it has, where eight bytes are
+/// there to be looked at. It asks nothing of any single byte: how long numbers are is hard to foresee,
+/// for a processor too.
+#[inline]
+fn short_digits(text: &[u8]) -> Option<(u64, usize)> {
+    const EACH: u64 = u64::from_le_bytes([1; 8]);
+    let word = u64::from_le_bytes(*text.first_chunk::<8>()?);
+    // The highest bit of a byte is set where it is no digit; beyond the first of them, anything.
+    let others = (word.wrapping_add(0x46 * EACH) | word.wrapping_sub(0x30 * EACH)) & (0x80 * EACH);
+    let length = others.trailing_zeros() / 8;
+    if length == 0 || length == 8 {
+        return None;
+    }
+    // The digits as the last ones of eight, the first at the bottom: joined to pairs, fours, all.
+    let ones = word << (64 - 8 * length) & (0x0f * EACH);
+    let pairs = ones.wrapping_mul((10 << 8) + 1) >> 8 & 0x00ff_00ff_00ff_00ff;
+    let fours = pairs.wrapping_mul((100 << 16) + 1) >> 16 & 0x0000_ffff_0000_ffff;
+    let number = fours.wrapping_mul((10_000 << 32) + 1) >> 32;
+    Some((number, length as usize))
+}
+
+/// The same, digit by digit.
+#[inline(never)]
+fn long_digits(text: &[u8], most: usize) -> Option<(u64, &[u8])> {
     let (mut number, mut length) = (0_u64, 0);
     while let Some(digit) = text.get(length).map(|byte| byte.wrapping_sub(b'0'))
         && digit <= 9
@@ -160,6 +190,9 @@ fn digits(text: &[u8], most: usize) -> Option<(u64, &[u8])> {
 /// The same for a number that [`small`] takes for one.
 #[inline]
 fn shortest(text: &[u8]) -> Option<(u32, &[u8])> {
+    if let [digit @ b'0'..=b'9', b',', ..] = text {
+        return Some((u32::from(digit - b'0'), &text[1..]));
+    }
     let (number, after) = digits(text, 9)?;
     if text[0] == b'0' && text.len() - after.len() > 1 {
         return None;

@@ -76,3 +76,46 @@ async fn an_append_is_a_transaction_of_its_own_when_it_is_alone() {
         assert_eq!(transactions(&place.path()), before + alone);
     }
 }
+
+#[tokio::test]
+async fn what_nobody_waits_for_shares_the_next_transaction() {
+    let place = Place::new();
+    let store = place.open();
+    let run = created(&store, &elsewhere("a")).await;
+    let before = transactions(&place.path());
+    let event = |seq| record(run, seq, finished("build", Outcome::Success, 1));
+    for seq in 1..=3 {
+        store.note(run, vec![event(seq)]);
+    }
+    store.append(run, vec![event(4)]).await.expect("durable");
+    // A machine that stood still between two of them may have made it two.
+    let shared = transactions(&place.path()) - before;
+    assert!((1..=2).contains(&shared), "{shared} transactions");
+    assert_eq!(store.load(run).await.unwrap().journal.len(), 4);
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_is_kept_soon_all_the_same() {
+    let place = Place::new();
+    let store = place.open();
+    let run = created(&store, &elsewhere("a")).await;
+    let event = finished("build", Outcome::Success, 1);
+    store.note(run, vec![record(run, 1, event)]);
+    let deadline = std::time::Instant::now() + Duration::from_mins(1);
+    while store.load(run).await.unwrap().journal.is_empty() {
+        assert!(std::time::Instant::now() < deadline, "never");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_waited_for_is_kept_when_the_store_is_closed() {
+    let place = Place::new();
+    let store = place.open();
+    let run = created(&store, &elsewhere("a")).await;
+    let event = finished("build", Outcome::Success, 1);
+    store.note(run, vec![record(run, 1, event)]);
+    drop(store);
+    let journal = place.open().load(run).await.unwrap().journal;
+    assert_eq!(journal.len(), 1);
+}

@@ -30,7 +30,7 @@ async fn a_store_of_a_newer_version() {
     place.filled(3).await;
     place.raw().pragma_update(None, "user_version", 99).unwrap();
     insta::assert_snapshot!(refused(&place), @r"
-    Newer: the run store `DIR/runs.db` has version 99, and this program knows up to 2
+    Newer: the run store `DIR/runs.db` has version 99, and this program knows up to 3
     hint: use the newer program, or give another store; nothing was changed
     ");
 }

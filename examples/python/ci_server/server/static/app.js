@@ -41,7 +41,8 @@ function followRuns() {
 
 function followRun() {
   const types = ["run_started", "job_ready", "job_held", "job_approved", "job_waiting", "job_started",
-    "step_started", "step_finished", "job_retrying", "job_finished", "test_results", "coverage"];
+    "job_prepared", "step_started", "step_finished", "job_retrying", "job_finished", "test_results", "coverage",
+    "coverage_judged", "metrics", "metrics_judged", "findings", "findings_judged"];
   follow(`/api/v1/runs/${run}/events`, types, refresh);
   follow(`/api/v1/runs/${run}/events`, ["run_finished"], (_, source) => { source.close(); refresh(); });
 }
@@ -49,18 +50,43 @@ function followRun() {
 // What a terminal would take for orders.
 const ESCAPES = /\x1b(?:\[[0-?]*[ -\/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])|[\x00-\x08\x0b-\x1f]/g;
 
+// Where the lines of a step stand: each step can be folded.
+function stepOf(log, step) {
+  const last = log.querySelector("details:last-of-type");
+  if (last && last.dataset.step === String(step)) return last.querySelector("pre");
+  const part = document.createElement("details");
+  part.open = true;
+  part.dataset.step = step;
+  const title = document.createElement("summary");
+  title.textContent = `step ${step + 1}`;
+  part.append(title, document.createElement("pre"));
+  log.append(part);
+  return part.querySelector("pre");
+}
+
+// The names of the steps and how they ended, which the lines do not tell.
+async function nameSteps() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
+  if (!answer || !answer.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  document.querySelectorAll("#log details").forEach(part => {
+    const title = fresh.querySelector(`#log details[data-step="${part.dataset.step}"] summary`);
+    if (title) part.querySelector("summary").replaceWith(title);
+  });
+}
+
 function followLog() {
   const log = document.getElementById("log");
   const url = `/api/v1/runs/${run}/jobs/${encodeURIComponent(job)}/log/live?skip=${lines}`;
   const source = new EventSource(url);
   log.scrollTop = log.scrollHeight;
   source.addEventListener("line", event => {
-    const { stream, text } = JSON.parse(event.data);
+    const { step, stream, text } = JSON.parse(event.data);
     const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 5;
     const span = document.createElement("span");
     span.className = `of-${stream}`;
     span.textContent = text.replace(ESCAPES, "");
-    log.append(span, "\n");
+    stepOf(log, step).append(span, "\n");
     document.getElementById("empty")?.remove();
     if (atEnd) log.scrollTop = log.scrollHeight;
   });
@@ -71,6 +97,7 @@ function followLog() {
     const shown = document.getElementById("status");
     shown.className = `status is-${status}`;
     shown.textContent = status;
+    nameSteps();
   });
 }
 
