@@ -320,13 +320,12 @@ async fn a_job_in_it_is_skipped_or_fails(bench: &Bench, spec: &mut BuildSpec) {
         ("fail", ExecutorErrorKind::Unsupported),
         ("skip", ExecutorErrorKind::Skipped),
     ] {
-        let options = [
-            ("host", host()),
-            ("pull", "never".into()),
-            ("unmet", unmet.into()),
-        ];
-        let options = options.map(|(name, value)| (name.to_owned(), value.into()));
-        let options = DockerOptions::from_settings(&options.into()).unwrap();
+        let options = BTreeMap::from([
+            ("host".to_owned(), serde_json::json!(host())),
+            ("pull".to_owned(), serde_json::json!("never")),
+            ("unmet".to_owned(), serde_json::json!(unmet)),
+        ]);
+        let options = DockerOptions::from_settings(&options).unwrap();
         let executor = DockerExecutor::with_options(options);
         let env = BTreeMap::new();
         let prepared = executor

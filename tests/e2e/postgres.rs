@@ -1,4 +1,4 @@
-//! Jobs beside a real PostgreSQL: by its name, as their localhost, and in a compose file.
+//! Jobs beside a real `PostgreSQL`: by its name, as their localhost, and in a compose file.
 
 use std::path::Path;
 use std::process::Command;
@@ -38,10 +38,14 @@ jobs:
 workflows: {main: {jobs: [orders]}}
 "#;
 
-/// The engine, with both images in it. Says so where there is no PostgreSQL.
+/// The engine, with both images in it. Says so where there is no `PostgreSQL`.
 ///
 /// # Panics
 /// If `CI` is set and there is none.
+#[expect(
+    clippy::print_stderr,
+    reason = "a test has no other way to say what it did not do"
+)]
 fn place() -> Option<&'static str> {
     let host = engine()?;
     let installed =
