@@ -118,18 +118,29 @@ impl LogDir {
     }
 
     fn path(&self, key: &LogKey) -> PathBuf {
-        let dir = self.run_dir(key.run).join(encode(&key.job));
+        let dir = self.run_dir(key.run).join(dir_of(&key.job));
         dir.join(format!("{}-{}.log", key.attempt, key.step))
     }
 
     fn jobs(run_dir: &Path, only: Option<&str>) -> Vec<(Arc<str>, PathBuf)> {
         if let Some(job) = only {
-            return vec![(job.into(), run_dir.join(encode(job)))];
+            return vec![(job.into(), run_dir.join(dir_of(job)))];
         }
-        let entries = fs::read_dir(run_dir).into_iter().flatten().flatten();
-        entries
-            .filter_map(|entry| Some((decode(entry.file_name().to_str()?)?.into(), entry.path())))
-            .collect()
+        let mut jobs = Vec::new();
+        let mut open = vec![(String::new(), run_dir.to_owned())];
+        while let Some((begun, dir)) = open.pop() {
+            for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+                let name = entry.file_name();
+                let Some(name) = name.to_str() else { continue };
+                if let Some(part) = name.strip_suffix(GOES_ON) {
+                    open.push((format!("{begun}{part}"), entry.path()));
+                } else {
+                    let job = decode(&format!("{begun}{name}"));
+                    jobs.extend(job.map(|job| (job.into(), entry.path())));
+                }
+            }
+        }
+        jobs
     }
 
     /// Removes the logs of a run.
@@ -216,6 +227,24 @@ fn header_of(header: [u8; HEADER]) -> Option<(Stream, Timestamp, usize)> {
     let time = Timestamp::from_millis(u64::from_le_bytes(time.try_into().ok()?));
     let length = u32::from_le_bytes(length.try_into().ok()?);
     Some((stream, time, length as usize))
+}
+
+/// The end of a directory's name that is only a part of a job's.
+const GOES_ON: char = '+';
+
+/// The directory of a job's logs below that of its run. File systems take names of up to 255 bytes, so
+/// that a longer one goes on in the directory within.
+fn dir_of(job: &str) -> PathBuf {
+    const MOST: usize = 200;
+    let encoded = encode(job);
+    let mut path = PathBuf::new();
+    let mut rest = &*encoded;
+    while let Some((part, after)) = rest.split_at_checked(MOST).filter(|(_, it)| !it.is_empty()) {
+        path.push(format!("{part}{GOES_ON}"));
+        rest = after;
+    }
+    path.push(rest);
+    path
 }
 
 /// A job's name as the name of a directory: everything but letters, digits, `-` and `_` as `%XX`.
@@ -324,6 +353,39 @@ mod tests {
         assert_eq!(&*second.chunks[0].bytes, b"err\n");
         let nothing = logs.read_part(&key, whole.end, 1 << 20).expect("reads");
         assert_eq!((nothing.chunks.len(), nothing.end), (0, whole.end));
+    }
+
+    #[test]
+    fn jobs_of_any_length_have_their_logs() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let logs = LogDir::new(dir.path().to_path_buf());
+        let run = RunId::new();
+        let names: Vec<String> = [1, 66, 67, 80, 200, 255]
+            .iter()
+            .map(|n| " é".repeat(*n))
+            .collect();
+        for name in &names {
+            let key = LogKey {
+                run,
+                job: name.as_str().into(),
+                attempt: 1,
+                step: 0,
+            };
+            let mut writer = logs.open(&key).expect("opens");
+            writer.write(&chunk(Stream::Stdout, b"x")).expect("writes");
+            let part = logs.read_part(&key, 0, 1).expect("reads");
+            assert_eq!(part.chunks.len(), 1);
+        }
+        let query = LogQuery {
+            run,
+            job: None,
+            attempt: None,
+            step: None,
+        };
+        let steps = logs.steps(&query);
+        let mut found: Vec<&str> = steps.iter().map(|key| &*key.job).collect();
+        found.sort_by_key(|name| name.len());
+        assert_eq!(found, names);
     }
 
     #[test]
