@@ -105,6 +105,14 @@ impl SpecError {
             Yaml::MultipleDocuments { .. } => {
                 "there is more than one YAML document; a workflow is one".to_owned()
             }
+            Yaml::Unexpected {
+                expected: "mapping start",
+                ..
+            } => "keys with values belong here, such as `key: value`".to_owned(),
+            Yaml::Unexpected {
+                expected: "sequence start",
+                ..
+            } => "a list belongs here, such as `[a, b]`".to_owned(),
             _ => serde_saphyr::DefaultMessageFormatter
                 .format_message(bare)
                 .into_owned(),

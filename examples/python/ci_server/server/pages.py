@@ -104,12 +104,14 @@ async def runs(
 async def run(request: Request, server: Server, run: RunId) -> HTMLResponse:
     """A run: its jobs, what failed, and when what ran."""
     stored, seen = await asyncio.gather(server.run(run), report.seen(server, run))
+    kept = {it["name"]: (it["reports"] or {}).get("tests") for it in seen.told["jobs"]}
     return page(
         request,
         server,
         "run",
         run=view.of_stored(stored),
         seen=seen,
+        counts={name: tests for name, tests in kept.items() if tests},
         graph=Markup(view.graph(stored, seen.critical_path)),
         timeline=drawn(await api.timeline(server, run)),
         tests=await asyncio.to_thread(server.store.failed_tests, run),

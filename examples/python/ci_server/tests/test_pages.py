@@ -77,6 +77,9 @@ def test_a_run_is_seen_from_its_beginning_to_its_end(
     assert text(log, "#log .of-stderr") == "red at the end", "no orders for a terminal"
     until("its end is told", lambda: text(log, "#status") == "failure")
     until("its steps have names", lambda: "failure" in text(log, "#log summary"))
+    log.find_element(By.ID, "query").send_keys("RED AT")
+    until("the lines are found", lambda: text(log, "#found") == "1 line")
+    assert text(log, "#log .hit") == "red at the end"
     picture(log, "log", tmp_path)
     accessible(log)
     silent(log)

@@ -109,6 +109,8 @@ def test_the_page_has_what_the_report_has(
     assert "4 jobs on local" in text(browser, "#environment")
     assert f"slower {EVIL}" in text(browser, "#since"), "what changed since the last success"
     assert "bench" in text(browser, "#failed h3")
+    assert "flaky" in text(browser, ".jobs [data-job=test] .tests")
+    assert text(browser, ".jobs [data-job=build] .tests") == ""
     picture(browser, "report", tmp_path)
     accessible(browser)
     silent(browser)

@@ -101,6 +101,34 @@ function followLog() {
   });
 }
 
+// Marks the lines that hold what is looked for, also those that come while it is, and goes to the next
+// with the Enter key.
+function searchLog() {
+  const field = document.getElementById("query");
+  const told = document.getElementById("found");
+  document.getElementById("search").hidden = false;
+  let at = -1;
+  const mark = () => {
+    const wanted = field.value.toLowerCase();
+    let hits = 0;
+    document.querySelectorAll("#log pre > span").forEach(line => {
+      const hit = wanted !== "" && line.textContent.toLowerCase().includes(wanted);
+      line.classList.toggle("hit", hit);
+      if (hit) { hits += 1; line.closest("details").open = true; }
+    });
+    told.textContent = wanted === "" ? "" : `${hits} line${hits === 1 ? "" : "s"}`;
+  };
+  field.addEventListener("input", () => { at = -1; mark(); });
+  field.addEventListener("keydown", event => {
+    const hits = document.querySelectorAll("#log .hit");
+    if (event.key !== "Enter" || hits.length === 0) return;
+    at = (at + 1) % hits.length;
+    hits[at].scrollIntoView({ block: "center" });
+  });
+  new MutationObserver(() => { if (field.value) mark(); })
+    .observe(document.getElementById("log"), { childList: true, subtree: true });
+}
+
 // Buttons that change something ask for the token once.
 async function post(button) {
   let token = sessionStorage.getItem("token") || prompt("The token of the server");
@@ -127,4 +155,5 @@ prepare();
 const ended = "ended" in document.body.dataset;
 if (page === "runs") followRuns();
 if (page === "run" && !ended) followRun();
+if (page === "log") searchLog();
 if (page === "log" && !ended) followLog();
