@@ -15,29 +15,33 @@ Serve = Callable[..., Server]
 def test_all_three_steps_run_on_every_commit_and_the_shapes_are_exact(
     repository: Repository, serve: Serve, step_runner: Callable[..., StepRunner]
 ) -> None:
-    runner = step_runner("--fail-rate=0.5", *CALM)
+    runner = step_runner("--fail-rate=0.3", *CALM)
     server = serve(repository, runner.address, "--first", "everything")
-    commits = [repository.commit(f"change {number}", a=str(number)) for number in range(8)]
+    # What a step says of a commit depends on its hash: as many as it takes for one of either kind.
+    failed_steps: dict[str, list[str]] = {}
+    while len(failed_steps) < 8 or len({bool(failed) for failed in failed_steps.values()}) < 2:
+        assert len(failed_steps) < 200
+        commit = repository.commit(f"change {len(failed_steps)}", a=str(len(failed_steps)))
+        failed_steps[commit] = [step for step in ("build", "lint", "test") if runner.ask(step, commit) == "failure"]
     expected = []
-    for commit in reversed(commits):
-        failed = [step for step in ("lint", "build", "test") if runner.ask(step, commit) == "failure"]
+    for commit, failed in reversed(failed_steps.items()):
         told = server.ended(commit)
-        assert sorted(told.get("failed_steps", [])) == sorted(failed)
         if failed:
             assert list(told) == ["id", "status", "failed_steps"]
             assert told["id"] == commit and told["status"] == "failure"
+            assert sorted(told["failed_steps"]) == failed
         else:
             assert told == {"id": commit, "status": "success"}
         expected.append(told)
         jobs = server.get(f"/api/v1/runs/{server.run_of(commit)}")["jobs"]
         assert [job["name"] for job in jobs] == ["lint", "build", "test"]
         assert all(job["finished"] for job in jobs), "every step runs, whatever the others do"
-    assert any("failed_steps" in it for it in expected) and any("failed_steps" not in it for it in expected)
     listed = server.get("/runs")
-    assert listed == {"total": 8, "data": expected}, "newest first, and no other keys"
-    assert server.get("/runs", params={"limit": 3}) == {"total": 8, "data": expected[:3]}
-    assert server.get("/runs", params={"limit": 3, "offset": 6}) == {"total": 8, "data": expected[6:]}
-    assert server.get("/runs", params={"offset": 7}) == {"total": 8, "data": expected[7:]}
+    total = len(expected)
+    assert listed == {"total": total, "data": expected}, "newest first, and no other keys"
+    assert server.get("/runs", params={"limit": 3}) == {"total": total, "data": expected[:3]}
+    assert server.get("/runs", params={"limit": 3, "offset": 6}) == {"total": total, "data": expected[6:9]}
+    assert server.get("/runs", params={"offset": 7}) == {"total": total, "data": expected[7:]}
     assert server.get("/runs", params={"limit": -1}, code=422)
     etag = server.client.get("/runs").headers["etag"]
     again = server.client.get("/runs", headers={"If-None-Match": etag})
