@@ -191,6 +191,14 @@ mod tests {
 
     use super::*;
 
+    fn no_variables() -> Variables {
+        Variables {
+            base: Arc::default(),
+            job: BTreeMap::new(),
+            shells: Arc::default(),
+        }
+    }
+
     fn program(path: &Path, mode: u32) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, "#!/bin/sh\n").unwrap();
@@ -226,11 +234,7 @@ mod tests {
         let dir = place.path();
         program(&dir.join("a/sh"), 0o755);
         program(&dir.join("b/sh"), 0o755);
-        let variables = Variables {
-            base: Arc::default(),
-            job: BTreeMap::new(),
-            shells: Arc::default(),
-        };
+        let variables = no_variables();
         let find = |path: &Path| variables.program("sh", dir, Some(path.as_os_str()));
         for name in ["a", "b", "a"] {
             assert_eq!(find(&dir.join(name)).unwrap(), dir.join(name).join("sh"));
@@ -252,11 +256,7 @@ mod tests {
         program(&dir.join("both/sh"), 0o755);
         program(&dir.join("both/bash"), 0o755);
         program(&dir.join("one/sh"), 0o755);
-        let variables = Variables {
-            base: Arc::default(),
-            job: BTreeMap::new(),
-            shells: Arc::default(),
-        };
+        let variables = no_variables();
         let command = Command::shell(BASH_OR_SH, "true");
         let started = |path: &str| {
             let command = command
@@ -279,11 +279,7 @@ mod tests {
     #[test]
     fn what_cannot_be_a_command_is_refused() {
         for words in [vec![], vec![""], vec!["a\0b"]] {
-            let variables = Variables {
-                base: Arc::default(),
-                job: BTreeMap::new(),
-                shells: Arc::default(),
-            };
+            let variables = no_variables();
             let error = build(&Command::argv(words), Path::new("/"), &variables).unwrap_err();
             assert_eq!(error.kind(), SessionErrorKind::Refused);
         }

@@ -4,9 +4,9 @@
 //! Whether a tree is untouched is read off the change times of its files and directories, which no
 //! program can set: none may lie after the moment when the tree was complete. File systems count time
 //! in ticks of milliseconds, so that moment is only there once the file system's own clock has moved
-//! on since the last file was written (the problem that git calls *racy*). What has several names, as
-//! the objects of a checkout have, is told by its modification time: every name that comes or goes
-//! changes the other.
+//! on since the last file was written (the problem that git calls *racy*). A name that comes or goes
+//! elsewhere changes a file, too: what others have names of, as the objects of a checkout, has to be
+//! left out by whoever notes a tree.
 
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -231,7 +231,7 @@ fn latest_change(dir: &Path, except: &Path) -> Option<(Time, usize)> {
                 continue;
             }
             let metadata = entry.metadata().ok()?;
-            latest = latest.max(told_by(&metadata)?);
+            latest = latest.max(changed(&metadata)?);
             count += 1;
             if count > MOST_ENTRIES {
                 return None;
@@ -242,16 +242,6 @@ fn latest_change(dir: &Path, except: &Path) -> Option<(Time, usize)> {
         }
     }
     Some((latest, count))
-}
-
-#[cfg(unix)]
-fn told_by(metadata: &Metadata) -> Option<Time> {
-    use std::os::unix::fs::MetadataExt;
-    if metadata.is_file() && metadata.nlink() > 1 {
-        modified(metadata)
-    } else {
-        changed(metadata)
-    }
 }
 
 #[cfg(unix)]
@@ -266,11 +256,6 @@ fn changed(metadata: &Metadata) -> Option<Time> {
 fn modified(metadata: &Metadata) -> Option<Time> {
     use std::os::unix::fs::MetadataExt;
     Some((metadata.mtime(), metadata.mtime_nsec()))
-}
-
-#[cfg(not(unix))]
-fn told_by(_: &Metadata) -> Option<Time> {
-    None
 }
 
 #[cfg(not(unix))]

@@ -96,6 +96,8 @@ async fn what_was_touched_in_any_way_does_not() {
         "mv a/other . && mv other a/other",
         "ln -sf other a/b/link",
         "ln a/other $HOME/name && rm $HOME/name",
+        // The same, with another name left behind.
+        "cp -p a/other ../x; ln a/other $HOME/name; echo -n owt > a/other; touch -r ../x a/other; rm ../x",
         "touch new",
         "mkdir a/b/c && rmdir a/b/c",
         "touch a/b",
@@ -109,15 +111,16 @@ async fn what_was_touched_in_any_way_does_not() {
 }
 
 #[tokio::test]
-async fn objects_with_several_names_are_known_by_their_own_time() {
+async fn objects_that_others_have_names_of_do_not_count() {
     let place = Place::new();
     let outside = place.dir.path().join("object");
     fs::write(&outside, "x").unwrap();
     let session = place.session_of(&own_dir()).await;
     let work = PathBuf::from(&session.info().work_dir);
     make(&work);
-    fs::hard_link(&outside, work.join("object")).unwrap();
-    session.kept_trees().unwrap().note("k", &work, "");
+    fs::create_dir(work.join("objects")).unwrap();
+    fs::hard_link(&outside, work.join("objects/object")).unwrap();
+    session.kept_trees().unwrap().note("k", &work, "objects");
     sh(&*session, "true").await;
     fs::hard_link(&outside, place.dir.path().join("another")).unwrap();
     session.teardown().await.unwrap();
