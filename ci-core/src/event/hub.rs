@@ -15,6 +15,9 @@ use crate::id::RunId;
 /// How many bytes of output may wait for a sink. What comes above that is dropped and counted: the log
 /// in the store has it.
 const OUTPUT_BUDGET: usize = 8 << 20;
+/// How long a sink that has taken everything rests: events that come meanwhile come together, so that a
+/// run of many small jobs does not go back and forth between threads for each.
+const REST: Duration = Duration::from_millis(5);
 /// How often a sink is ticked.
 const TICK: Duration = Duration::from_millis(100);
 /// How long a sink may take for one event at the end of the run before it counts as hung.
@@ -49,6 +52,8 @@ struct Waiting {
     output: usize,
     /// How many bytes of output were dropped since the last event that was not.
     dropped: u64,
+    /// The sink's thread need not be woken yet.
+    resting: bool,
     /// No more events come.
     closed: bool,
     /// The sink takes no more.
@@ -59,7 +64,25 @@ struct Waiting {
     failure: Option<String>,
 }
 
+impl Waiting {
+    /// Whether the sink may rest on, whatever came.
+    fn rests_on(&self) -> bool {
+        self.resting && !self.closed && self.output <= OUTPUT_BUDGET / 4
+    }
+}
+
 impl Queue {
+    /// Lets what comes next gather for a moment.
+    fn rest(&self) {
+        let mut waiting = self.lock();
+        waiting.resting = true;
+        let rested = self
+            .changed
+            .wait_timeout_while(waiting, REST, |waiting| waiting.rests_on());
+        let (mut waiting, _) = rested.unwrap_or_else(PoisonError::into_inner);
+        waiting.resting = false;
+    }
+
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -147,6 +170,9 @@ impl EventHub {
             waiting.events.push_back(Arc::new(dropped));
         }
         waiting.events.push_back(Arc::clone(record));
+        if waiting.rests_on() {
+            return;
+        }
         drop(waiting);
         feed.queue.changed.notify_one();
     }
@@ -244,9 +270,16 @@ impl Feed {
 /// Feeds a sink until no more events come.
 fn serve(sink: &mut dyn Sink, queue: &Queue) -> Result<(), SinkError> {
     let mut ticked = Instant::now();
+    let mut busy = false;
     loop {
         let next = {
             let mut waiting = queue.lock();
+            if busy && waiting.events.is_empty() && !waiting.closed {
+                drop(waiting);
+                busy = false;
+                queue.rest();
+                waiting = queue.lock();
+            }
             if waiting.events.is_empty() && !waiting.closed {
                 let wait = TICK.saturating_sub(ticked.elapsed());
                 let (next, _) = queue
@@ -269,6 +302,7 @@ fn serve(sink: &mut dyn Sink, queue: &Queue) -> Result<(), SinkError> {
         };
         if let Some(record) = next {
             sink.event(&record)?;
+            busy = true;
         }
         if ticked.elapsed() >= TICK {
             ticked = Instant::now();

@@ -56,7 +56,7 @@ pub(super) struct RunHost {
     pub(super) grace: Duration,
     pub(super) teardown_limit: Duration,
     pub(super) poll_interval: Duration,
-    pub(super) recorder: Recorder,
+    pub(super) recorder: Arc<Recorder>,
     pub(super) commands: mpsc::UnboundedSender<Command>,
     /// Steps that wait for a decision, and decisions that wait for a step.
     pub(super) holds: Mutex<Holds>,

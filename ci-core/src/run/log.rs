@@ -3,8 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
+use super::recorder::Recorder;
 use super::stated::Stated;
-use crate::event::{EventHub, RunEvent};
+use crate::event::RunEvent;
 use crate::session::{LogSink, OutputChunk};
 use crate::store::{LogKey, LogWriter, RunStore, StoreError};
 
@@ -12,7 +13,7 @@ use crate::store::{LogKey, LogWriter, RunStore, StoreError};
 #[derive(Debug)]
 pub(super) struct StepLog {
     writer: Option<Box<dyn LogWriter>>,
-    hub: Arc<EventHub>,
+    recorder: Arc<Recorder>,
     key: LogKey,
     decoders: [Decoder; 3],
     stated: Option<Arc<Stated>>,
@@ -21,14 +22,14 @@ pub(super) struct StepLog {
 impl StepLog {
     pub(super) fn open(
         store: Option<&dyn RunStore>,
-        hub: &Arc<EventHub>,
+        recorder: &Arc<Recorder>,
         key: LogKey,
         stated: Option<Arc<Stated>>,
     ) -> Result<Self, StoreError> {
         let writer = store.map(|store| store.log(&key)).transpose()?;
         Ok(Self {
             writer,
-            hub: Arc::clone(hub),
+            recorder: Arc::clone(recorder),
             key,
             decoders: Default::default(),
             stated,
@@ -44,10 +45,10 @@ impl LogSink for StepLog {
         if let Some(stated) = &self.stated {
             stated.read(self.key.step, chunk);
         }
-        if self.hub.wants_output() {
+        if self.recorder.hub().wants_output() {
             let text = self.decoders[chunk.stream as usize].decode(&chunk.bytes);
             if !text.is_empty() {
-                self.hub.emit(RunEvent::Output {
+                self.recorder.show(RunEvent::Output {
                     job: Arc::clone(&self.key.job),
                     step: self.key.step,
                     stream: chunk.stream,

@@ -222,12 +222,7 @@ impl JobServices {
             step: index,
         };
         let stated = self.stated().cloned();
-        let log = StepLog::open(
-            self.host.store.as_deref(),
-            self.host.recorder.hub(),
-            key,
-            stated,
-        );
+        let log = StepLog::open(self.host.store.as_deref(), &self.host.recorder, key, stated);
         match log {
             Ok(log) => Output::new(&self.options(), Box::new(log)),
             Err(error) => {

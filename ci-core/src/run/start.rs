@@ -1,6 +1,7 @@
 //! Begins runs: new ones, ones whose process died, and repeats of ones that failed.
 
 use std::collections::{BTreeMap, HashMap};
+use std::pin::Pin;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
@@ -151,7 +152,15 @@ struct Beginning {
     notes: Vec<String>,
 }
 
-async fn begin(beginning: Beginning, mut options: RunOptions) -> Result<RunHandle, RunError> {
+/// Begins a run. Behind a pointer, so that the engine is compiled with this crate and not once more with
+/// everything that runs a workflow.
+fn begin(beginning: Beginning, options: RunOptions) -> Beginner {
+    Box::pin(begin_here(beginning, options))
+}
+
+type Beginner = Pin<Box<dyn Future<Output = Result<RunHandle, RunError>> + Send>>;
+
+async fn begin_here(beginning: Beginning, mut options: RunOptions) -> Result<RunHandle, RunError> {
     let Beginning {
         run,
         spec,
@@ -183,13 +192,13 @@ async fn begin(beginning: Beginning, mut options: RunOptions) -> Result<RunHandl
     };
     let sinks = std::mem::take(&mut options.sinks);
     let hub = Arc::new(EventHub::new(run, options.clock.clone(), sinks));
-    let recorder = Recorder::new(
+    let recorder = Arc::new(Recorder::new(
         run,
         options.clock.clone(),
         hub,
         options.store.clone(),
         last_seq,
-    );
+    ));
     let limits = limits(&plan, &spec, &options, &placed, history);
     let host = Arc::new(RunHost {
         run,

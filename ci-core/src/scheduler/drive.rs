@@ -4,6 +4,10 @@
 //! that may start itself, so that a chain of short jobs never leaves its thread; other jobs that may
 //! start go to new workers. The driver only waits for what no worker sees: timers, requests from
 //! outside, and the end.
+//!
+//! What happened is made known when it is durable, and a job that could not start before it happened
+//! waits for that. One that has long been ready and only wanted for a worker begins meanwhile: nothing
+//! of what is on its way to the disk let it go.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,8 +20,9 @@ use crate::clock::Clock;
 use crate::id::JobId;
 use crate::outcome::Verdict;
 
-/// After so many jobs in a row a worker lets other tasks of its thread run.
-const JOBS_BEFORE_YIELD: u32 = 128;
+/// How long ago the last commit may lie for a job to begin before the next: it says that the run is still
+/// this process's. Who was away for longer may have lost it.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// What the driver needs of the run around it.
 pub(crate) trait Host: Send + Sync + 'static {
@@ -101,29 +106,40 @@ pub(crate) enum Command {
 /// A run that ended: its machine, or why it could not go on.
 pub(crate) type Driven<E> = (Machine, Option<E>);
 
-struct Drive<H: Host> {
-    host: Arc<H>,
+pub(super) struct Drive<H: Host> {
+    pub(super) host: Arc<H>,
     clock: Clock,
-    origin: Duration,
-    wake: Notify,
+    pub(super) origin: Duration,
+    pub(super) wake: Notify,
     state: Mutex<State<H::Error>>,
 }
 
-struct State<E> {
+pub(super) struct State<E> {
     machine: Option<Machine>,
     notices: Vec<Notice>,
     started: Vec<Ticket>,
-    workers: usize,
+    pub(super) workers: usize,
     failure: Option<E>,
+    /// How many turns there were.
+    turns: u64,
+    /// The last turn of which all is known, and of all before it.
+    known: u64,
+    /// When it became known.
+    known_at: Duration,
+    /// By job, the turn in which it last became ready.
+    ready_in: Vec<u64>,
 }
 
 /// What follows from one change of the machine.
-struct Turn<R> {
+pub(super) struct Turn<R> {
+    pub(super) number: u64,
     /// The first job that may start.
-    next: Option<Ticket>,
+    pub(super) next: Option<Ticket>,
+    /// Whether it need not wait until this turn is known.
+    pub(super) is_free: bool,
     /// The others.
-    others: Vec<Ticket>,
-    receipt: Option<R>,
+    pub(super) others: Vec<Ticket>,
+    pub(super) receipt: Option<R>,
 }
 
 /// Drives the machine until every job has ended and every worker is idle.
@@ -144,6 +160,10 @@ pub(crate) async fn drive<H: Host>(
             started: Vec::new(),
             workers: 0,
             failure: None,
+            turns: 0,
+            known: 0,
+            known_at: Duration::ZERO,
+            ready_in: Vec::new(),
         }),
     });
     Arc::clone(&drive).turn_and_spawn(Machine::start).await;
@@ -204,12 +224,12 @@ enum Check {
 }
 
 impl<H: Host> Drive<H> {
-    fn lock(&self) -> MutexGuard<'_, State<H::Error>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<H::Error>> {
         // A panic in a transition leaves at worst one job in a wrong state; the others can still end.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now(&self) -> Duration {
+    pub(super) fn now(&self) -> Duration {
         self.clock.elapsed().saturating_sub(self.origin)
     }
 
@@ -300,7 +320,7 @@ impl<H: Host> Drive<H> {
 
     /// Changes the machine, takes what may start now, and records both. `ended` workers' jobs are
     /// done with it, unless there is something to publish first.
-    fn turn_with(
+    pub(super) fn turn_with(
         &self,
         ended: usize,
         change: impl FnOnce(&mut Machine, Duration) -> Result<(), IllegalTransition>,
@@ -309,7 +329,9 @@ impl<H: Host> Drive<H> {
         let mut guard = self.lock();
         let state = &mut *guard;
         let mut turn = Turn {
+            number: state.turns + 1,
             next: None,
+            is_free: false,
             others: Vec::new(),
             receipt: None,
         };
@@ -326,9 +348,19 @@ impl<H: Host> Drive<H> {
         }
         state.workers += state.started.len();
         machine.swap_notices(&mut state.notices);
+        state.turns = turn.number;
         turn.receipt = self
             .host
             .record(machine, &mut state.notices, &state.started);
+        if turn.receipt.is_some() {
+            note_ready(&mut state.ready_in, &state.notices, turn.number);
+            let fresh = now.saturating_sub(state.known_at) <= FRESH;
+            // Whether all that let the job go is known for good.
+            turn.is_free = state.started.first().is_some_and(|ticket| {
+                let ready_in = state.ready_in.get(ticket.job.index());
+                fresh && ticket.attempt == 1 && ready_in.is_some_and(|it| *it <= state.known)
+            });
+        }
         state.notices.clear();
         let mut started = state.started.drain(..);
         turn.next = started.next();
@@ -356,71 +388,47 @@ impl<H: Host> Drive<H> {
     ) {
         let turn = self.turn(change);
         if let Some(receipt) = turn.receipt {
-            self.publish(receipt).await;
+            self.make_known(turn.number, receipt).await;
         }
         for ticket in turn.next.into_iter().chain(turn.others) {
             self.spawn(ticket);
         }
     }
 
-    async fn publish(&self, receipt: H::Receipt) {
-        if let Err(failure) = self.host.publish(receipt).await {
-            self.lock().failure.get_or_insert(failure);
-            self.wake.notify_one();
+    /// Publishes a turn, and with it all before it.
+    pub(super) async fn make_known(&self, turn: u64, receipt: H::Receipt) {
+        if self.publish(receipt).await {
+            let now = self.now();
+            let mut state = self.lock();
+            state.known = state.known.max(turn);
+            state.known_at = now;
         }
     }
 
-    fn spawn(self: &Arc<Self>, ticket: Ticket) {
-        tokio::spawn(work(Arc::clone(self), ticket));
+    /// Whether it was published; if not, the run cannot go on.
+    async fn publish(&self, receipt: H::Receipt) -> bool {
+        let Err(failure) = self.host.publish(receipt).await else {
+            return true;
+        };
+        self.lock().failure.get_or_insert(failure);
+        self.wake.notify_one();
+        false
+    }
+
+    pub(super) fn spawn(self: &Arc<Self>, ticket: Ticket) {
+        tokio::spawn(super::worker::work(Arc::clone(self), ticket));
     }
 }
 
-/// Runs jobs one after the other until none may start.
-async fn work<H: Host>(drive: Arc<Drive<H>>, first: Ticket) {
-    let mut next = Some(first);
-    let mut since_yield = 0;
-    let mut spare = H::Spare::default();
-    while let Some(ticket) = next {
-        let end = drive.host.attempt(ticket, drive.origin, &mut spare).await;
-        let turn = drive.turn_with(1, |machine, now| match end {
-            AttemptEnd::Ended { verdict, begun } => {
-                let (spent, random) = (now.saturating_sub(begun), || drive.host.random());
-                machine.finish(ticket.job, verdict.into(), spent, now, random)
+/// Notes in which turn jobs became ready; others never did.
+fn note_ready(ready_in: &mut Vec<u64>, notices: &[Notice], turn: u64) {
+    for notice in notices {
+        if let Notice::Ready(job) = notice {
+            let index = job.index();
+            if index >= ready_in.len() {
+                ready_in.resize(index + 1, u64::MAX);
             }
-            AttemptEnd::Postponed(pause) => machine.postpone(ticket.job, pause, now),
-        });
-        next = turn.next;
-        if let Some(receipt) = turn.receipt {
-            let leaving = Leaving(&drive);
-            drive.publish(receipt).await;
-            drop(leaving);
-            // Publishing took time that is not the job's.
-            let now = drive.now();
-            next = next.map(|ticket| Ticket { at: now, ..ticket });
-        }
-        for ticket in turn.others {
-            drive.spawn(ticket);
-        }
-        since_yield += 1;
-        if since_yield == JOBS_BEFORE_YIELD {
-            since_yield = 0;
-            tokio::task::yield_now().await;
-        }
-    }
-}
-
-/// Counts a job as done when its end has been published, also if publishing panics: only then may the
-/// run be over.
-struct Leaving<'a, H: Host>(&'a Drive<H>);
-
-impl<H: Host> Drop for Leaving<'_, H> {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.workers -= 1;
-        let idle = state.workers == 0;
-        drop(state);
-        if idle {
-            self.0.wake.notify_one();
+            ready_in[index] = turn;
         }
     }
 }

@@ -13,6 +13,7 @@ mod stages;
 mod state;
 mod timers;
 mod transitions;
+mod worker;
 
 pub use limits::Limits;
 pub use machine::Machine;

@@ -478,10 +478,14 @@ type Logs = HashMap<LogKey, Arc<Mutex<Vec<OutputChunk>>>>;
 fn logged_steps(logs: &Logs, query: &LogQuery) -> Vec<LogKey> {
     let mut first: HashMap<&str, Timestamp> = HashMap::new();
     let mut last: HashMap<&str, u32> = HashMap::new();
-    let asked = logs.keys().filter(|key| {
-        key.run == query.run && query.job.as_ref().is_none_or(|job| **job == *key.job)
+    let said = |log: &Mutex<Vec<OutputChunk>>| {
+        let log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        !log.is_empty()
+    };
+    let asked = logs.iter().filter(|(key, log)| {
+        key.run == query.run && query.job.as_ref().is_none_or(|job| **job == *key.job) && said(log)
     });
-    let mut steps: Vec<&LogKey> = asked.collect();
+    let mut steps: Vec<&LogKey> = asked.map(|(key, _)| key).collect();
     for key in &steps {
         let attempt = last.entry(&key.job).or_default();
         *attempt = (*attempt).max(key.attempt);

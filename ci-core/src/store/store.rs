@@ -76,7 +76,7 @@ pub trait RunStore: Send + Sync {
     /// Opens the log of a step for writing.
     fn log(&self, key: &LogKey) -> Result<Box<dyn LogWriter>, StoreError>;
 
-    /// The steps that have a log: jobs in the order in which they first said something, each with its
+    /// The steps that have said something: jobs in the order in which they first said something, each with its
     /// steps in order.
     async fn logged_steps(&self, query: &LogQuery) -> Result<Vec<LogKey>, StoreError>;
 

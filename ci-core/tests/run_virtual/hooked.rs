@@ -22,6 +22,8 @@ pub(crate) enum Hook {
     Cancel { teardown_too: bool },
     /// From here on the journal takes nothing, as on a disk that is full.
     Fail,
+    /// From here on the journal takes so long for everything.
+    Slow(Duration),
 }
 
 /// A store in which something happens when a run gives it the event of a number, counted from 0.
@@ -63,6 +65,15 @@ impl RunStore for Hooked {
                 } else {
                     control.cancel(CancelReason::Requested);
                 }
+            }
+            (Hook::Slow(delay), _) if reached => {
+                let (commit, done) = Commit::pair();
+                let (kept, delay) = (self.kept.append(run, records), *delay);
+                tokio::spawn(async move {
+                    tokio::time::sleep(delay).await;
+                    done.done(kept.await);
+                });
+                return commit;
             }
             _ => {}
         }

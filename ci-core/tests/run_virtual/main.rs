@@ -15,6 +15,7 @@ mod approvals;
 mod budgets;
 mod cancel;
 
+mod early;
 mod ends;
 mod hooked;
 mod kit;

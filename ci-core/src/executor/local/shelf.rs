@@ -38,8 +38,8 @@ struct Tree {
     /// The directory on the shelf that it came from and goes back to. While the tree is away the empty
     /// directory is there whose place it took, so that nothing is made and removed for every job.
     slot: Option<PathBuf>,
-    except: PathBuf,
-    entries: usize,
+    /// All that is in it, relative to it, but for what was left out.
+    entries: Vec<PathBuf>,
     since: Time,
 }
 
@@ -124,7 +124,7 @@ impl JobShelf {
 
     /// How many files and directories are in what the job could give back, if it has something.
     pub(super) fn entries(&self) -> Option<usize> {
-        lock(&self.tree).as_ref().map(|tree| tree.entries)
+        lock(&self.tree).as_ref().map(|tree| tree.entries.len())
     }
 
     /// Puts the job's tree by if nobody touched it. Everything that the job started has ended. Blocks.
@@ -155,13 +155,13 @@ impl KeptTrees for JobShelf {
         }
         let except = dir.join(except);
         let seen = latest_change(dir, &except);
-        let since = seen.and_then(|(latest, _)| when_past(latest, &self.dir));
+        let since = seen.as_ref();
+        let since = since.and_then(|(latest, _)| when_past(*latest, &self.dir));
         if let Some(((_, entries), since)) = seen.zip(since) {
             *lock(&self.tree) = Some(Tree {
                 key: key.to_owned(),
                 path: dir.to_owned(),
                 slot: None,
-                except,
                 entries,
                 since,
             });
@@ -213,18 +213,26 @@ fn swap(one: &Path, other: &Path) -> io::Result<()> {
 }
 
 fn is_untouched(tree: &Tree) -> bool {
+    // What is there is known: a name that came or went changed its directory, so nothing is listed again.
+    let untouched = |entry: &PathBuf| {
+        let metadata = fs::symlink_metadata(tree.path.join(entry)).ok();
+        let changed = metadata.and_then(|metadata| changed(&metadata));
+        changed.is_some_and(|changed| changed < tree.since)
+    };
     // Whoever moves a directory changes it, so of the outermost one only the entries count.
-    latest_change(&tree.path, &tree.except).is_some_and(|(latest, _)| latest < tree.since)
+    let outermost = fs::symlink_metadata(&tree.path).ok();
+    let outermost = outermost.and_then(|metadata| modified(&metadata));
+    outermost.is_some_and(|latest| latest < tree.since) && tree.entries.iter().all(untouched)
 }
 
-/// When something in `dir` was changed last, but for what is in `except`, and how many entries there are.
-/// `None` if that cannot be told, or takes too long.
-fn latest_change(dir: &Path, except: &Path) -> Option<(Time, usize)> {
+/// When something in `dir` was changed last, and what is in it, but for what is in `except`. `None` if
+/// that cannot be told, or takes too long.
+fn latest_change(dir: &Path, except: &Path) -> Option<(Time, Vec<PathBuf>)> {
     let mut latest = modified(&fs::symlink_metadata(dir).ok()?)?;
     let mut open = vec![dir.to_owned()];
-    let mut count = 0;
-    while let Some(dir) = open.pop() {
-        for entry in fs::read_dir(&dir).ok()? {
+    let mut entries = Vec::new();
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(&directory).ok()? {
             let entry = entry.ok()?;
             let path = entry.path();
             if path == except {
@@ -232,8 +240,8 @@ fn latest_change(dir: &Path, except: &Path) -> Option<(Time, usize)> {
             }
             let metadata = entry.metadata().ok()?;
             latest = latest.max(changed(&metadata)?);
-            count += 1;
-            if count > MOST_ENTRIES {
+            entries.push(path.strip_prefix(dir).ok()?.to_owned());
+            if entries.len() > MOST_ENTRIES {
                 return None;
             }
             if metadata.is_dir() {
@@ -241,7 +249,7 @@ fn latest_change(dir: &Path, except: &Path) -> Option<(Time, usize)> {
             }
         }
     }
-    Some((latest, count))
+    Some((latest, entries))
 }
 
 #[cfg(unix)]

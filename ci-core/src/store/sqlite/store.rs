@@ -356,6 +356,7 @@ impl RunStore for SqliteStore {
             })
             .await?;
         self.writer.disown(owner.clone());
+        self.shared.logs.close_idle();
         Ok(())
     }
 
@@ -365,7 +366,7 @@ impl RunStore for SqliteStore {
 
     async fn logged_steps(&self, query: &LogQuery) -> Result<Vec<LogKey>, StoreError> {
         let (shared, query) = (Arc::clone(&self.shared), query.clone());
-        blocking(move || Ok(shared.logs.steps(&query))).await
+        blocking(move || shared.logs.steps(&query)).await
     }
 
     async fn read_part(

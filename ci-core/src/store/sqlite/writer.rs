@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use super::inbox::{Ear, Inbox};
 use super::trouble::trouble;
 use super::{queries, reports};
 use crate::event::{EventRecord, TestRecord};
@@ -42,13 +43,14 @@ enum Job {
 /// The writing thread's other end.
 #[derive(Debug)]
 pub(super) struct Writer {
-    queue: Option<mpsc::Sender<Job>>,
+    inbox: Arc<Inbox<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
     pub(super) fn start(connection: Connection, path: PathBuf) -> Result<Self, StoreError> {
-        let (queue, jobs) = mpsc::channel();
+        let inbox = Arc::new(Inbox::new());
+        let ear = Ear(Arc::clone(&inbox));
         let mut state = State {
             connection,
             path,
@@ -57,22 +59,21 @@ impl Writer {
         };
         let thread = std::thread::Builder::new()
             .name("run-store".to_owned())
-            .spawn(move || state.serve(&jobs))
+            .spawn(move || state.serve(&ear))
             .map_err(|error| {
                 StoreError::new(StoreErrorKind::Other, "no thread for the run store")
                     .with_source(error)
             })?;
         Ok(Self {
-            queue: Some(queue),
+            inbox,
             thread: Some(thread),
         })
     }
 
     fn send(&self, job: Job) {
-        if let Some(queue) = &self.queue {
-            // If the thread is gone, what was to be told is dropped, and its receiver says so.
-            let _ = queue.send(job);
-        }
+        // If the thread is gone, what was to be told is dropped, and its receiver says so.
+        let is_urgent = !matches!(job, Job::Note(..));
+        self.inbox.send(job, is_urgent);
     }
 
     /// Queues an append.
@@ -125,7 +126,7 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         // The thread ends when it has done everything that was queued.
-        self.queue = None;
+        self.inbox.close();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -146,69 +147,45 @@ struct State {
     broken: HashMap<RunId, StoreError>,
 }
 
-/// Waits for what is to be done next, not longer than until `due`.
-fn next_job(jobs: &mpsc::Receiver<Job>, due: Option<Instant>) -> Result<Job, RecvTimeoutError> {
-    match due {
-        Some(due) => jobs.recv_timeout(due.saturating_duration_since(Instant::now())),
-        None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-    }
-}
-
 type Append = (RunId, Vec<EventRecord>, Option<CommitDone>);
 
 impl State {
-    fn serve(&mut self, jobs: &mpsc::Receiver<Job>) {
+    fn serve(&mut self, ear: &Ear<Job>) {
         let mut appends: Vec<Append> = Vec::new();
-        // When the notes at hand have waited long enough.
-        let mut due: Option<Instant> = None;
-        loop {
-            let job = match next_job(jobs, due) {
-                Ok(job) => job,
-                Err(why) => {
-                    self.append_all(&mut appends);
-                    due = None;
-                    match why {
-                        RecvTimeoutError::Timeout => continue,
-                        RecvTimeoutError::Disconnected => return,
-                    }
-                }
-            };
-            let mut is_waited_for = false;
-            let mut next = Some(job);
-            while let Some(job) = next.take() {
+        while let Some(jobs) = ear.0.take(LINGER) {
+            for job in jobs {
                 match job {
-                    Job::Append(run, records, done) => {
-                        is_waited_for = true;
-                        appends.push((run, records, Some(done)));
-                    }
+                    Job::Append(run, records, done) => appends.push((run, records, Some(done))),
                     Job::Note(run, records) => appends.push((run, records, None)),
-                    Job::Tests(key, tests, done) => {
+                    other => {
                         self.append_all(&mut appends);
-                        done.done(self.keep_tests(&key, &tests));
-                    }
-                    Job::Work(work, done) => {
-                        self.append_all(&mut appends);
-                        let _ = done.send(self.do_work(work));
-                    }
-                    Job::Own(run, owner) => {
-                        self.append_all(&mut appends);
-                        self.broken.remove(&run);
-                        self.owned.insert(run, owner);
-                    }
-                    Job::Disown(gone) => {
-                        self.append_all(&mut appends);
-                        self.owned.retain(|_, owner| *owner != gone);
-                        self.broken.retain(|run, _| self.owned.contains_key(run));
+                        self.act(other);
                     }
                 }
-                if appends.len() < MOST {
-                    next = jobs.try_recv().ok();
+                if appends.len() >= MOST {
+                    self.append_all(&mut appends);
                 }
             }
-            if is_waited_for || appends.len() >= MOST {
-                self.append_all(&mut appends);
+            self.append_all(&mut appends);
+        }
+    }
+
+    /// Does what is no append.
+    fn act(&mut self, job: Job) {
+        match job {
+            Job::Append(..) | Job::Note(..) => {}
+            Job::Tests(key, tests, done) => done.done(self.keep_tests(&key, &tests)),
+            Job::Work(work, done) => {
+                let _ = done.send(self.do_work(work));
             }
-            due = (!appends.is_empty()).then(|| due.unwrap_or_else(|| Instant::now() + LINGER));
+            Job::Own(run, owner) => {
+                self.broken.remove(&run);
+                self.owned.insert(run, owner);
+            }
+            Job::Disown(gone) => {
+                self.owned.retain(|_, owner| *owner != gone);
+                self.broken.retain(|run, _| self.owned.contains_key(run));
+            }
         }
     }
 

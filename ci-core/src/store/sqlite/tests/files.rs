@@ -3,8 +3,9 @@
 use std::fs;
 
 use super::kit::{Place, bytes};
+use crate::session::Stream;
 use crate::store::contract::kit::{created, elsewhere};
-use crate::store::{LogKey, RunStore, StoreErrorKind};
+use crate::store::{LogKey, LogQuery, RunStore, StoreErrorKind};
 
 /// Opening fails, with this text, and does not change the file.
 fn refused(place: &Place) -> String {
@@ -30,9 +31,45 @@ async fn a_store_of_a_newer_version() {
     place.filled(3).await;
     place.raw().pragma_update(None, "user_version", 99).unwrap();
     insta::assert_snapshot!(refused(&place), @r"
-    Newer: the run store `DIR/runs.db` has version 99, and this program knows up to 3
+    Newer: the run store `DIR/runs.db` has version 99, and this program knows up to 4
     hint: use the newer program, or give another store; nothing was changed
     ");
+}
+
+#[tokio::test]
+async fn a_store_of_the_third_version_keeps_its_logs() {
+    let place = Place::new();
+    let (run, journal) = place.filled(3).await;
+    place.raw().pragma_update(None, "user_version", 3).unwrap();
+    // What that version wrote: a file for each step, of frames.
+    let job = place.dir.path().join(format!("runs.db.logs/{run}/a%2Fb"));
+    fs::create_dir_all(&job).unwrap();
+    let frame = [
+        &[1],
+        &7u64.to_le_bytes()[..],
+        &5u32.to_le_bytes(),
+        b"kept\n",
+    ];
+    fs::write(job.join("1-2.log"), frame.concat()).unwrap();
+    let store = place.open();
+    let query = LogQuery {
+        run,
+        job: None,
+        attempt: None,
+        step: None,
+    };
+    let lines = store.read_log(&query).await.unwrap();
+    let [line] = &lines[..] else {
+        panic!("{lines:?}");
+    };
+    assert_eq!((&*line.job, line.attempt, line.step), ("a/b", 1, 2));
+    assert_eq!((line.stream, line.time.as_millis()), (Stream::Stderr, 7));
+    assert_eq!(line.bytes, b"kept");
+    assert_eq!(store.load(run).await.unwrap().journal.len(), journal.len());
+    let version = place
+        .raw()
+        .pragma_query_value(None, "user_version", |row| row.get::<_, i32>(0));
+    assert_eq!(version.unwrap(), 4);
 }
 
 #[cfg(unix)]
