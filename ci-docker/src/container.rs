@@ -2,24 +2,34 @@
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ci_core::session::Stream as Channel;
+use ci_core::session::{Output, Stream as Channel};
 use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::{ContainerSpec, Engine, Exec, ExecSpec};
 use crate::error::{DockerError, DockerErrorKind};
-use crate::keeper::Keeper;
+use crate::keeper::{Answer, Done, Keeper, ToRun, Turn, can_export};
 use crate::script;
 use crate::swarm::{End, Loss, Task};
 use crate::trouble::EMULATION;
 
 /// The most that is kept of what a script says.
-pub(crate) const MOST: usize = 1024 * 1024;
+const MOST: usize = 1024 * 1024;
+
+/// Where the words of [`crate::script::BEGIN`] begin in those of a command: after `sh -c BEGIN ci-core`.
+const COMMAND: usize = 4;
 
 /// How long an engine may take to tell that a container has ended.
 const TOLD: Duration = Duration::from_secs(1);
+
+/// How long a container may take to end by itself.
+const LEFT: Duration = Duration::from_secs(2);
+
+/// How long an engine may take to remove by itself what has ended.
+const REMOVED: Duration = Duration::from_secs(20);
 
 /// How long a swarm may take to find out that a node is gone.
 const VERDICT: Duration = Duration::from_secs(45);
@@ -36,10 +46,24 @@ pub(crate) struct Container {
     loss: Loss,
     /// What it lives as long as.
     keeper: Option<Keeper>,
+    /// What it said at once of who commands run as.
+    who: Option<Said>,
     /// Canceled when the container has ended, by whatever.
     over: CancellationToken,
     /// Whether commands run as somebody else than root, once that is known.
     own_user: OnceLock<bool>,
+    /// How many commands began.
+    begun: AtomicU64,
+    /// How many had begun when no process of any was there.
+    empty_at: AtomicU64,
+}
+
+/// A command that was started.
+pub(crate) enum Begun<'a> {
+    /// By the engine, which costs it a good deal.
+    Exec(Exec),
+    /// By the container's first process, as soon as it is told what.
+    Kept(Turn<'a>, ExecSpec),
 }
 
 impl std::fmt::Debug for Container {
@@ -58,13 +82,29 @@ pub(crate) struct Said {
     pub(crate) errors: String,
 }
 
+/// Keeps a piece of what a script says, as far as there is room.
+pub(crate) fn keep(kept: &mut Vec<u8>, piece: &[u8]) {
+    let rest = MOST.saturating_sub(kept.len());
+    kept.extend_from_slice(&piece[..piece.len().min(rest)]);
+}
+
+impl Said {
+    pub(crate) fn new(code: i64, text: &[u8], errors: &[u8]) -> Self {
+        Self {
+            code,
+            text: String::from_utf8_lossy(text).into_owned(),
+            errors: String::from_utf8_lossy(errors).into_owned(),
+        }
+    }
+}
+
 impl Container {
     /// Makes and starts a container. What fails leaves nothing behind.
     pub(crate) async fn start(engine: Engine, spec: ContainerSpec) -> Result<Self, DockerError> {
         let (name, image) = (spec.name.clone(), spec.image.clone());
         let id = engine.create(spec).await?;
         match Self::hold(&engine, &id).await {
-            Ok((keeper, over)) => Ok(Self {
+            Ok((keeper, over, who)) => Ok(Self {
                 engine,
                 id,
                 name,
@@ -72,8 +112,11 @@ impl Container {
                 task: None,
                 loss: Loss::default(),
                 keeper: Some(keeper),
+                who,
                 over,
                 own_user: OnceLock::new(),
+                begun: AtomicU64::new(0),
+                empty_at: AtomicU64::new(0),
             }),
             Err(error) => {
                 // The first error says more than one that comes of it.
@@ -99,8 +142,11 @@ impl Container {
             task: Some(task),
             loss,
             keeper: None,
+            who: None,
             over: CancellationToken::new(),
             own_user: OnceLock::new(),
+            begun: AtomicU64::new(0),
+            empty_at: AtomicU64::new(0),
         };
         match held.hold_task().await {
             Ok(()) => Ok(held),
@@ -128,12 +174,32 @@ impl Container {
         Ok(())
     }
 
-    /// Attaches before the start, so that there is no moment in which nobody holds the container.
-    async fn hold(engine: &Engine, id: &str) -> Result<(Keeper, CancellationToken), DockerError> {
+    /// Attaches before the start, so that there is no moment in which nobody holds the container. What
+    /// it is asked first is answered before the engine has told that it started.
+    async fn hold(
+        engine: &Engine,
+        id: &str,
+    ) -> Result<(Keeper, CancellationToken, Option<Said>), DockerError> {
         let tether = engine.attach(id).await?;
-        engine.start(id).await?;
         let over = CancellationToken::new();
-        Ok((Keeper::hold(tether, over.clone()), over))
+        let keeper = Keeper::hold(tether, over.clone());
+        let who = async {
+            Ok(match keeper.ask(script::WHO, &[]).await {
+                Answer::Said(said) => Some(said),
+                Answer::Busy | Answer::Ended => None,
+            })
+        };
+        let ((), who) = tokio::try_join!(engine.start(id), who)?;
+        Ok((keeper, over, who))
+    }
+
+    /// Who commands run as, in the words of [`script::WHO`].
+    pub(crate) async fn who(&self) -> Result<String, DockerError> {
+        let what = "find out who commands run as";
+        match &self.who {
+            Some(said) if said.code == 0 => Ok(said.text.clone()),
+            _ => self.ask_ok(what, script::WHO, &[], false).await,
+        }
     }
 
     /// The platform of the image, if it is not that of the machine. Processors that run the programs of
@@ -206,9 +272,62 @@ impl Container {
         tokio::time::timeout(VERDICT, self.loss.seen()).await.ok()
     }
 
-    /// Starts a command.
-    pub(crate) async fn exec(&self, spec: ExecSpec) -> Result<Exec, DockerError> {
+    async fn exec(&self, spec: ExecSpec) -> Result<Exec, DockerError> {
         self.engine.exec(&self.id, spec).await
+    }
+
+    /// Starts a command, by the cheapest way there is.
+    pub(crate) async fn begin(&self, spec: ExecSpec) -> Result<Begun<'_>, DockerError> {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        let exported = |line: &String| line.split_once('=').is_some_and(|(it, _)| can_export(it));
+        if let Some(keeper) = &self.keeper
+            && spec.env.iter().all(exported)
+            && let Some(turn) = keeper.free().await
+        {
+            return Ok(Begun::Kept(turn, spec));
+        }
+        let exec = self.exec(spec).await?;
+        // What looked while it was not there yet has not seen it.
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        Ok(Begun::Exec(exec))
+    }
+
+    /// Writes the output of a command until it ends, and gives the exit code.
+    pub(crate) async fn follow(
+        &self,
+        begun: Begun<'_>,
+        output: &Output,
+    ) -> Result<i64, DockerError> {
+        match begun {
+            Begun::Exec(Exec {
+                id,
+                output: mut pieces,
+            }) => {
+                while let Some(piece) = pieces.next().await {
+                    let (channel, bytes) = piece?;
+                    output.write(channel, &bytes).await;
+                }
+                self.exit_code(&id).await
+            }
+            Begun::Kept(turn, spec) => {
+                let begun = self.begun.load(Ordering::SeqCst);
+                let task = ToRun {
+                    words: &spec.words[COMMAND..],
+                    env: &spec.env,
+                };
+                let done = turn.run(&task, output).await;
+                let Done { code, alone, .. } = done.ok_or_else(|| ended(&self.name))?;
+                if alone {
+                    self.empty_at.store(begun, Ordering::SeqCst);
+                }
+                Ok(code)
+            }
+        }
+    }
+
+    /// Whether it is certain that no process of any command lives.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.empty_at.load(Ordering::SeqCst) == self.begun.load(Ordering::SeqCst)
     }
 
     /// Runs one of our own scripts to its end; as root, or else as the container's user.
@@ -237,28 +356,29 @@ impl Container {
             } else {
                 &mut text
             };
-            let rest = MOST.saturating_sub(kept.len());
-            kept.extend_from_slice(&bytes[..bytes.len().min(rest)]);
+            keep(kept, &bytes);
         }
-        Ok(Said {
-            code: self.exit_code(&id).await?,
-            text: String::from_utf8_lossy(&text).into_owned(),
-            errors: String::from_utf8_lossy(&errors).into_owned(),
-        })
+        Ok(Said::new(self.exit_code(&id).await?, &text, &errors))
     }
 
     /// Runs one of our own scripts that soon ends, as [`script`](Self::script) does but cheaper where
     /// that is possible: by the container's first process.
-    async fn ask(&self, script: &str, arguments: &[&str], root: bool) -> Result<Said, DockerError> {
+    pub(crate) async fn ask(
+        &self,
+        script: &str,
+        arguments: &[&str],
+        root: bool,
+    ) -> Result<Said, DockerError> {
         // The first process is who commands run as.
         let can = !root || self.own_user.get() == Some(&false);
-        let keeper = self.keeper.as_ref().filter(|_| can);
-        match keeper {
-            Some(keeper) => {
-                let said = keeper.ask(script, arguments).await;
-                said.ok_or_else(|| ended(&self.name))
-            }
-            None => self.script(script, arguments, root).await,
+        let answer = match self.keeper.as_ref().filter(|_| can) {
+            Some(keeper) => keeper.ask(script, arguments).await,
+            None => Answer::Busy,
+        };
+        match answer {
+            Answer::Said(said) => Ok(said),
+            Answer::Ended => Err(ended(&self.name)),
+            Answer::Busy => self.script(script, arguments, root).await,
         }
     }
 
@@ -294,10 +414,13 @@ impl Container {
         }
     }
 
-    /// Says who commands run as.
-    pub(crate) fn commands_run_as(&self, user: u64) {
+    /// Says who commands run as, and whether its first process can run them.
+    pub(crate) fn commands_run(&self, user: u64, by_first: bool) {
         // The first answer is the one: it does not change.
         let _ = self.own_user.set(user != 0);
+        if let Some(keeper) = self.keeper.as_ref().filter(|_| by_first) {
+            keeper.can_run();
+        }
     }
 
     /// Lists the processes of commands with `marker`, after sending a signal to those that are not
@@ -332,23 +455,38 @@ impl Container {
 
     /// Ends and removes the container.
     pub(crate) async fn remove(&self) -> Result<(), DockerError> {
-        let removed = match &self.task {
-            None => self.engine.remove(&self.id).await,
-            Some(task) => {
-                let removed = task.remove().await;
-                if self.is_lost() {
-                    // A node that comes back ends by itself what no service wants any more.
-                    removed
-                } else {
-                    removed.and(self.engine.remove(&self.id).await)
+        let Some(task) = &self.task else {
+            // What ends by itself costs the engine less than what it has to kill.
+            let left = tokio::time::timeout(LEFT, self.leave()).await;
+            if left.is_ok_and(|left| left) {
+                let removed = self.engine.removed(&self.id);
+                let removed = tokio::time::timeout(REMOVED, removed).await;
+                if removed.is_ok_and(|removed| removed) {
+                    return Ok(());
                 }
             }
+            return self.engine.remove(&self.id).await;
+        };
+        let removed = task.remove().await;
+        let removed = if self.is_lost() {
+            // A node that comes back ends by itself what no service wants any more.
+            removed
+        } else {
+            removed.and(self.engine.remove(&self.id).await)
         };
         // Also where the engine does not answer: the end of the input is the second way to the end.
-        if let Some(keeper) = &self.keeper {
-            keeper.let_go();
-        }
+        let _ = tokio::time::timeout(LEFT, self.leave()).await;
         removed
+    }
+
+    /// Lets the container's first process end, and waits for that. False if nothing holds it.
+    async fn leave(&self) -> bool {
+        let Some(keeper) = &self.keeper else {
+            return false;
+        };
+        keeper.let_go().await;
+        self.over.cancelled().await;
+        true
     }
 }
 

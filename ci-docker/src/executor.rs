@@ -26,7 +26,14 @@ const WAIT: Duration = Duration::from_secs(10);
 /// Where an engine listens if nothing else is said.
 const HOST: &str = "unix:///var/run/docker.sock";
 
-/// Runs each job in a container of its own, and each command of it as an exec in there.
+/// Runs each job in a container of its own.
+///
+/// # How a command runs
+/// The container's first process is a shell that waits for what it is told. A command is its child in a
+/// session of its own, which costs milliseconds; where that cannot be, it is an exec of the engine's, which
+/// costs twenty times as much: while another command runs, in an image without `mkfifo` and `setsid`,
+/// with a variable whose name no shell can export, in a swarm, and after a command has left a process
+/// behind that goes on writing to its output.
 ///
 /// # Where a job works
 /// In a directory of the container ([`work_dir`](Self::work_dir)) that is gone with it. The project's

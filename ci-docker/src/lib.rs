@@ -1,14 +1,15 @@
 //! Executor of ci-core on the Docker Engine API: jobs in containers.
 //!
-//! [`DockerExecutor`] runs each job in a container of its own and each command as an exec in it. The
-//! container lives as long as the engine's connection to it: what kills the engine ends the job.
+//! [`DockerExecutor`] runs each job in a container of its own, and each command as a child of its first
+//! process. The container lives as long as the engine's connection to it: what kills the engine ends the
+//! job.
 //! [`SwarmExecutor`] does the same on whatever node a swarm chooses.
 //!
 //! [`image`] builds images and bakes files of many, [`registry`] copies, merges and tags what is in
 //! registries.
 //!
 //! The image of a job needs a POSIX `sh` and the programs `cat`, `chmod`, `chown`, `id` and `mkdir`; those of
-//! busybox are enough.
+//! busybox are enough. With `mkfifo`, `rm` and `setsid` commands start in milliseconds.
 
 mod command;
 pub mod compose;

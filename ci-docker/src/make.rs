@@ -399,15 +399,18 @@ async fn places(
     wishes: &Wishes,
     more: Vec<String>,
 ) -> Result<Places, DockerError> {
-    let what = "find out who commands run as";
-    let who = container.ask_ok(what, script::WHO, &[], false).await?;
-    let mut lines = who.splitn(3, '\n');
+    let who = container.who().await?;
+    let mut lines = who.splitn(4, '\n');
     let mut number = || lines.next().and_then(|line| line.trim().parse().ok());
     let (Some(user), Some(group)) = (number(), number()) else {
-        let text = format!("could not {what}: `{}`", who.trim_end());
+        let text = format!(
+            "could not find out who commands run as: `{}`",
+            who.trim_end()
+        );
         return Err(DockerError::new(DockerErrorKind::Other, text));
     };
-    container.commands_run_as(user);
+    let by_first = lines.next() == Some("runs");
+    container.commands_run(user, by_first);
     let home = lines.next().filter(|home| home.starts_with('/'));
     // A shell asks for the mode of a directory, not whether its disk can be written to.
     let home = home.filter(|_| !wishes.read_only);

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use ci_core::session::{ExecIo, ExitStatus, Output, SessionError, SessionErrorKind};
-use futures_util::StreamExt;
+use ci_core::session::{ExecIo, ExitStatus, SessionError, SessionErrorKind};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::container::{self, Container};
-use crate::engine::{Exec, ExecSpec};
+use crate::engine::ExecSpec;
 use crate::error::{DockerError, DockerErrorKind};
 use crate::script;
 use crate::swarm::End;
@@ -55,9 +54,9 @@ impl Run<'_> {
     }
 
     async fn run_there(&self, spec: ExecSpec, io: &ExecIo) -> Result<ExitStatus, SessionError> {
-        let started = self.container.exec(spec).await;
-        let Exec { id, output } = started.map_err(|error| self.lost(error))?;
-        let end = self.follow(&id, output, &io.output);
+        let begun = self.container.begin(spec).await;
+        let begun = begun.map_err(|error| self.lost(error))?;
+        let end = self.container.follow(begun, &io.output);
         tokio::pin!(end);
         let code = tokio::select! {
             biased;
@@ -92,20 +91,6 @@ impl Run<'_> {
                 .await;
         }
         Ok(ExitStatus::Stopped)
-    }
-
-    /// Writes the output until it ends, and gives the exit code.
-    async fn follow(
-        &self,
-        exec: &str,
-        mut pieces: crate::engine::Pieces<(ci_core::session::Stream, bytes::Bytes)>,
-        output: &Output,
-    ) -> Result<i64, DockerError> {
-        while let Some(piece) = pieces.next().await {
-            let (channel, bytes) = piece?;
-            output.write(channel, &bytes).await;
-        }
-        self.container.exit_code(exec).await
     }
 
     /// Asks its processes to end, waits, forces them. Gives those that live on. The command itself has
@@ -150,11 +135,9 @@ impl Run<'_> {
         if !matches!(code, 126 | 127 | 137 | 128) {
             return Ok(ExitStatus::from_shell_code(code));
         }
-        let why = self
-            .container
-            .script(script::WHY, &[&self.number], true)
-            .await;
-        let said = match why {
+        let number = [self.number.as_str()];
+        let asked = self.container.ask(script::WHY, &number, true);
+        let said = match asked.await {
             Ok(said) if said.code == 0 => said.text,
             // The container is gone, and the code says nothing of the command.
             Ok(_) | Err(_) => return Err(self.lost(container::ended(self.container.name()))),

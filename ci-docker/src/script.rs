@@ -7,8 +7,66 @@
 pub(crate) const PRIVATE: &str = "/.ci-core";
 
 /// The first process of a job's container: a shell that runs what it is told ([`crate::keeper`]) until
-/// its standard input is closed, which happens when the engine's process ends in any way.
-pub(crate) const DEADMAN: [&str; 2] = ["sh", "-s"];
+/// its standard input is closed, which happens when the engine's process ends in any way. A shell that
+/// waits for a command does not see that: another process hands on what it is told, and ends it.
+pub(crate) const DEADMAN: [&str; 3] = ["sh", "-c", HAND_ON];
+
+/// The script of [`DEADMAN`]. An image without `mkfifo` gets a shell that runs no commands.
+const HAND_ON: &str = r#"
+mkfifo -m 600 /.ci-core/told 2>/dev/null || exec sh -s
+exec 3<&0
+{
+  exec 4>/.ci-core/told
+  rm -f /.ci-core/told &
+  cat <&3 3<&- >&4
+  kill -9 $$
+} >/dev/null 2>&1 &
+exec sh -s "$!" </.ci-core/told 3<&-
+"#;
+
+/// What the shell of [`DEADMAN`] is told first. `_ci_look` finds out what a command left: `_ci_alone` if
+/// there is no process but its own, `_ci_held` if one may still write where the shell does. To have a
+/// session of their own, commands need `setsid`.
+pub(crate) const PRELUDE: &str = r#"
+_ci_relay=$1
+_ci_sh=sh _ci_setsid= _ci_ifs=$IFS IFS=:
+for _ci_dir in $PATH; do
+  if [ -x "$_ci_dir/sh" ] && [ "$_ci_sh" = sh ]; then _ci_sh=$_ci_dir/sh; fi
+  if [ -x "$_ci_dir/setsid" ] && [ -z "$_ci_setsid" ]; then _ci_setsid=$_ci_dir/setsid; fi
+done
+IFS=$_ci_ifs
+[ /proc/self/fd/1 -ef /proc/self/fd/1 ] 2>/dev/null || _ci_relay=
+[ -n "$_ci_setsid" ] || _ci_relay=
+# A command that signals its parent does not end the container.
+trap : HUP INT TERM
+_ci_look() {
+  _ci_alone=1 _ci_held=
+  read -r _ci_own _ci_rest </proc/self/stat
+  for _ci_dir in /proc/[0-9]*; do
+    case ${_ci_dir#/proc/} in 1|"$_ci_own"|"$_ci_relay") continue ;; esac
+    read -r _ci_stat <"$_ci_dir/stat" || continue
+    set -- ${_ci_stat##*) }
+    case $1 in Z|X) continue ;; esac
+    [ "$2" != "$_ci_relay" ] || continue
+    _ci_alone=
+    [ -r "$_ci_dir/fd" ] || _ci_held=1
+    for _ci_file in "$_ci_dir"/fd/*; do
+      if [ "$_ci_file" -ef /proc/self/fd/1 ] || [ "$_ci_file" -ef /proc/self/fd/9 ]; then
+        _ci_held=1
+        return
+      fi
+    done
+  done
+}
+_ci_looks() {
+  for _ci_try in 1 2 3; do
+    _ci_look
+    [ -n "$_ci_held" ] || return
+    # What was told to end may not have ended yet.
+    [ "$_ci_try" = 3 ] || sleep 0.05 || return
+  done
+}
+"#;
 
 /// The first process of a job's container in a swarm, which gives it no input to wait for. It lives
 /// until [`TETHER`] ends, or as long as the argument says, in seconds, if nobody comes.
@@ -33,8 +91,15 @@ exec sh -s
 pub(crate) const MAKE_PLACES: &str = r#"
 owner=$1 ours=$2 number=0
 shift 2
-mkdir -p /tmp 2>/dev/null
-chmod 1777 /tmp 2>/dev/null
+if [ ! -k /tmp ] || [ ! -d /tmp ]; then
+  mkdir -p /tmp 2>/dev/null
+  chmod 1777 /tmp 2>/dev/null
+fi
+# All at once, where no owner has to be told.
+if [ -z "$owner" ]; then
+  mkdir -p "$@"
+  exit
+fi
 for dir; do
   number=$((number + 1))
   if [ -d "$dir" ]; then
@@ -42,7 +107,7 @@ for dir; do
   else
     mkdir -p "$dir" || exit 1
   fi
-  if [ -n "$owner" ]; then chown "$owner" "$dir" || exit 1; fi
+  chown "$owner" "$dir" || exit 1
 done
 "#;
 
@@ -83,10 +148,18 @@ done
 exit 1
 "#;
 
-/// Says who commands run as and where their home is.
+/// Says who commands run as, whether the shell that is asked runs commands, and where their home is.
 pub(crate) const WHO: &str = r#"
-id -u
-id -g
+user= group=
+while read -r key _ effective _; do
+  case $key in
+    Uid:) user=$effective ;;
+    Gid:) group=$effective ;;
+  esac
+done </proc/self/status
+echo "${user:-$(id -u)}"
+echo "${group:-$(id -g)}"
+echo "${_ci_relay:+runs}"
 if [ -n "$HOME" ] && [ "$HOME" != / ] && [ -d "$HOME" ] && [ -w "$HOME" ]; then
   printf '%s' "$HOME"
 fi

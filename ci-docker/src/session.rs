@@ -201,6 +201,9 @@ impl DockerSession {
 
     /// Asks everything that still runs to end, and waits for that as long as the grace period.
     async fn ask_to_end(&self) -> Result<(), DockerError> {
+        if self.container.is_empty() {
+            return Ok(());
+        }
         let (asked_at, marker) = (Instant::now(), self.marker());
         let mut asked = Vec::new();
         loop {

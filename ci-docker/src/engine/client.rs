@@ -16,6 +16,7 @@ use bollard::query_parameters::{
     AttachContainerOptionsBuilder, ContainerArchiveInfoOptionsBuilder, CreateImageOptionsBuilder,
     DownloadFromContainerOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder,
     RemoveContainerOptionsBuilder, StartContainerOptions, UploadToContainerOptionsBuilder,
+    WaitContainerOptionsBuilder,
 };
 use bytes::Bytes;
 use ci_core::session::Stream as Channel;
@@ -316,6 +317,18 @@ impl Engine {
                 format!("could not remove the container `{id}`"),
                 error,
             )),
+        }
+    }
+
+    /// Waits until the engine has removed a container that has ended. False if it does not say so.
+    pub(crate) async fn removed(&self, id: &str) -> bool {
+        let options = WaitContainerOptionsBuilder::default().condition("removed");
+        let waited = self.client.wait_container(id, Some(options.build()));
+        match Box::pin(waited).next().await {
+            // An exit code that is not 0 is an error to the client.
+            Some(Ok(_) | Err(Error::DockerContainerWaitError { .. })) => true,
+            Some(Err(error)) => is_missing(&error),
+            None => false,
         }
     }
 

@@ -11,7 +11,7 @@ mod task;
 mod tunnel;
 
 pub(crate) use around::State;
-pub(crate) use client::{Engine, Exec, ExecSpec, Facts, Found, ImageFacts, Pieces, Tether};
+pub(crate) use client::{Engine, Exec, ExecSpec, Facts, Found, ImageFacts, Tether};
 pub(crate) use create::ContainerSpec;
 pub(crate) use dial::dial;
 pub(crate) use swarm::{Node, Stage, TaskFacts};
