@@ -63,6 +63,23 @@ pub fn options() -> RunOptions {
     RunOptions::new().slots(WORKERS).sink(NullSink)
 }
 
+/// The time that an engine took to make what it runs of a description, and to run it.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// Until everything was there that running needs; each run pays it.
+    pub build: Duration,
+    /// From then to the end.
+    pub run: Duration,
+}
+
+impl Times {
+    /// Both together.
+    #[must_use]
+    pub fn whole(self) -> Duration {
+        self.build + self.run
+    }
+}
+
 /// Runs a workflow, planning included, and gives how long it took.
 ///
 /// # Errors
@@ -71,11 +88,21 @@ pub async fn timed_run(
     workflow: Arc<WorkflowSpec>,
     options: RunOptions,
 ) -> Result<Duration, Error> {
+    Ok(planned_run(workflow, options).await?.whole())
+}
+
+/// Plans and runs a workflow, and gives how long each took.
+///
+/// # Errors
+/// When the engine fails or a job does.
+pub async fn planned_run(workflow: Arc<WorkflowSpec>, options: RunOptions) -> Result<Times, Error> {
     let begun = Instant::now();
     let report = run(&*workflow, options).await?;
-    let taken = begun.elapsed();
+    let whole = begun.elapsed();
     if report.is_success() {
-        Ok(taken)
+        let run = report.duration;
+        let build = whole.saturating_sub(run);
+        Ok(Times { build, run })
     } else {
         Err(format!("the run ended as {:?}", report.outcome).into())
     }

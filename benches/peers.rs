@@ -1,20 +1,21 @@
 //! The peers: other crates that run graphs of tasks, given the same graphs of tasks that do nothing.
 //!
 //! Each function builds the peer's graph, runs it inside the runtime it is called in, and gives how long
-//! the run alone took.
+//! both took.
 
 use std::collections::VecDeque;
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::Error;
-use crate::engine::WORKERS;
+use crate::engine::{Times, WORKERS};
 use crate::graph::Graph;
 
 /// No engine at all: one thread counts down in-degrees.
 #[must_use]
-pub fn bare_loop(graph: &Graph) -> Duration {
+pub fn bare_loop(graph: &Graph) -> Times {
+    let begun = Instant::now();
     let mut dependents = vec![Vec::new(); graph.len()];
     let mut missing: Vec<usize> = graph.iter().map(Vec::len).collect();
     for (node, needs) in graph.iter().enumerate() {
@@ -22,7 +23,7 @@ pub fn bare_loop(graph: &Graph) -> Duration {
             dependents[need].push(node);
         }
     }
-    let begun = Instant::now();
+    let (build, begun) = (begun.elapsed(), Instant::now());
     let roots = (0..graph.len()).filter(|&node| missing[node] == 0);
     let mut ready: VecDeque<usize> = roots.collect();
     while let Some(node) = black_box(ready.pop_front()) {
@@ -33,7 +34,8 @@ pub fn bare_loop(graph: &Graph) -> Duration {
             }
         }
     }
-    begun.elapsed()
+    let run = begun.elapsed();
+    Times { build, run }
 }
 
 #[expect(
@@ -67,15 +69,6 @@ mod tasks {
             1
         }
     }
-}
-
-/// The time a peer took to build its graph and to run it.
-#[derive(Debug, Clone, Copy)]
-pub struct Times {
-    /// Until the graph was there.
-    pub build: Duration,
-    /// From then to its end.
-    pub run: Duration,
 }
 
 /// The crate dagx. Its tasks hand an integer on, as its types demand.
@@ -125,9 +118,10 @@ impl dagrs::Action for Nothing {
 ///
 /// # Errors
 /// When dagrs fails.
-pub async fn dagrs(graph: &Graph) -> Result<Duration, Error> {
+pub async fn dagrs(graph: &Graph) -> Result<Times, Error> {
     use dagrs::Node;
 
+    let begun = Instant::now();
     let mut table = dagrs::NodeTable::default();
     let mut peer = dagrs::Graph::new();
     let mut ids = Vec::with_capacity(graph.len());
@@ -148,21 +142,22 @@ pub async fn dagrs(graph: &Graph) -> Result<Duration, Error> {
         added.map_err(|error| format!("{error:?}"))?;
     }
     peer.set_env(dagrs::EnvVar::new(table));
-    let begun = Instant::now();
+    let (build, begun) = (begun.elapsed(), Instant::now());
     let ended = peer.async_start().await;
-    let taken = begun.elapsed();
+    let run = begun.elapsed();
     ended.map_err(|error| format!("{error:?}"))?;
-    Ok(taken)
+    Ok(Times { build, run })
 }
 
 /// The crate dag-executor, without its persistence.
 ///
 /// # Errors
 /// When dag-executor fails or a task does.
-pub async fn dag_executor(graph: &Graph) -> Result<Duration, Error> {
+pub async fn dag_executor(graph: &Graph) -> Result<Times, Error> {
     use dag_executor::dag::{Dag, DagExecutor};
     use dag_executor::tasks::BasicTask;
 
+    let begun = Instant::now();
     let mut dag = Dag::new();
     for (node, needs) in graph.iter().enumerate() {
         let task = BasicTask::new(format!("n{node}"), |_| async { Ok(().into()) })
@@ -171,11 +166,11 @@ pub async fn dag_executor(graph: &Graph) -> Result<Duration, Error> {
     }
     let executor = DagExecutor::builder();
     let executor = executor.persist(false).concurrency(WORKERS).build();
-    let begun = Instant::now();
+    let (build, begun) = (begun.elapsed(), Instant::now());
     let report = executor.run(dag).await?;
-    let taken = begun.elapsed();
+    let run = begun.elapsed();
     if report.is_success() {
-        Ok(taken)
+        Ok(Times { build, run })
     } else {
         Err("a task of dag-executor failed".into())
     }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ci_benches::engine::Times;
 use ci_benches::graph::{Graph, chain, fan_out, layers};
 use ci_benches::measure::{criterion, for_real, samples};
 use ci_benches::table::{Table, nanos_each, note, ratio};
 use ci_benches::{Error, engine, peers};
-use criterion::Criterion;
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion};
 use tokio::runtime::Runtime;
 
 /// A peer that may need longer than this to build and run a graph is measured on a smaller one.
@@ -20,11 +22,19 @@ struct Shape {
     graph: fn(usize) -> Graph,
 }
 
-/// The median time of a run, and of how many nodes.
+/// Median times of a contender on a graph, and of how many nodes that is.
 #[derive(Clone, Copy)]
 struct Measured {
-    time: Option<Duration>,
+    whole: Option<Duration>,
+    run: Option<Duration>,
     nodes: usize,
+}
+
+/// The two tables: what each run costs from a description of the graph to its end, and what of that is
+/// running. An engine that reuses a description plans it anew for each run; the others build it anew.
+struct Tables {
+    whole: Table,
+    run: Table,
 }
 
 fn main() -> Result<(), Error> {
@@ -57,12 +67,21 @@ fn main() -> Result<(), Error> {
         "bare loop",
         "ci-core / dagx",
     ];
-    let title = "Scheduling: nanoseconds per node, median, 2 worker threads, 2 slots (ci-core with its planning)";
-    let (mut table, mut remarks) = (Table::new(title, &headings), Vec::new());
+    let table = |what| {
+        let title =
+            format!("Scheduling, {what}: nanoseconds per node, median, 2 worker threads, 2 slots");
+        Table::new(title, &headings)
+    };
+    let mut tables = Tables {
+        whole: table("planning or building included"),
+        run: table("the run alone"),
+    };
+    let mut remarks = Vec::new();
     for shape in &shapes {
-        measure(&runtime, &mut criterion, shape, &mut table, &mut remarks)?;
+        measure(&runtime, &mut criterion, shape, &mut tables, &mut remarks)?;
     }
-    table.print();
+    tables.whole.print();
+    tables.run.print();
     for words in &remarks {
         note(words);
     }
@@ -74,60 +93,77 @@ fn measure(
     runtime: &Runtime,
     criterion: &mut Criterion,
     shape: &Shape,
-    table: &mut Table,
+    tables: &mut Tables,
     remarks: &mut Vec<String>,
 ) -> Result<(), Error> {
     let graph = Arc::new((shape.graph)(shape.size));
-    let nodes = graph.len();
     let mut group = criterion.benchmark_group(format!("scheduling/{}", shape.name));
+    let group = &mut group;
     let workflow = Arc::new(engine::workflow(&graph)?);
-    let ours = samples(&mut group, "ci-core", || {
-        let run = engine::timed_run(Arc::clone(&workflow), engine::options());
+    let ours = sampled(group, "ci-core", graph.len(), || {
+        let run = engine::planned_run(Arc::clone(&workflow), engine::options());
         engine::on_worker(runtime, run)
     })?;
-    let dagx = samples(&mut group, "dagx", || {
-        let graph = Arc::clone(&graph);
-        engine::on_worker(runtime, async move { Ok(peers::dagx(&graph).await?.run) })
-    })?;
-    let mut slow = |name: &str, run: fn(&Runtime, Arc<Graph>) -> Result<Duration, Error>| {
+    let mut peer = |name: &str, run: fn(&Runtime, Arc<Graph>) -> Result<Times, Error>| {
         let graph = bearable(shape, |graph| run(runtime, graph))?;
-        let nodes = graph.len();
-        let time = samples(&mut group, name, || run(runtime, Arc::clone(&graph)))?;
-        if nodes < (shape.graph)(shape.size).len() {
+        if graph.len() < (shape.graph)(shape.size).len() {
             remarks.push(format!(
-                "{name} is measured on {nodes} nodes of the shape `{}`: to build and run twice as many may take it over {} s",
+                "{name} is measured on {} nodes of the shape `{}`: to build and run twice as many may take it over {} s",
+                graph.len(),
                 shape.name,
                 PATIENCE.as_secs()
             ));
         }
-        Ok::<_, Error>(Measured { time, nodes })
+        sampled(group, name, graph.len(), || {
+            run(runtime, Arc::clone(&graph))
+        })
     };
-    let dagrs = slow("dagrs", |runtime, graph| {
-        engine::on_worker(runtime, async move { peers::dagrs(&graph).await })
-    })?;
-    let dag_executor = slow("dag-executor", |runtime, graph| {
-        engine::on_worker(runtime, async move { peers::dag_executor(&graph).await })
-    })?;
-    let bare = samples(&mut group, "bare loop", || Ok(peers::bare_loop(&graph)))?;
-    group.finish();
-    table.row([
-        shape.name.to_owned(),
-        nodes.to_string(),
-        nanos_each(ours, nodes),
-        nanos_each(dagx, nodes),
-        nanos_each(dagrs.time, dagrs.nodes),
-        nanos_each(dag_executor.time, dag_executor.nodes),
-        nanos_each(bare, nodes),
-        ratio(ours, dagx),
-    ]);
+    let peers = [
+        peer("dagx", |runtime, graph| {
+            engine::on_worker(runtime, async move { peers::dagx(&graph).await })
+        })?,
+        peer("dagrs", |runtime, graph| {
+            engine::on_worker(runtime, async move { peers::dagrs(&graph).await })
+        })?,
+        peer("dag-executor", |runtime, graph| {
+            engine::on_worker(runtime, async move { peers::dag_executor(&graph).await })
+        })?,
+        peer("bare loop", |_, graph| Ok(peers::bare_loop(&graph)))?,
+    ];
+    let row = |time: fn(&Measured) -> Option<Duration>| {
+        let all = [&ours].into_iter().chain(&peers);
+        let cells = all.map(|one| nanos_each(time(one), one.nodes));
+        let cells: Vec<String> = [shape.name.to_owned(), ours.nodes.to_string()]
+            .into_iter()
+            .chain(cells)
+            .chain([ratio(time(&ours), time(&peers[0]))])
+            .collect();
+        cells
+    };
+    tables.whole.row(row(|one| one.whole));
+    tables.run.row(row(|one| one.run));
     Ok(())
+}
+
+/// Samples both times of a contender, each on its own.
+fn sampled(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    nodes: usize,
+    once: impl Fn() -> Result<Times, Error>,
+) -> Result<Measured, Error> {
+    Ok(Measured {
+        whole: samples(group, name, || Ok(once()?.whole()))?,
+        run: samples(group, &format!("{name}, run alone"), || Ok(once()?.run))?,
+        nodes,
+    })
 }
 
 /// The largest graph of a shape, found by doubling from a small one, that a peer can build and run
 /// within [`PATIENCE`].
 fn bearable(
     shape: &Shape,
-    run: impl Fn(Arc<Graph>) -> Result<Duration, Error>,
+    run: impl Fn(Arc<Graph>) -> Result<Times, Error>,
 ) -> Result<Arc<Graph>, Error> {
     let mut size = (shape.size / 64).max(1);
     loop {
