@@ -47,7 +47,8 @@ impl Bench {
         fs::write(project.join("bake.hcl"), "target \"default\" {}\n").unwrap();
         let record = cloud.path("docker.log");
         let script = format!(
-            "#!/bin/sh\n{{ echo \"$*\"; [ \"$1\" != login ] || {{ printf 'stdin: '; cat; echo; }}; }} >>{}\n\
+            "#!/bin/sh\ncase \"$*\" in *--print*) grep -q '\"all\"' bake.hcl; exit ;; esac\n\
+             {{ echo \"$*\"; [ \"$1\" != login ] || {{ printf 'stdin: '; cat; echo; }}; }} >>{}\n\
              echo \"docker $1\"\n[ \"$1\" != login ] || echo x >\"$DOCKER_CONFIG/config.json\"\n\
              [ \"$1\" != buildx ] || [ -f bake.hcl ]\n",
             record.display()
@@ -155,6 +156,12 @@ async fn four_shells_have_one_machine() {
                         buildx bake --file bake.hcl --set *.platform=linux/arm64 --push\n";
         assert_eq!(docker, expected);
         assert!(dir.join(".e2c-docker/config.json").exists());
+        fs::write(dir.join("bake.hcl"), "group \"all\" { targets = [] }\n").unwrap();
+        bench.shell().await.build(&request()).await.unwrap();
+        assert!(
+            bench.docker().ends_with("--push all\n"),
+            "a group of its own"
+        );
         fs::create_dir_all(bench.cloud.path("builds/4712")).unwrap();
         bench.shell().await.cleanup().await.unwrap();
         assert!(!dir.exists());

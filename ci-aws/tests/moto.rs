@@ -199,12 +199,15 @@ async fn what_is_wrong_in_the_settings_is_said_with_the_words_of_ec2() {
     assert_eq!(cloud.moto.live(), Vec::<String>::new());
 }
 
-/// A `docker` that writes down what it is asked.
+/// A `docker` that writes down what it is asked, and knows nothing that is called `all`.
 fn docker(dir: &Path) -> PathBuf {
     use std::os::unix::fs::PermissionsExt as _;
     let bin = dir.join("bin");
     std::fs::create_dir_all(&bin).unwrap();
-    let script = format!("#!/bin/sh\necho \"$*\" >>{}\n", dir.join("log").display());
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *--print*) exit 1 ;; esac\necho \"$*\" >>{}\n",
+        dir.join("log").display()
+    );
     std::fs::write(bin.join("docker"), script).unwrap();
     let runs = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(bin.join("docker"), runs).unwrap();

@@ -10,7 +10,7 @@ use ci_core::session::Command;
 pub struct BuildRequest {
     /// Such as `linux/arm64`.
     pub platform: String,
-    /// Targets of the bake file; `all` is its default group.
+    /// Targets of the bake file; `all` is its default group, unless it has something of that name.
     pub target: String,
     /// The bake file, relative to the project.
     pub bake_file: String,
@@ -44,7 +44,10 @@ fi
 umask 022
 unset CI_REGISTRY_PASSWORD
 set -f
-[ "$E2C_TARGET" != all ] || E2C_TARGET=
+if [ "$E2C_TARGET" = all ] &&
+    ! docker buildx bake --file "$E2C_BAKE_FILE" --print all >/dev/null 2>&1; then
+    E2C_TARGET=
+fi
 exec docker buildx bake --file "$E2C_BAKE_FILE" --set "*.platform=$E2C_PLATFORM" --push $E2C_TARGET
 "#;
 
