@@ -177,7 +177,7 @@ def test_the_local_executor_has_options(tmp_path: Path, monkeypatch: pytest.Monk
     assert repr(local) == "<executor \"local\">"
     report = Workflow("w").job("a", 'test "$CI_CORE_TEST_ANIMAL" = owl').run(executors=[local])
     assert report.is_success
-    with pytest.raises(ValueError, match="options"):
+    with pytest.raises(ValueError, match="the option `work_in` cannot be `there`"):
         LocalExecutor(work_in="there")  # type: ignore[arg-type]
 
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ci_core::executor::{Executor, LocalExecutor, LocalOptions, ReapScope};
+use ci_core::executor::{Executor, ExecutorError, LocalExecutor, LocalOptions, ReapScope};
 use ci_core::job::JobSpec;
 use ci_core::settings::{
     Chosen, ExecutorChoice, ExecutorSettings, ImageSubstitute, LOCAL, Settings,
@@ -73,7 +73,7 @@ fn uses(settings: &Settings, workflow: &WorkflowSpec, name: &str) -> bool {
 
 /// The executor of the settings with this name.
 pub(crate) fn make(name: &str, settings: &ExecutorSettings) -> Result<Arc<dyn Executor>, Failure> {
-    let failed = |error| Failure::input(format!("executor `{name}`: {}", chain(&error)));
+    let failed = |error| bad_options(name, &error);
     match settings.kind.as_str() {
         "local" => {
             let options = LocalOptions::from_settings(&settings.options).map_err(failed)?;
@@ -94,8 +94,16 @@ pub(crate) fn make(name: &str, settings: &ExecutorSettings) -> Result<Arc<dyn Ex
 
 fn docker(name: &str, settings: &ExecutorSettings) -> Result<DockerExecutor, Failure> {
     let options = DockerOptions::from_settings(&settings.options)
-        .map_err(|error| Failure::input(format!("executor `{name}`: {}", chain(&error))))?;
+        .map_err(|error| bad_options(name, &error))?;
     Ok(DockerExecutor::with_options(options).name(name))
+}
+
+/// The options of an executor of the settings cannot be used.
+pub(crate) fn bad_options(name: &str, error: &ExecutorError) -> Failure {
+    let words = format!("executor `{name}`: {}", chain(error));
+    Failure::input(words).hint(format!(
+        "they are at `executors.{name}.options` in `.ci/settings.yml`; `ci schema settings` has all of them"
+    ))
 }
 
 /// Whether an executor of the settings is one of containers, on a Docker Engine or on a swarm.

@@ -35,7 +35,12 @@ pub use watch::{Start, Watching};
 /// Makes its own threads, so it has to be called outside of any asynchronous task. While it runs a
 /// workflow, Ctrl-C stops that.
 pub fn main(words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
-    let args = match Args::try_parse_from(words) {
+    obey(Args::try_parse_from(words))
+}
+
+/// Not generic, so that all of this is compiled here and not once more in each program.
+fn obey(args: Result<Args, clap::Error>) -> u8 {
+    let args = match args {
         Ok(args) => args,
         Err(error) => {
             let _ = error.print();

@@ -6,6 +6,7 @@ use ci_docker::DockerOptions;
 use ci_docker::compose;
 
 use crate::args::WorkflowArgs;
+use crate::executors::bad_options;
 use crate::failure::{Failure, chain};
 use crate::{open, output};
 
@@ -51,7 +52,7 @@ fn compose_file(args: &ComposeArgs) -> Result<u8, Failure> {
     let settings = project.settings.executors.get("docker");
     let options = match settings.filter(|executor| executor.kind == "docker") {
         Some(executor) => DockerOptions::from_settings(&executor.options)
-            .map_err(|error| Failure::input(format!("executor `docker`: {}", chain(&error))))?,
+            .map_err(|error| bad_options("docker", &error))?,
         None => DockerOptions::default(),
     };
     let made = compose::export(job, options.common.image.as_deref(), &workflow.env);
