@@ -34,10 +34,11 @@ impl Dag {
     {
         let mut offsets = vec![0u32; jobs + 1];
         let mut in_degrees = vec![0u32; jobs];
-        for (from, edge) in edges() {
+        // Not `for`: chained iterators are much faster from within.
+        edges().for_each(|(from, edge)| {
             offsets[from.index() + 1] += 1;
             in_degrees[edge.to.index()] += 1;
-        }
+        });
         for index in 0..jobs {
             offsets[index + 1] += offsets[index];
         }
@@ -48,11 +49,11 @@ impl Dag {
             accept: OutcomeSet::SUCCESS,
         };
         let mut flat = vec![none; total];
-        for (from, edge) in edges() {
+        edges().for_each(|(from, edge)| {
             let slot = &mut next[from.index()];
             flat[*slot as usize] = edge;
             *slot += 1;
-        }
+        });
         Self {
             offsets,
             edges: flat,

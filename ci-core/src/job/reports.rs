@@ -240,7 +240,24 @@ impl CoverageRules {
     /// Whether nothing is asked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let Self {
+            lines,
+            branches,
+            functions,
+            file_lines,
+            file_branches,
+            changed_lines,
+            base,
+        } = self;
+        let percents = [
+            lines,
+            branches,
+            functions,
+            file_lines,
+            file_branches,
+            changed_lines,
+        ];
+        base.is_none() && percents.iter().all(|percent| percent.is_none())
     }
 }
 
@@ -248,7 +265,8 @@ impl MetricRules {
     /// Whether nothing is asked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let Self { values, base, runs } = self;
+        values.is_empty() && base.is_none() && runs.is_none()
     }
 
     /// What all entries that fit a value ask of it together; `None` where none fits.
@@ -273,7 +291,12 @@ impl FindingRules {
     /// Whether nothing is asked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let Self {
+            fail_at,
+            warnings,
+            baseline,
+        } = self;
+        fail_at.is_none() && warnings.is_none() && baseline.is_none()
     }
 
     /// Whether there are findings that fail the job.

@@ -12,8 +12,8 @@ use super::watch::{self, StoreWatch};
 use crate::event::{JobInfo, RunEvent};
 use crate::executor::ReapScope;
 use crate::outcome::Outcome;
-use crate::scheduler::Machine;
 use crate::scheduler::drive::drive;
+use crate::scheduler::{JobState, Machine};
 
 /// The run itself, from its first event to its last.
 pub(super) async fn go(
@@ -77,7 +77,7 @@ async fn go_on(
             Err(error) => host.warn(None, crate::error::chain(&error)),
         }
     }
-    let report = report(host, &machine, begun);
+    let report = report(host, machine, begun);
     if host.recorder.is_on() {
         let last = RunEvent::RunFinished {
             run: host.run,
@@ -162,16 +162,22 @@ fn first_events(host: &RunHost, machine: &Machine, past: &Past) -> Vec<RunEvent>
     events
 }
 
-fn report(host: &RunHost, machine: &Machine, begun: std::time::Duration) -> RunReport {
+fn report(host: &RunHost, mut machine: Machine, begun: std::time::Duration) -> RunReport {
     let plan = &host.plan;
+    let spent = host.budgets.iter().zip(machine.spent());
+    let budgets = spent.filter_map(|(budget, spent)| {
+        let stage = Arc::clone(&budget.stage);
+        Some(BudgetReport::new(stage, budget.limit, spent?))
+    });
+    let (budgets, outcome) = (budgets.collect(), machine.outcome());
     let jobs = plan.dag.jobs().map(|job| {
         let spec = plan.job(job);
-        let end = machine.record(job);
         let outcome = match machine.state(job) {
-            crate::scheduler::JobState::Done => end.outcome.clone(),
-            crate::scheduler::JobState::Held => Outcome::OnHold,
+            JobState::Done => machine.take_outcome(job),
+            JobState::Held => Outcome::OnHold,
             _ => Outcome::NotRun("the run ended on hold before it".into()),
         };
+        let end = machine.record(job);
         JobReport {
             name: Arc::clone(&spec.name),
             allowed: !outcome.is_success() && spec.tolerates(&outcome),
@@ -181,23 +187,12 @@ fn report(host: &RunHost, machine: &Machine, begun: std::time::Duration) -> RunR
             reports: host.book.reports(job),
         }
     });
-    let budgets = host
-        .budgets
-        .iter()
-        .zip(machine.spent())
-        .filter_map(|(budget, spent)| {
-            Some(BudgetReport::new(
-                Arc::clone(&budget.stage),
-                budget.limit,
-                spent?,
-            ))
-        });
     RunReport {
         run: host.run,
         workflow: Arc::clone(&plan.workflow),
-        outcome: machine.outcome(),
+        outcome,
         jobs: jobs.collect(),
-        budgets: budgets.collect(),
+        budgets,
         duration: host.clock.elapsed().saturating_sub(begun),
         warnings: host.take_warnings(),
     }

@@ -1,6 +1,7 @@
 //! The run around its jobs: what they share, and what the driver asks of it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -338,13 +339,14 @@ impl Host for RunHost {
     type Receipt = Receipt;
     type Spare = Option<Arc<JobServices>>;
 
-    async fn attempt(
+    // Not async itself: a future less to go through for each job.
+    fn attempt(
         self: &Arc<Self>,
         ticket: Ticket,
         origin: Duration,
         spare: &mut Self::Spare,
-    ) -> AttemptEnd {
-        attempt(self, ticket, origin, spare).await
+    ) -> impl Future<Output = AttemptEnd> + Send {
+        attempt(self, ticket, origin, spare)
     }
 
     fn record(

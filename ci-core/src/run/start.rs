@@ -199,7 +199,8 @@ async fn begin_here(beginning: Beginning, mut options: RunOptions) -> Result<Run
         options.store.clone(),
         last_seq,
     ));
-    let limits = limits(&plan, &spec, &options, &placed, history);
+    let mut limits = limits(&plan, &spec, &options, &placed, history);
+    limits.heard = recorder.is_on();
     let host = Arc::new(RunHost {
         run,
         decisions,

@@ -26,6 +26,8 @@ pub struct Limits {
     pub timeout: Option<Duration>,
     /// The time budgets of stages.
     pub budgets: Vec<crate::workflow::Budget>,
+    /// Whether somebody hears what the machine says. If not it says only what is to be done.
+    pub heard: bool,
 }
 
 impl Limits {
@@ -41,6 +43,7 @@ impl Limits {
             fail_fast: false,
             timeout: None,
             budgets: Vec::new(),
+            heard: true,
         }
     }
 }

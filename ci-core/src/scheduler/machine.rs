@@ -38,7 +38,8 @@ pub struct Machine {
     pub(super) stop_due: bool,
     /// The jobs that run only after a failure and have seen one.
     pub(super) saw_failure: HashSet<JobId>,
-    pub(super) notices: Vec<Notice>,
+    notices: Vec<Notice>,
+    heard: bool,
     /// Room for the jobs that end with one, kept for the next.
     pub(super) ended: Vec<JobId>,
 }
@@ -71,7 +72,8 @@ impl Machine {
             ranks,
             states: vec![JobState::Blocked; jobs],
             waiting: plan.dag.jobs().map(|job| plan.dag.in_degree(job)).collect(),
-            records: vec![JobEnd::default(); jobs],
+            // Made one by one: to copy one costs more.
+            records: (0..jobs).map(|_| JobEnd::default()).collect(),
             ready: ReadyQueue::default(),
             timers,
             resources: Resources::new(limits.capacity, limits.demands, limits.pools),
@@ -88,6 +90,7 @@ impl Machine {
             stop_due: false,
             saw_failure: HashSet::new(),
             notices: Vec::new(),
+            heard: limits.heard,
             ended: Vec::new(),
             plan,
         }
@@ -141,7 +144,7 @@ impl Machine {
                 continue;
             }
             if let Taken::Lacks(what) = self.resources.take(job) {
-                self.notices.push(Notice::Lacks(job, what));
+                self.say(|| Notice::Lacks(job, what));
                 continue;
             }
             self.set(job, JobState::Running)?;
@@ -177,7 +180,7 @@ impl Machine {
         let retry = &self.plan.jobs[job.index()].options.retry;
         if retry.max > 0 && self.stopped.is_none() && retry.wants(&outcome, attempt) {
             let delay = retry.backoff.delay(attempt, random());
-            self.notices.push(Notice::Retrying {
+            self.say(|| Notice::Retrying {
                 job,
                 attempt,
                 outcome,
@@ -243,7 +246,7 @@ impl Machine {
         match self.state(job) {
             JobState::Done => Ok(()),
             JobState::Running => {
-                self.notices.push(Notice::Stop(job, stop));
+                self.demand(Notice::Stop(job, stop));
                 Ok(())
             }
             _ => self.end(job, stop.outcome(), now),
@@ -260,7 +263,7 @@ impl Machine {
     ) -> Result<(), IllegalTransition> {
         if self.stopped.is_none() {
             self.stopped = Some(stop);
-            self.notices.push(Notice::Stopping(stop));
+            self.say(|| Notice::Stopping(stop));
         }
         for job in self.plan.dag.jobs() {
             if teardown_too || !self.plan.job(job).options.always {
@@ -309,6 +312,18 @@ impl Machine {
             )?;
         }
         Ok(())
+    }
+
+    /// Says what happened, if somebody hears it.
+    pub(super) fn say(&mut self, notice: impl FnOnce() -> Notice) {
+        if self.heard {
+            self.notices.push(notice());
+        }
+    }
+
+    /// Says what is to be done.
+    pub(super) fn demand(&mut self, notice: Notice) {
+        self.notices.push(notice);
     }
 
     // ===== what is =====
@@ -364,6 +379,11 @@ impl Machine {
     #[must_use]
     pub fn record(&self, job: JobId) -> &JobEnd {
         &self.records[job.index()]
+    }
+
+    /// How a job ended, for who keeps it: nothing asks the machine for it any more.
+    pub fn take_outcome(&mut self, job: JobId) -> Outcome {
+        std::mem::take(&mut self.records[job.index()].outcome)
     }
 
     /// What each stage with a budget has spent, in the order of the budgets; `None` if it never began.

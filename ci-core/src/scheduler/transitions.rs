@@ -54,7 +54,12 @@ impl Machine {
         if options.only_after_failure && !self.saw_failure.contains(&job) {
             return self.end(job, no_failure(), now);
         }
-        match &options.start {
+        self.open(job, now)
+    }
+
+    /// Nothing speaks against the job: it starts as it is meant to start.
+    fn open(&mut self, job: JobId, now: Duration) -> Result<(), IllegalTransition> {
+        match &self.plan.jobs[job.index()].options.start {
             Start::Auto => self.make_ready(job),
             Start::Delayed(delay) => {
                 let delay = *delay;
@@ -65,7 +70,7 @@ impl Machine {
                     self.timers.set(now + *limit, Timer::Approval(job));
                 }
                 self.set(job, JobState::Held)?;
-                self.notices.push(Notice::Held(job));
+                self.demand(Notice::Held(job));
                 Ok(())
             }
         }
@@ -74,7 +79,7 @@ impl Machine {
     pub(super) fn make_ready(&mut self, job: JobId) -> Result<(), IllegalTransition> {
         self.set(job, JobState::Ready)?;
         self.enqueue(job);
-        self.notices.push(Notice::Ready(job));
+        self.say(|| Notice::Ready(job));
         Ok(())
     }
 
@@ -94,7 +99,7 @@ impl Machine {
         }
         self.set(job, JobState::Waiting)?;
         self.timers.set(now + pause, Timer::Release(job));
-        self.notices.push(Notice::Delayed(job, now + pause));
+        self.say(|| Notice::Delayed(job, now + pause));
         Ok(())
     }
 
@@ -158,7 +163,7 @@ impl Machine {
                     self.mark_done(to, outcome, now)?;
                     ended.push(to);
                 } else {
-                    self.unblock(to, now)?;
+                    self.open(to, now)?;
                 }
             }
         }
@@ -218,7 +223,7 @@ impl Machine {
             && matches!(severity(outcome.kind()), 2..)
             && !self.plan.job(job).tolerates(&outcome);
         self.records[job.index()].outcome = outcome;
-        self.notices.push(Notice::Done(job));
+        self.say(|| Notice::Done(job));
         if fails {
             // The jobs that depend on this one are being walked: the others are stopped after that.
             self.stop_due = true;
@@ -242,7 +247,7 @@ impl Machine {
         let Some(jobs) = self.stages.over(index) else {
             return Ok(());
         };
-        self.notices.push(Notice::OverBudget(index as usize));
+        self.demand(Notice::OverBudget(index as usize));
         for job in jobs {
             self.stop_job(job, Stop::Limit(TimeLimit::Budget), now)?;
         }

@@ -7,7 +7,7 @@ use super::Ticket;
 use super::drive::{AttemptEnd, Drive, Host};
 
 /// After so many jobs in a row a worker lets other tasks of its thread run.
-const JOBS_BEFORE_YIELD: u32 = 128;
+const JOBS_BEFORE_YIELD: u32 = 1024;
 
 /// The end of a worker's job that is not known yet.
 struct Ending<R> {
