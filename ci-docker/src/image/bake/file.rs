@@ -63,8 +63,7 @@ impl BakeFile {
                 .map_err(|error| wrong(format!("`{name}`: {error}")).with_source(error))?;
             return json(name, value);
         }
-        let body: Body =
-            hcl::from_str(text).map_err(|error| wrong(format!("`{name}`: {error}")))?;
+        let body: Body = hcl::parse(text).map_err(|error| wrong(format!("`{name}`: {error}")))?;
         let mut file = Self::default();
         for structure in body {
             match structure {
