@@ -47,7 +47,7 @@
 //! | `http` | no | HTTP health checks in the step that waits for a service; `steps::step_runner` |
 //! | `console` | no | the live board of running jobs on a terminal |
 //! | `html` | no | the report of a run as one HTML file |
-//! | `yaml` | no | workflows and settings as YAML |
+//! | `yaml` | no | workflows and settings as YAML; `yaml`: any type from it, with places |
 //! | `circleci` | no | `config::circleci`: CircleCI 2.x files as workflows |
 //! | `gitlab` | no | `config::gitlab`: GitLab CI files as workflows |
 //! | `import` | no | `config::import`: GitHub Actions and Jenkins files as CircleCI or GitLab files |
@@ -86,7 +86,7 @@
 pub mod archive;
 #[cfg(feature = "engine")]
 pub mod clock;
-#[cfg(any(feature = "circleci", feature = "gitlab", feature = "import"))]
+#[cfg(any(feature = "circleci", feature = "gitlab"))]
 pub mod config;
 #[cfg(feature = "engine")]
 mod error;
@@ -150,3 +150,5 @@ pub mod view;
 mod wildcard;
 #[cfg(feature = "engine")]
 pub mod workflow;
+#[cfg(feature = "yaml")]
+pub mod yaml;

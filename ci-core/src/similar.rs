@@ -16,6 +16,16 @@ pub(crate) fn did_you_mean(name: Option<&str>) -> String {
     name.map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
 }
 
+/// The known name that was meant, by serde's message about a field or variant that is not known.
+pub(crate) fn meant_in(message: &str) -> Option<&str> {
+    let (given, known) = message
+        .strip_prefix("unknown field `")
+        .or_else(|| message.strip_prefix("unknown variant `"))?
+        .split_once("`, expected ")?;
+    let known = known.trim_start_matches("one of ").split([',', ' ', '`']);
+    closest(given, known.filter(|word| !word.is_empty()))
+}
+
 /// Finds close names until it has worked enough.
 #[derive(Debug)]
 pub(crate) struct Suggest {

@@ -1,6 +1,7 @@
 //! Triggers: which events start a run.
 
 use ci_core::trigger::{Decision, Event, EventKind, TriggerSpec};
+use ci_core::yaml;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use serde::Deserialize;
@@ -91,7 +92,7 @@ impl Triggers {
     /// From YAML, of which JSON is a part.
     #[staticmethod]
     fn from_yaml(text: &str) -> PyResult<Self> {
-        serde_saphyr::from_str(text)
+        yaml::from_str(text)
             .map(Self)
             .map_err(|error| raise("SpecError", &format!("the triggers: {error}"), |_| Ok(())))
     }

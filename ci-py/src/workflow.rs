@@ -8,7 +8,7 @@ use ci_core::workflow::{Plan, RunFacts, WorkflowSpec};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::error::{OrRaise, internal};
+use crate::error::OrRaise;
 
 /// A workflow as data, immutable. `WorkflowSpec.from_dict`, `from_json`, `from_yaml` and `from_file`
 /// make one; `Workflow.build` does too.
@@ -53,7 +53,7 @@ impl Spec {
     }
 
     fn to_yaml(&self) -> PyResult<String> {
-        serde_saphyr::to_string(&*self.inner).map_err(|error| internal(error.to_string()))
+        self.inner.to_yaml().or_raise()
     }
 
     #[getter]

@@ -12,6 +12,7 @@ use ci_core::settings::{Chosen, Settings};
 use ci_core::store::{RunQuery, RunStore, StoredRun};
 use ci_core::vcs::ChangeScope;
 use ci_core::workflow::{RunFacts, WorkflowSpec};
+use ci_core::yaml;
 
 use crate::args::WorkflowArgs;
 use crate::aws;
@@ -207,7 +208,7 @@ pub(crate) fn contexts(files: &[PathBuf]) -> Result<Contexts, Failure> {
         let text = std::fs::read_to_string(file)
             .map_err(|error| Failure::input(format!("the context file `{name}`: {error}")))?;
         // YAML is a superset of JSON.
-        let read: Contexts = serde_saphyr::from_str(&text).map_err(|error| {
+        let read: Contexts = yaml::from_str(&text).map_err(|error| {
             Failure::input(format!("the context file `{name}`: {error}"))
                 .hint("it maps names to variables: `deploy: {TOKEN: secret}`")
         })?;

@@ -12,5 +12,6 @@ pub mod gitlab;
 #[cfg(feature = "import")]
 pub mod import;
 pub mod place;
-pub mod problem;
-pub mod yaml;
+
+pub use crate::yaml;
+pub use crate::yaml::problem;

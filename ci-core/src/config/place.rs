@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::fidelity::Fidelity;
-use super::yaml::Mark;
 use crate::settings::Chosen;
+use crate::yaml::Mark;
 
 /// Where a file says what a job runs in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

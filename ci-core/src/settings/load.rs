@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::Settings;
+use crate::similar::{did_you_mean, meant_in};
+use crate::yaml::{self, Limits, YamlError};
 
 /// A settings file that cannot be used.
 #[derive(Debug)]
@@ -58,22 +60,11 @@ impl SettingsError {
         }
     }
 
-    fn invalid(path: &Path, error: &serde_saphyr::Error) -> Self {
-        let plain = error.without_snippet();
-        let full = plain.render_with_formatter(&serde_saphyr::UserMessageFormatter);
-        let place = plain
-            .location()
-            .map(|location| (location.line(), location.column()))
-            .filter(|(line, _)| *line > 0);
-        // The place stands before the message already.
-        let message = match place {
-            Some((line, column)) => full
-                .trim_end_matches(&format!(" at line {line}, column {column}"))
-                .to_owned(),
-            None => full,
-        };
+    fn invalid(path: &Path, error: &YamlError) -> Self {
+        let meant = did_you_mean(meant_in(error.message()));
+        let message = format!("{}{meant}", error.message());
         Self {
-            place,
+            place: Some((error.line(), error.column())),
             ..Self::new(SettingsErrorKind::Invalid, path, message)
         }
     }
@@ -162,12 +153,12 @@ impl Settings {
     /// Reads settings from YAML (or JSON, which is YAML); `path` is only for messages. The file with
     /// the tests in quarantine is not read.
     pub fn parse(text: &str, path: &Path) -> Result<Self, SettingsError> {
-        let head: Head =
-            serde_saphyr::from_str(text).map_err(|error| SettingsError::invalid(path, &error))?;
+        let invalid = |error: YamlError| SettingsError::invalid(path, &error);
+        let document = yaml::document(text, Limits::default()).map_err(invalid)?;
+        let head: Head = yaml::from_node(&document).map_err(invalid)?;
         let message = match head.version {
             Some(version) if version == u64::from(Self::VERSION) => {
-                return serde_saphyr::from_str(text)
-                    .map_err(|error| SettingsError::invalid(path, &error));
+                return yaml::from_node(&document).map_err(invalid);
             }
             Some(version) => format!(
                 "the file is of version `{version}`, and this engine reads version `{}`",

@@ -372,7 +372,7 @@ fn what_is_wrong_is_named_with_its_place() {
         ),
         (
             "version: 1\nlocal: {cpu: .nan}",
-            "settings.yml:2:14: value `.nan` is not a finite number",
+            "settings.yml:2:14: `.nan` is not a finite number",
         ),
         ("version: 1\nlocal: {slots: 0}", "settings.yml:2:"),
         (
@@ -381,7 +381,7 @@ fn what_is_wrong_is_named_with_its_place() {
         ),
         (
             "version: 1\njobs:\n  a: {}\n  a: {}",
-            "settings.yml:4:3: duplicate",
+            "settings.yml:4:3: `a` is there twice",
         ),
         (
             "version: 2\nwhatever: 1",
@@ -395,6 +395,8 @@ fn what_is_wrong_is_named_with_its_place() {
     ] {
         let message = refusal(text);
         assert!(message.starts_with(expected), "{text}\n{message}");
+        let meant = message.ends_with("(did you mean `timeout`?)");
+        assert_eq!(meant, text.contains("timeot"), "{message}");
     }
 }
 

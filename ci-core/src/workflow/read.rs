@@ -6,6 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::form::WorkflowForm;
 use super::{SpecError, WorkflowSpec};
+#[cfg(feature = "yaml")]
+use crate::yaml;
 
 impl Serialize for WorkflowSpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -46,11 +48,17 @@ impl WorkflowSpec {
     /// Reads the YAML form, which is the same as the JSON form: YAML 1.2 with anchors and merge keys.
     #[cfg(feature = "yaml")]
     pub fn from_yaml(text: &str) -> Result<Self, SpecError> {
-        let options = serde_saphyr::options! {
-            strict_booleans: true,
-            with_snippet: false,
-        };
-        serde_saphyr::from_str_with_options(text, options).map_err(|error| SpecError::yaml(&error))
+        yaml::document(text, yaml::SPEC_LIMITS)
+            .and_then(|document| yaml::from_node(&document))
+            .map_err(|error| SpecError::yaml(&error))
+    }
+
+    /// Writes the YAML form, which [`from_yaml`](Self::from_yaml) reads back. Of steps that are code it
+    /// says what [`to_json`](Self::to_json) says.
+    #[cfg(feature = "yaml")]
+    pub fn to_yaml(&self) -> Result<String, SpecError> {
+        // By way of JSON, for which the form is written anyway, and which keeps its order.
+        yaml::of_json(&self.to_json()?).map_err(|error| SpecError::json(&error))
     }
 
     /// Reads a file: JSON if its name ends with `.json`, else YAML.

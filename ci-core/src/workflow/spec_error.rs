@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::WorkflowSpec;
-use crate::similar::Suggest;
+use crate::similar::meant_in;
+#[cfg(feature = "yaml")]
+use crate::yaml::{YamlError, YamlErrorKind};
 
 /// A workflow could not be read. Shown as `FILE:LINE:COLUMN: what is wrong`, as far as that is known.
 #[derive(Debug)]
@@ -82,46 +84,14 @@ impl SpecError {
     }
 
     #[cfg(feature = "yaml")]
-    pub(super) fn yaml(error: &serde_saphyr::Error) -> Self {
-        use serde_saphyr::{Error as Yaml, MessageFormatter as _};
-        let bare = error.without_snippet();
-        let kind = match bare {
-            Yaml::Message { .. }
-            | Yaml::Unexpected { .. }
-            | Yaml::NullIntoString { .. }
-            | Yaml::InvalidBooleanStrict { .. }
-            | Yaml::InvalidScalar { .. }
-            | Yaml::DuplicateMappingKey { .. }
-            | Yaml::SerdeInvalidType { .. }
-            | Yaml::SerdeInvalidValue { .. }
-            | Yaml::SerdeInvalidLength { .. }
-            | Yaml::SerdeUnknownVariant { .. }
-            | Yaml::SerdeUnknownField { .. }
-            | Yaml::SerdeMissingField { .. } => SpecErrorKind::Form,
-            _ => SpecErrorKind::Syntax,
+    pub(super) fn yaml(error: &YamlError) -> Self {
+        let kind = match error.kind() {
+            YamlErrorKind::Syntax => SpecErrorKind::Syntax,
+            YamlErrorKind::Value => SpecErrorKind::Form,
         };
-        let message = match bare {
-            Yaml::DuplicateMappingKey { key: Some(key), .. } => format!("`{key}` is there twice"),
-            Yaml::MultipleDocuments { .. } => {
-                "there is more than one YAML document; a workflow is one".to_owned()
-            }
-            Yaml::Unexpected {
-                expected: "mapping start",
-                ..
-            } => "keys with values belong here, such as `key: value`".to_owned(),
-            Yaml::Unexpected {
-                expected: "sequence start",
-                ..
-            } => "a list belongs here, such as `[a, b]`".to_owned(),
-            _ => serde_saphyr::DefaultMessageFormatter
-                .format_message(bare)
-                .into_owned(),
-        };
-        let mut this = Self::new(kind, message);
-        if let Some(location) = error.location() {
-            this.line = Some(location.line());
-            this.column = Some(location.column());
-        }
+        let mut this = Self::new(kind, error.message().to_owned());
+        this.line = Some(error.line());
+        this.column = Some(error.column());
         this
     }
 
@@ -167,16 +137,8 @@ fn hints(message: &str) -> Vec<String> {
     if message.contains("missing field `version`") {
         hints.push(format!("begin with `version: {}`", WorkflowSpec::VERSION));
     }
-    let unknown = message
-        .strip_prefix("unknown field `")
-        .or_else(|| message.strip_prefix("unknown variant `"))
-        .and_then(|rest| rest.split_once("`, expected "));
-    if let Some((given, known)) = unknown {
-        let known = known.trim_start_matches("one of ").split([',', ' ', '`']);
-        let known = known.filter(|word| !word.is_empty());
-        if let Some(name) = Suggest::new().closest(given, known) {
-            hints.push(format!("did you mean `{name}`?"));
-        }
+    if let Some(name) = meant_in(message) {
+        hints.push(format!("did you mean `{name}`?"));
     }
     hints
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ci_core::executor::PrepareRequest;
 use ci_core::job::{JobSpec, ServiceSpec};
+use ci_core::yaml;
 use serde_json::{Map, Value};
 
 use super::substitute::substitute;
@@ -48,7 +49,7 @@ pub fn read_services(
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<ComposeServices, DockerError> {
     let invalid = |text: String| DockerError::new(DockerErrorKind::Refused, text);
-    let file: Value = serde_saphyr::from_str(text)
+    let file: Value = yaml::from_str(text)
         .map_err(|error| invalid(format!("the compose file cannot be read: {error}")))?;
     let Some(Value::Object(all)) = file.get("services") else {
         return Err(invalid("the compose file has no `services`".to_owned()));

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use ci_core::job::{JobSpec, ServiceSpec};
 use ci_core::session::Program;
 use ci_core::step::{Action, CommandSpec};
+use ci_core::yaml;
 use serde_json::{Map, Value, json};
 
 use crate::error::{DockerError, DockerErrorKind};
@@ -93,11 +94,7 @@ pub fn export(
         let _ = writeln!(text, "# not in it: {left}");
     }
     let file = json!({ "services": services });
-    let body = serde_saphyr::to_string(&file).map_err(|error| {
-        let text = "the compose file cannot be written";
-        DockerError::new(DockerErrorKind::Other, text).with_source(error.to_string())
-    })?;
-    text.push_str(&body);
+    text.push_str(&yaml::to_string(&file));
     Ok(ComposeExport {
         service,
         text,
@@ -295,7 +292,7 @@ mod tests {
         let export = export(&job(), None, &env).unwrap();
         assert_eq!(export.service, "test-1-2");
         assert_eq!(export.left_out.len(), 2, "{:?}", export.left_out);
-        let file: Value = serde_saphyr::from_str(&export.text).unwrap();
+        let file: Value = yaml::from_str(&export.text).unwrap();
         let own = &file["services"]["test-1-2"];
         assert_eq!(own["image"], "base");
         assert_eq!(own["depends_on"], json!(["db", "redis", "redis-2"]));

@@ -70,7 +70,7 @@ pub(crate) fn import(global: &Global, command: &ImportCommand) -> Result<u8, Fai
         TargetChoice::Gitlab => Target::GitLab,
     };
     let imported = convert(&files, target).map_err(|error| Failure::input(error.to_string()))?;
-    let yaml = imported.to_yaml().map_err(Failure::engine)?;
+    let yaml = imported.to_yaml();
     let path = args.output.clone().unwrap_or_else(|| target.path().into());
     let on_stdout = path == Path::new("-");
     if on_stdout {

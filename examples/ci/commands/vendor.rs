@@ -34,9 +34,7 @@ pub(crate) fn compile(global: &Global, args: &WorkflowArgs) -> Result<u8, Failur
     if global.format == Format::Json {
         output::line(serde_json::to_string_pretty(&config)?)?;
     } else {
-        let text =
-            serde_saphyr::to_string(&config).map_err(|error| Failure::engine(error.to_string()))?;
-        output::print(&text)?;
+        output::print(&config.to_yaml())?;
     }
     Ok(0)
 }

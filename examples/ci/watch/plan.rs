@@ -10,6 +10,7 @@ use ci_core::steps::step_runner::StepRunner;
 use ci_core::trigger::{Decision, Event, EventKind, Supersede, TriggerSpec};
 use ci_core::vcs;
 use ci_core::workflow::{RunFacts, WorkflowSpec};
+use ci_core::yaml;
 
 use crate::args::{EventChoice, WorkflowArgs};
 use crate::failure::{Failure, chain};
@@ -121,7 +122,7 @@ pub(super) fn triggers(repository: &Path, revision: &str) -> Result<Option<Trigg
     let Some(bytes) = bytes else { return Ok(None) };
     let wrong = |why: String| Failure::input(format!("`{TRIGGERS}`: {why}"));
     let text = String::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?;
-    serde_saphyr::from_str(&text)
+    yaml::from_str(&text)
         .map(Some)
         .map_err(|error| wrong(error.to_string()))
 }

@@ -8,6 +8,7 @@ use ci_core::clock::Clock;
 use ci_core::store::RunStore;
 use ci_core::trigger::{Fired, NameFilter, Schedule, Timer};
 use ci_core::vcs;
+use ci_core::yaml;
 use serde_json::Value;
 
 use super::drive::blocking;
@@ -46,7 +47,7 @@ fn schedules(repository: &Path) -> Result<Vec<Timed>, Failure> {
         if let Some(bytes) = vcs::read_file(repository, revision, file).map_err(failed)? {
             // What is wrong with the file is told by the runs of its commits.
             let text = String::from_utf8_lossy(&bytes);
-            let config: Value = serde_saphyr::from_str(&text).unwrap_or_default();
+            let config: Value = yaml::from_str(&text).unwrap_or_default();
             found.extend(of_circleci(&config));
         }
     }

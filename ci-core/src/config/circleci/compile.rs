@@ -7,8 +7,8 @@ use super::namespace::Namespace;
 use super::numbers::number;
 use super::orbs::{NoOrbs, OrbLoader, OrbSource};
 use super::pipeline::Pipeline;
-use crate::config::problem::{ConfigError, Problem, Problems};
-use crate::config::yaml::{Map, Mark, Node, Value, load};
+use crate::yaml::problem::{ConfigError, Problem, Problems};
+use crate::yaml::{Map, Mark, Node, Value, load};
 
 /// How a file is compiled.
 #[derive(Clone)]

@@ -9,9 +9,9 @@ use super::namespace::Namespace;
 use super::parameters::{Parameter, Type, is_template};
 use super::scope::{Arg, Args, Scope};
 use super::template;
-use crate::config::problem::{Problem, Problems};
-use crate::config::yaml::{Map, Mark, Node};
 use crate::similar::closest;
+use crate::yaml::problem::{Problem, Problems};
+use crate::yaml::{Map, Mark, Node};
 
 /// How deep commands may call commands.
 const DEPTH: usize = 64;

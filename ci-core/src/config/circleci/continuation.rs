@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use super::compile::{CompileOptions, Compiled, compile};
 use super::parameters::declared;
-use crate::config::problem::{ConfigError, Problem, Problems};
-use crate::config::yaml::load;
+use crate::yaml::load;
+use crate::yaml::problem::{ConfigError, Problem, Problems};
 
 /// The configuration that a pipeline goes on with, and its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //! (<https://circleci.com/docs/reference/configuration-reference/>): literals, names, comparisons,
 //! `and`, `or`, `not`.
 
-use crate::config::yaml::{Mark, Node, Value};
+use crate::yaml::{Mark, Node, Value};
 
 use super::pattern::Pattern;
 use super::value::truthy;

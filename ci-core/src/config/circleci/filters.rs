@@ -4,9 +4,9 @@ use super::compiler::Compiler;
 use super::logic::Place;
 use super::pattern::fits;
 use super::pipeline::Pipeline;
-use crate::config::problem::Problem;
-use crate::config::yaml::{Node, Value};
 use crate::similar::closest;
+use crate::yaml::problem::Problem;
+use crate::yaml::{Node, Value};
 
 /// Why a job is filtered out; `None` if it is not.
 pub(super) fn why_not(
@@ -110,9 +110,9 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::config::problem::Problems;
-    use crate::config::yaml::load;
     use crate::workflow::RunFacts;
+    use crate::yaml::load;
+    use crate::yaml::problem::Problems;
 
     fn runs(filters: &str, facts: RunFacts) -> bool {
         let mut problems = Problems::new();

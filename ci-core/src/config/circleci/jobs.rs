@@ -7,8 +7,8 @@ use super::compiler::{Call, Compiler};
 use super::namespace::{Found, Kind, Namespace, lacks_orb_of};
 use super::parameters::{declared, only_values};
 use super::scope::{Arg, Args};
-use crate::config::problem::Problem;
-use crate::config::yaml::{Map, Mark, Node, Value};
+use crate::yaml::problem::Problem;
+use crate::yaml::{Map, Mark, Node, Value};
 
 /// The keys that say what a job runs in.
 const MACHINES: [&str; 3] = ["docker", "machine", "macos"];

@@ -5,9 +5,9 @@ use super::expression::evaluate;
 use super::pattern::Pattern;
 use super::scope::Scope;
 use super::value::truthy;
-use crate::config::problem::Problem;
-use crate::config::yaml::{Node, Value};
 use crate::similar::closest;
+use crate::yaml::problem::Problem;
+use crate::yaml::{Node, Value};
 
 /// How deep statements may nest.
 const DEPTH: usize = 100;

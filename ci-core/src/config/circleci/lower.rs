@@ -8,12 +8,12 @@ use super::compiler::Compiler;
 use super::{filters, pipeline::Pipeline};
 use crate::config::fidelity::Fidelity;
 use crate::config::place::AskedByJobs;
-use crate::config::problem::{ConfigError, Problem, Problems};
-use crate::config::yaml::{Map, Mark, Node, Value};
 use crate::job::{JobSpec, Need};
 use crate::outcome::{OutcomeKind, OutcomeSet};
 use crate::similar::closest;
 use crate::workflow::{self, WorkflowSpec};
+use crate::yaml::problem::{ConfigError, Problem, Problems};
+use crate::yaml::{Map, Mark, Node, Value};
 
 /// More nodes than this are a slip.
 const MOST_NODES: i64 = 1_000;

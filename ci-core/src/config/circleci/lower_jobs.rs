@@ -8,9 +8,9 @@ use super::lower_steps::{BASH_ENV, Lowering, steps};
 use super::variables::{builtin, written};
 use crate::config::fidelity::Fidelity;
 use crate::config::place::Asked;
-use crate::config::yaml::{Map, Node};
 use crate::job::{GroupUse, JobOptions, JobSpec, ServiceSpec};
 use crate::similar::{closest, did_you_mean};
+use crate::yaml::{Map, Node};
 
 /// The shell of steps that name none.
 const SHELL: &str = "/bin/bash -eo pipefail";

@@ -10,14 +10,14 @@ use super::steps::BUILTIN;
 use super::value::boolean;
 use super::variables::written;
 use crate::config::fidelity::Fidelity;
-use crate::config::problem::{Problem, Problems};
-use crate::config::yaml::{Map, Mark, Node, Value};
 use crate::session::Program;
 use crate::similar::closest;
 use crate::step::{
     Action, CacheLookup, CheckoutSpec, CommandSpec, PathsSpec, RestoreCacheSpec, SaveCacheSpec,
     StepSpec, StepWhen, WorkspaceSpec,
 };
+use crate::yaml::problem::{Problem, Problems};
+use crate::yaml::{Map, Mark, Node, Value};
 
 /// The file that every bash of a job reads first; bash spells the name out.
 pub(super) const BASH_ENV: &str = "$HOME/.circleci/bash_env";

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::config::problem::Problem;
-use crate::config::yaml::{Map, Node};
+use crate::yaml::problem::Problem;
+use crate::yaml::{Map, Node};
 
 /// How many jobs a matrix may make.
 const LIMIT: usize = 65_536;

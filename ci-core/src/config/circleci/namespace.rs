@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::config::yaml::{Map, Node};
 use crate::similar::closest;
+use crate::yaml::{Map, Node};
 
 /// The names that are known in a file or an orb.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::workflows::Prepared;
-use crate::config::yaml::Node;
+use crate::yaml::Node;
 
 /// Gives names to the entries of all workflows of a file that it does not name.
 pub(super) fn number(workflows: &mut [Prepared<'_>]) {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::namespace::Namespace;
-use crate::config::problem::{Problem, Problems};
-use crate::config::yaml::{Map, Node, load};
+use crate::yaml::problem::{Problem, Problems};
+use crate::yaml::{Map, Node, load};
 
 /// How deep orbs may use orbs.
 const DEPTH: usize = 16;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::scope::Arg;
 use super::value::boolean;
-use crate::config::problem::{Problem, Problems};
-use crate::config::yaml::{Mark, Node, Value};
 use crate::similar::closest;
+use crate::yaml::problem::{Problem, Problems};
+use crate::yaml::{Mark, Node, Value};
 
 /// The kind of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::parameters::{declared, only_values};
-use crate::config::problem::{Problem, Problems};
-use crate::config::yaml::{Mark, Node, Value};
 use crate::similar::closest;
 use crate::workflow::RunFacts;
+use crate::yaml::problem::{Problem, Problems};
+use crate::yaml::{Mark, Node, Value};
 
 /// What a pipeline runs for.
 #[derive(Debug, Clone, Default)]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::expression::evaluate;
 use super::namespace::Namespace;
 use super::template::Names;
-use crate::config::yaml::{Map, Mark, Node, Value};
 use crate::similar::{closest, did_you_mean};
+use crate::yaml::{Map, Mark, Node, Value};
 
 /// The argument of a parameter.
 #[derive(Debug, Clone)]

@@ -7,9 +7,9 @@ use super::logic::Place;
 use super::namespace::{Kind, Namespace, lacks_orb_of};
 use super::parameters::declared;
 use super::scope::{Arg, Args};
-use crate::config::problem::Problem;
-use crate::config::yaml::{Map, Node, Value};
 use crate::similar::closest;
+use crate::yaml::problem::Problem;
+use crate::yaml::{Map, Node, Value};
 
 /// The steps that the vendor's machines know themselves.
 pub(super) const BUILTIN: [&str; 12] = [
@@ -226,7 +226,7 @@ impl Compiler<'_> {
 }
 
 /// A map with one key.
-pub(super) fn single(key: &str, node: Node, mark: &crate::config::yaml::Mark) -> Node {
+pub(super) fn single(key: &str, node: Node, mark: &crate::yaml::Mark) -> Node {
     let mut map = Map::new();
     map.insert(key, node);
     Node::map(map, mark)

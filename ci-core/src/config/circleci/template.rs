@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::config::yaml::{Map, Mark, Node, Value};
+use crate::yaml::{Map, Mark, Node, Value};
 
 use super::value::truthy;
 

@@ -1,6 +1,6 @@
 //! What counts as true.
 
-use crate::config::yaml::{Node, Value};
+use crate::yaml::{Node, Value};
 
 /// Whether a value is true where a condition is asked for: all but `false`, nothing, zero, NaN, empty
 /// text and an empty list.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::pipeline::Pipeline;
-use crate::config::yaml::{Node, Value};
+use crate::yaml::{Node, Value};
 
 /// The variables of a job, as far as a machine of one's own knows them; tokens are defined and empty.
 pub(super) fn builtin(pipeline: &Pipeline, job: &str, workflow: &str) -> BTreeMap<String, String> {

@@ -11,9 +11,9 @@ use super::matrix;
 use super::namespace::{Kind, Namespace};
 use super::parameters::declared;
 use super::steps::single;
-use crate::config::problem::Problem;
-use crate::config::yaml::{Map, Mark, Node, Value};
 use crate::similar::closest;
+use crate::yaml::problem::Problem;
+use crate::yaml::{Map, Mark, Node, Value};
 
 /// Keys of a job's entry that are no arguments.
 const RESERVED: [&str; 10] = [

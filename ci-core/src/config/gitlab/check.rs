@@ -4,9 +4,9 @@ use super::duration::natural;
 use super::keys::{DEFAULT, JOB, Shape, TRIGGER, shape};
 use super::merge::is_job;
 use super::notes::Notes;
-use crate::config::problem::Problem;
-use crate::config::yaml::{Entry, Map, Node, Value};
 use crate::similar::closest;
+use crate::yaml::problem::Problem;
+use crate::yaml::{Entry, Map, Node, Value};
 
 /// Checks a job that is not hidden.
 pub(super) fn job(name: &str, entry: &Entry, notes: &mut Notes) {

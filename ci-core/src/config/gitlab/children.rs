@@ -9,11 +9,11 @@ use super::include::Top;
 use super::notes::Notes;
 use super::options::Options;
 use super::pipeline::{Entry, Pipeline};
-use crate::config::yaml::Node;
 use crate::job::{JobSpec, Need};
 use crate::outcome::{OutcomeKind, OutcomeSet};
 use crate::step::{Action, StepSpec};
 use crate::workflow::WorkflowSpec;
+use crate::yaml::Node;
 
 /// How many pipelines may be within one another: children of children.
 const DEEPEST: usize = 2;

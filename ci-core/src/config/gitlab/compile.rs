@@ -14,10 +14,10 @@ use super::variables::Variables;
 use super::{check, explain, jobs, lower, merge, predefined, reference};
 use crate::config::fidelity::Fidelity;
 use crate::config::place::{Asked, AskedByJobs};
-use crate::config::problem::{ConfigError, Problem};
-use crate::config::yaml::{Map, Mark, Node};
 use crate::job::AllowFailure;
 use crate::workflow::WorkflowSpec;
+use crate::yaml::problem::{ConfigError, Problem};
+use crate::yaml::{Map, Mark, Node};
 
 /// A project with a GitLab CI configuration.
 #[derive(Debug, Clone, Copy)]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::pipeline::Entry;
 use super::variables::{Env, Variables, replace};
-use crate::config::yaml::Node;
 use crate::job::{JobOptions, ServiceSpec};
+use crate::yaml::Node;
 
 /// Puts the containers of a job into its requirements. `env` holds its variables, all filled in.
 pub(super) fn fill(entry: &Entry<'_>, env: &Env, options: &mut JobOptions) {

@@ -4,7 +4,7 @@ use super::fidelity::OF_JOBS;
 use super::jobs::Job;
 use super::notes::Notes;
 use crate::config::fidelity::{Level, Row};
-use crate::config::yaml::{Map, Node};
+use crate::yaml::{Map, Node};
 
 use Level::{Approximated, Ignored};
 
@@ -213,7 +213,7 @@ fn retry(job: &Job, notes: &mut Notes) {
 }
 
 /// Where a path of keys stands, in the items of lists too.
-fn places(map: &Map, path: &[&str]) -> Vec<crate::config::yaml::Mark> {
+fn places(map: &Map, path: &[&str]) -> Vec<crate::yaml::Mark> {
     let [first, between @ .., last] = path else {
         return Vec::new();
     };

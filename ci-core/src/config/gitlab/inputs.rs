@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use super::rules_if::compile_pattern;
 use super::variables::{Variables, replace};
-use crate::config::problem::{Problem, Problems};
-use crate::config::yaml::{Map, Mark, Node, Value};
 use crate::similar::closest;
+use crate::yaml::problem::{Problem, Problems};
+use crate::yaml::{Map, Mark, Node, Value};
 
 /// The most text that the inputs of a file may add to it.
 const LARGEST: usize = 1 << 20;

@@ -13,8 +13,8 @@ use super::notes::Notes;
 use super::only;
 use super::options::Facts;
 use super::variables::Variables;
-use crate::config::yaml::Node;
 use crate::job::AllowFailure;
+use crate::yaml::Node;
 
 /// When a job starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]

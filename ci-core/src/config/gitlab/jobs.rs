@@ -7,9 +7,9 @@ use super::keys;
 use super::merge::is_job;
 use super::notes::Notes;
 use super::variables::{Variable, Variables};
-use crate::config::problem::Problem;
-use crate::config::yaml::{Map, Mark, Node};
 use crate::similar::closest;
+use crate::yaml::problem::Problem;
+use crate::yaml::{Map, Mark, Node};
 
 /// The most values that all jobs may stand for, with what they extend.
 const MOST: usize = 4_000_000;

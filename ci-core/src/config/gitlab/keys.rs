@@ -1,7 +1,7 @@
 //! The keys of a file, and what may stand under each.
 
 use super::check::is_script;
-use crate::config::yaml::Node;
+use crate::yaml::Node;
 
 /// The keys of a job.
 pub(super) const JOB: &[&str] = &[

@@ -13,12 +13,12 @@ use super::predefined::{of_jobs, slug};
 use super::script::{commands, script, write_files};
 use super::storage::{artifacts, caches, dotenv_file, leaves};
 use super::variables::{Env, Variable, Variables, replace};
-use crate::config::yaml::Node;
 use crate::job::{FailureClass, GroupUse, JobOptions, JobSpec, Need, Retry, RetryOn, Start};
 use crate::outcome::{OutcomeKind, OutcomeSet};
 use crate::session::BASH_OR_SH;
 use crate::step::{Action, StepSpec, StepWhen};
 use crate::workflow::WorkflowSpec;
+use crate::yaml::Node;
 
 /// How long `after_script` may take.
 const AFTER_SCRIPT: Duration = Duration::from_mins(5);

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::notes::Notes;
-use crate::config::problem::Problem;
-use crate::config::yaml::{Map, Node, Value};
 use crate::similar::closest;
+use crate::yaml::problem::Problem;
+use crate::yaml::{Map, Node, Value};
 
 /// How many jobs may extend each other in a chain.
 const DEEPEST: usize = 11;

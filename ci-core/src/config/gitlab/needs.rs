@@ -7,9 +7,9 @@ use super::jobs::Job;
 use super::notes::Notes;
 use super::parallel::combinations;
 use super::pipeline::Entry;
-use crate::config::problem::{Problem, Problems};
-use crate::config::yaml::{Mark, Node};
 use crate::similar::closest;
+use crate::yaml::problem::{Problem, Problems};
+use crate::yaml::{Mark, Node};
 
 /// The most needs of a job.
 const MOST: usize = 50;

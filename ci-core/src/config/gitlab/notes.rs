@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::cache::Cache;
 use crate::config::fidelity::{Level, Row};
-use crate::config::problem::Problems;
-use crate::config::yaml::Mark;
+use crate::yaml::Mark;
+use crate::yaml::problem::Problems;
 
 /// What is found out while a project compiles.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use super::include::globs;
 use super::job_rules::Scene;
 use super::variables::Variables;
-use crate::config::yaml::{Map, Node};
+use crate::yaml::{Map, Node};
 
 /// Why a job is not in the pipeline, if it is not.
 pub(super) fn excluded(map: &Map, visible: &Variables, scene: &Scene<'_>) -> Option<String> {

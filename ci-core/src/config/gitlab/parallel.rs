@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::jobs::Job;
-use crate::config::problem::{Problem, Problems};
-use crate::config::yaml::{Map, Node};
+use crate::yaml::problem::{Problem, Problems};
+use crate::yaml::{Map, Node};
 
 /// The most jobs that one may become.
 const MOST: usize = 200;

@@ -12,9 +12,9 @@ use super::notes::Notes;
 use super::parallel::{Instance, instances};
 use super::variables::{Variable, Variables};
 use super::{Options, workflow_rules};
-use crate::config::problem::{Problem, Problems};
-use crate::config::yaml::Map;
 use crate::job::AllowFailure;
+use crate::yaml::Map;
+use crate::yaml::problem::{Problem, Problems};
 
 /// The most values that the jobs of a pipeline may stand for, each instance of a job counted.
 const MOST_VALUES: usize = 20_000_000;

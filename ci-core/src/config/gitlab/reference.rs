@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::notes::Notes;
-use crate::config::problem::Problem;
-use crate::config::yaml::{Map, Node, Value};
+use crate::yaml::problem::Problem;
+use crate::yaml::{Map, Node, Value};
 
 /// How deep references nest.
 const DEEPEST: usize = 10;

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use super::check::flatten;
 use super::variables::{Env, Piece, names, pieces};
-use crate::config::yaml::Node;
 use crate::step::StepSpec;
+use crate::yaml::Node;
 
 /// What fails in a pipe counts, where the shell can do that. Bash can; asking another takes a process.
 const PIPEFAIL: &str =

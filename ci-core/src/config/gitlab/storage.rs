@@ -4,8 +4,8 @@ use super::container::text;
 use super::predefined::slug;
 use super::script::{DOTENV, keep_dotenv};
 use super::variables::Env;
-use crate::config::yaml::Node;
 use crate::step::{Action, CacheLookup, RestoreCacheSpec, SaveCacheSpec, StepSpec, StepWhen};
+use crate::yaml::Node;
 
 /// The steps before and after the script.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use super::job_rules::{Scene, holds};
 use super::jobs::variables;
 use super::notes::Notes;
 use super::variables::Variables;
-use crate::config::yaml::{Map, Node};
+use crate::yaml::{Map, Node};
 
 /// The variables that the rules give the pipeline, or why there is none.
 pub(super) fn decide(

@@ -4,7 +4,7 @@ use super::Target;
 use super::pipeline::{Action, Filter, Job, Pipeline, Step, When, directory};
 use super::text::{Text, parameter, quoted};
 use super::tree::{list, map, text, texts};
-use crate::config::yaml::{Mark, Node, Value};
+use crate::yaml::{Mark, Node, Value};
 
 const TARGET: Target = Target::CircleCi;
 

@@ -5,7 +5,7 @@ use super::circleci::regex_of;
 use super::pipeline::{Action, Filter, Job, Pipeline, Step, When};
 use super::text::{Piece, Text, quoted, variable};
 use super::tree::{list, map, text, texts, truth};
-use crate::config::yaml::Node;
+use crate::yaml::Node;
 
 const TARGET: Target = Target::GitLab;
 
@@ -66,7 +66,7 @@ pub(super) fn write(pipelines: &mut [Pipeline]) -> Node {
     map(entries)
 }
 
-type Notes = Vec<(crate::config::yaml::Mark, String, String)>;
+type Notes = Vec<(crate::yaml::Mark, String, String)>;
 
 fn called(name: &str) -> String {
     if RESERVED.contains(&name) {

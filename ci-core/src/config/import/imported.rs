@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::pipeline::Pipeline;
-use crate::config::yaml::{Mark, Node};
+use crate::yaml::{Mark, Node};
 
 /// The vendor whose file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -105,10 +105,8 @@ impl Imported {
     }
 
     /// The file as text.
-    ///
-    /// # Errors
-    /// If a value cannot be written as YAML.
-    pub fn to_yaml(&self) -> Result<String, String> {
-        serde_saphyr::to_string(&self.config).map_err(|error| error.to_string())
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        self.config.to_yaml()
     }
 }

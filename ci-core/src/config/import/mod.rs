@@ -19,7 +19,7 @@ mod tree;
 
 pub use imported::{Imported, Note, StepCounts, Target};
 
-use super::problem::ConfigError;
+use crate::yaml::problem::ConfigError;
 
 /// Converts GitHub Actions workflows into one file: pairs of a name for people and the text.
 ///

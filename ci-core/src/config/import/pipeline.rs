@@ -2,7 +2,7 @@
 
 use super::Note;
 use super::text::Text;
-use crate::config::yaml::Mark;
+use crate::yaml::Mark;
 
 /// A pipeline.
 #[derive(Debug, Clone, Default)]

@@ -1,6 +1,6 @@
 //! Builds the values of a file that is written.
 
-use crate::config::yaml::{Map, Mark, Node, Value};
+use crate::yaml::{Map, Mark, Node, Value};
 
 fn nowhere() -> Mark {
     Mark::new("", 1, 1)

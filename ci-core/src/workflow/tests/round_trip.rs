@@ -404,6 +404,14 @@ proptest! {
         prop_assert_eq!(read.expect(&json), spec);
     }
 
+    #[cfg(feature = "yaml")]
+    #[test]
+    fn yaml_loses_nothing(spec in workflow()) {
+        let yaml = spec.to_yaml().expect("YAML");
+        let read = WorkflowSpec::from_yaml(&yaml);
+        prop_assert_eq!(read.expect(&yaml), spec);
+    }
+
     #[test]
     fn no_text_makes_the_readers_panic(text in "[ -~\\n]{0,60}") {
         let _ = WorkflowSpec::from_json(&text);

@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use super::super::files::Files;
 use super::super::globs::wildcard;
 use super::read::{File, Origin, Reader};
-use crate::config::problem::Problem;
-use crate::config::yaml::{Map, Mark};
+use crate::yaml::problem::Problem;
+use crate::yaml::{Map, Mark};
 
 impl Reader<'_> {
     /// The files that an include means.

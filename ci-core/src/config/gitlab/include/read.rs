@@ -9,9 +9,9 @@ use super::super::merge::merge;
 use super::super::notes::Notes;
 use super::super::options::Options;
 use super::super::variables::Variables;
-use crate::config::problem::Problem;
-use crate::config::yaml::{Loader, Map, Mark, Node, Schema, Value};
 use crate::similar::closest;
+use crate::yaml::problem::Problem;
+use crate::yaml::{Loader, Map, Mark, Node, Schema, Value};
 
 /// The most files that a configuration may include, one in another counted too.
 const MOST: usize = 150;

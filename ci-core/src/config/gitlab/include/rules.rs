@@ -3,8 +3,8 @@
 use super::super::globs::MOST;
 use super::super::variables::Variables;
 use super::read::Reader;
-use crate::config::problem::Problem;
-use crate::config::yaml::{Map, Node};
+use crate::yaml::problem::Problem;
+use crate::yaml::{Map, Node};
 
 impl Reader<'_> {
     /// Whether the rules of an include let it be.

@@ -3,7 +3,7 @@
 use super::{MemoryFiles, Options, Project, names};
 use crate::config::fidelity::Level;
 use crate::config::gitlab::{Compiled, Sources};
-use crate::config::problem::ConfigError;
+use crate::yaml::problem::ConfigError;
 
 fn load(files: &[(&str, &str)], options: &Options) -> Result<Compiled, ConfigError> {
     let files: MemoryFiles = files.iter().copied().collect();

@@ -7,7 +7,7 @@ mod merged;
 mod workflow;
 
 use super::{Compiled, Facts, MemoryFiles, Options, Project};
-use crate::config::problem::ConfigError;
+use crate::yaml::problem::ConfigError;
 
 /// Compiles a file for a push to `main`.
 fn load(text: &str) -> Result<Compiled, ConfigError> {

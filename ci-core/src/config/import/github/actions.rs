@@ -5,7 +5,7 @@ use super::super::text::{Piece, Text, quoted};
 use super::inputs::Inputs;
 use super::steps::Later;
 use super::workflow::texts;
-use crate::config::yaml::{Mark, Node};
+use crate::yaml::{Mark, Node};
 
 /// Converts a step that uses an action. `false` if the action is not known.
 pub(super) fn convert(

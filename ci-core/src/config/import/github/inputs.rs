@@ -1,6 +1,6 @@
 //! The inputs of a step that uses an action, and which of them were looked at.
 
-use crate::config::yaml::{Map, Mark, Node};
+use crate::yaml::{Map, Mark, Node};
 
 /// The inputs of a step that uses an action.
 pub(super) struct Inputs<'a> {

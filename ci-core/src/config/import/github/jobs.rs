@@ -5,7 +5,7 @@ use super::super::text::{Piece, Text};
 use super::steps::{self, Defaults};
 use super::workflow::{environment, texts, unknown};
 use super::{convert, matrix};
-use crate::config::yaml::{Entry, Map, Node};
+use crate::yaml::{Entry, Map, Node};
 
 /// The image of jobs that run on a Linux machine of GitHub.
 const BASE: &str = "buildpack-deps:noble";

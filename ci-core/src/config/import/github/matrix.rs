@@ -1,7 +1,7 @@
 //! `strategy.matrix`: its combinations, with `include` and `exclude`.
 
 use super::super::pipeline::Pipeline;
-use crate::config::yaml::{Map, Node};
+use crate::yaml::{Map, Node};
 
 /// How many combinations a matrix has at most, as at GitHub.
 const MOST: usize = 256;

@@ -4,7 +4,7 @@ use super::super::pipeline::{Action, Job, Pipeline, Run, Step, When};
 use super::super::text::Text;
 use super::workflow::{environment, texts};
 use super::{actions, convert};
-use crate::config::yaml::{Map, Node};
+use crate::yaml::{Map, Node};
 
 /// `defaults.run` of the workflow and the job.
 #[derive(Debug, Default)]
@@ -165,7 +165,7 @@ fn lost_condition(source: &str, node: &Node, pipeline: &mut Pipeline) {
     pipeline.note(&node.mark, format!("`if: {source}`"), hint);
 }
 
-fn lost_key(key: &str, entry: &crate::config::yaml::Entry, pipeline: &mut Pipeline) {
+fn lost_key(key: &str, entry: &crate::yaml::Entry, pipeline: &mut Pipeline) {
     let hint = match key {
         "timeout-minutes" => {
             "CircleCI limits silence: `no_output_timeout` of the step; or use `timeout` of the shell"

@@ -1,7 +1,7 @@
 //! `on`: what starts a workflow.
 
 use super::super::pipeline::{Filter, Pipeline};
-use crate::config::yaml::{Map, Node};
+use crate::yaml::{Map, Node};
 
 /// Reads `on`.
 pub(super) fn read(on: &Node, pipeline: &mut Pipeline) {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::super::pipeline::Pipeline;
 use super::super::text::{Text, variable};
 use super::{convert, jobs, triggers};
-use crate::config::problem::{ConfigError, Problem, Problems};
-use crate::config::yaml::{Map, Mark, Node, load};
+use crate::yaml::problem::{ConfigError, Problem, Problems};
+use crate::yaml::{Map, Mark, Node, load};
 
 /// Reads a workflow.
 pub(in super::super) fn read(text: &str, file: &str) -> Result<Pipeline, ConfigError> {
@@ -108,7 +108,7 @@ pub(super) fn environment(env: &Node, pipeline: &mut Pipeline) -> Vec<(String, T
         );
         return Vec::new();
     };
-    let one = |(name, entry): (&std::sync::Arc<str>, &crate::config::yaml::Entry)| {
+    let one = |(name, entry): (&std::sync::Arc<str>, &crate::yaml::Entry)| {
         let value = entry.node.scalar().unwrap_or_default();
         (variable(name), texts(&value, &entry.node.mark, pipeline))
     };

@@ -4,7 +4,7 @@ use super::parser::Statement;
 use super::stages::{Around, Stages};
 use super::steps;
 use crate::config::import::pipeline::Pipeline;
-use crate::config::problem::{ConfigError, Problem};
+use crate::yaml::problem::{ConfigError, Problem};
 
 /// Converts the block of `pipeline`.
 pub(super) fn pipeline(block: &Statement, file: &str) -> Result<Pipeline, ConfigError> {

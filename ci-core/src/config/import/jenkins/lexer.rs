@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::config::problem::Problem;
-use crate::config::yaml::Mark;
+use crate::yaml::Mark;
+use crate::yaml::problem::Problem;
 
 /// How long a file may be, in bytes.
 const LONGEST: usize = 1 << 20;

@@ -8,7 +8,7 @@ mod stages;
 mod steps;
 
 use super::pipeline::Pipeline;
-use crate::config::problem::ConfigError;
+use crate::yaml::problem::ConfigError;
 
 /// Reads a declarative pipeline.
 pub(super) fn read(text: &str, file: &str) -> Result<Pipeline, ConfigError> {

@@ -1,8 +1,8 @@
 //! The statements of a Jenkins file: names with arguments and blocks.
 
 use super::lexer::{Kind, Token};
-use crate::config::problem::Problem;
-use crate::config::yaml::Mark;
+use crate::yaml::Mark;
+use crate::yaml::problem::Problem;
 
 /// How deep blocks nest.
 const DEEPEST: usize = 64;

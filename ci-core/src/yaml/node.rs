@@ -167,6 +167,12 @@ impl Node {
         }
     }
 
+    /// It as YAML; tags are left out.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        super::write::of_node(self)
+    }
+
     /// Whether both say the same, wherever they stand.
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {
@@ -213,6 +219,12 @@ impl Map {
     #[must_use]
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries.get(key)
+    }
+
+    /// The entry at this position.
+    pub(super) fn nth(&self, index: usize) -> Option<(&str, &Entry)> {
+        let (key, entry) = self.entries.get_index(index)?;
+        Some((key, entry))
     }
 
     /// Whether there is such a key.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
+use super::problem::{Problem, Problems};
 use super::{Entry, Map, Mark, Node, Schema, Value};
-use crate::config::problem::{Problem, Problems};
 
 /// What a file may cost. Aliases count each time they are used, so that a few lines cannot stand for
 /// millions of values.
@@ -15,7 +15,7 @@ use crate::config::problem::{Problem, Problems};
 pub struct Limits {
     /// Bytes of the file.
     pub bytes: usize,
-    /// Values, with those that aliases repeat.
+    /// Values, with those that aliases repeat; a long text counts as several.
     pub nodes: u64,
     /// How deep values nest.
     pub depth: usize,
@@ -37,6 +37,7 @@ impl Default for Limits {
 pub struct Loader {
     schema: Schema,
     limits: Limits,
+    typed: bool,
 }
 
 /// Reads the documents of a file with the usual limits and the scalars of YAML 1.2. `file` is its name
@@ -60,6 +61,13 @@ impl Loader {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Leaves it to the reader of a value which type it is of: plain scalars keep their text, all others
+    /// have the tag `!`, as YAML says of them. A key that stands twice is an error in `problems`.
+    pub(super) fn typed(mut self) -> Self {
+        self.typed = true;
         self
     }
 
@@ -90,6 +98,7 @@ impl Loader {
             anchors: HashMap::new(),
             total: 0,
             documents: Vec::new(),
+            not_plain: NOT_PLAIN.into(),
         };
         let options = granit_parser::options! { emit_comments: false };
         for event in Parser::new_from_str_with_options(text, options) {
@@ -99,6 +108,12 @@ impl Loader {
         Ok(building.documents)
     }
 }
+
+/// The tag of scalars that are text whatever they look like.
+const NOT_PLAIN: &str = "!";
+
+/// Bytes of a text that count as one more value: aliases cannot stand for gigabytes of it either.
+const TEXT_OF_ONE: usize = 64;
 
 /// The document that is being read.
 struct Building<'a> {
@@ -112,6 +127,8 @@ struct Building<'a> {
     anchors: HashMap<usize, (Node, u64)>,
     total: u64,
     documents: Vec<Node>,
+    /// [`NOT_PLAIN`], shared by all that have it.
+    not_plain: Arc<str>,
 }
 
 struct Open {
@@ -165,10 +182,11 @@ impl Building<'_> {
             Event::Scalar(text, style, anchor, tag) => {
                 let tag = local_tag(tag.as_deref());
                 let is_merge = style == ScalarStyle::Plain && text == "<<" && tag.is_none();
+                let weight = 1 + u64::try_from(text.len() / TEXT_OF_ONE).unwrap_or(u64::MAX);
                 let (value, tag) = self.scalar(&text, style, tag);
                 let node = Node { value, mark, tag };
-                self.anchor(anchor, &node, 1);
-                self.value(node, 1, is_merge)
+                self.anchor(anchor, &node, weight);
+                self.value(node, weight, is_merge)
             }
             Event::Alias(anchor) => {
                 let Some((node, weight)) = self.anchors.get(&anchor) else {
@@ -210,6 +228,14 @@ impl Building<'_> {
         style: ScalarStyle,
         tag: Option<Arc<str>>,
     ) -> (Value, Option<Arc<str>>) {
+        if self.loader.typed {
+            let plain = match tag.as_deref() {
+                None => style == ScalarStyle::Plain,
+                Some(tag) => tag.starts_with("!!") && !matches!(tag, "!!str" | "!!binary"),
+            };
+            let tag = (!plain).then(|| Arc::clone(&self.not_plain));
+            return (Value::Str(text.into()), tag);
+        }
         match tag.as_deref() {
             Some("!!str" | "!") => (Value::Str(text.into()), None),
             Some("!!binary") => (Value::Str(text.into()), tag),
@@ -304,10 +330,16 @@ impl Building<'_> {
                     };
                     if let Some(entry) = map.entry(&name) {
                         let before = entry.key.line;
-                        let message = format!(
-                            "the key `{name}` stands in line {before} too; this one counts"
-                        );
-                        self.problems.push(Problem::warning(&node.mark, message));
+                        self.problems.push(if self.loader.typed {
+                            let message =
+                                format!("`{name}` is there twice; it stands in line {before} too");
+                            Problem::error(&node.mark, message)
+                        } else {
+                            let message = format!(
+                                "the key `{name}` stands in line {before} too; this one counts"
+                            );
+                            Problem::warning(&node.mark, message)
+                        });
                     }
                     *key = Some(Key::Name(name, node.mark));
                 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::yaml::Mark;
+use super::Mark;
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]

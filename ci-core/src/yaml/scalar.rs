@@ -17,24 +17,28 @@ pub enum Schema {
 impl Schema {
     /// The value of a plain scalar.
     pub(super) fn plain(self, text: &str) -> Value {
-        match text {
-            "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
-            "true" | "True" | "TRUE" => return Value::Bool(true),
-            "false" | "False" | "FALSE" => return Value::Bool(false),
-            ".inf" | ".Inf" | ".INF" | "+.inf" => return Value::Float(f64::INFINITY),
-            "-.inf" | "-.Inf" | "-.INF" => return Value::Float(f64::NEG_INFINITY),
-            ".nan" | ".NaN" | ".NAN" => return Value::Float(f64::NAN),
-            _ => {}
-        }
-        let number = match self {
-            Self::Core => core_number(text),
-            Self::Psych => match text {
-                "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(Value::Bool(true)),
-                "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(Value::Bool(false)),
-                _ => psych_number(text),
+        self.meaning(text)
+            .unwrap_or_else(|| Value::Str(text.into()))
+    }
+
+    /// What a plain scalar is if it is more than a word.
+    pub(super) fn meaning(self, text: &str) -> Option<Value> {
+        Some(match text {
+            "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+            "true" | "True" | "TRUE" => Value::Bool(true),
+            "false" | "False" | "FALSE" => Value::Bool(false),
+            ".inf" | ".Inf" | ".INF" | "+.inf" => Value::Float(f64::INFINITY),
+            "-.inf" | "-.Inf" | "-.INF" => Value::Float(f64::NEG_INFINITY),
+            ".nan" | ".NaN" | ".NAN" => Value::Float(f64::NAN),
+            _ => match self {
+                Self::Core => return core_number(text),
+                Self::Psych => match text {
+                    "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Value::Bool(true),
+                    "no" | "No" | "NO" | "off" | "Off" | "OFF" => Value::Bool(false),
+                    _ => return psych_number(text),
+                },
             },
-        };
-        number.unwrap_or_else(|| Value::Str(text.into()))
+        })
     }
 }
 

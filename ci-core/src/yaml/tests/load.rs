@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
-use super::*;
-use crate::config::problem::Problems;
+use crate::yaml::problem::Problems;
+use crate::yaml::*;
 
 fn one(text: &str) -> Node {
     let mut documents = load(text, "f.yml", &mut Problems::new()).unwrap();

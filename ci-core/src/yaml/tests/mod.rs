@@ -1,0 +1,5 @@
+//! Tests of the YAML layer.
+
+mod load;
+mod read;
+mod write;
