@@ -31,8 +31,6 @@ pub struct DockerOptions {
     pub common: CommonOptions,
     /// How the project gets into the container; `copy` by default.
     pub workspace: Workspace,
-    /// Whether services run with all rights, as `docker:dind` needs it. Off by default.
-    pub services_privileged: bool,
     /// What jobs that build images get of the engine; `none` by default. A job that gets it gets no
     /// service that is an engine (`docker:dind`).
     pub docker: DockerAccess,
@@ -76,10 +74,14 @@ pub struct CommonOptions {
     /// The containers of all jobs. A swarm knows no `devices`, `gpus`, `privileged`, `shm_size` and
     /// `security`.
     pub container: ContainerOptions,
+    /// The containers of services, such as `privileged: true`, which `docker:dind` needs. Their names of
+    /// hosts and name servers come on top of those of the job; they have no `network` but the job's.
+    #[serde(deserialize_with = "of_services")]
+    pub services: ContainerOptions,
 }
 
-/// Options of a job's container: for all jobs under `container` of the executor's options, and for one
-/// under `extra.docker` of the job.
+/// Options of a container: for those of all jobs under `container` of the executor's options, for one
+/// job's under `extra.docker` of the job, and for those of services under `services`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -126,7 +128,7 @@ pub struct ContainerOptions {
     pub volumes: BTreeMap<String, String>,
     /// Directories of the engine's machine, as `/here:/there[:ro]`.
     pub binds: Vec<String>,
-    /// Options of the engine's security, such as `seccomp=unconfined`.
+    /// Options of security, such as `seccomp=unconfined` and `systempaths=unconfined`.
     pub security: Vec<String>,
 }
 
@@ -230,6 +232,15 @@ fn all<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
     }
 }
 
+fn of_services<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ContainerOptions, D::Error> {
+    let options = ContainerOptions::deserialize(deserializer)?;
+    if options.network.is_some() {
+        let text = "services are in the network of their job, which is `container.network`";
+        return Err(D::Error::custom(text));
+    }
+    Ok(options)
+}
+
 fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     text.map(|text| ci_core::units::parse_size(&text).map_err(D::Error::custom))
@@ -331,6 +342,7 @@ mod tests {
             "workspace": "bind",
             "docker": "socket",
             "unmet": "skip",
+            "services": {"privileged": true, "volumes": {"/var/lib/docker": "layers"}},
             "container": {
                 "memory": "1GiB",
                 "gpus": "all",
@@ -339,6 +351,7 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(options.common.pull, PullPolicy::Never);
+        assert!(options.common.services.privileged && !options.common.container.privileged);
         assert_eq!(options.common.container.memory, Some(1 << 30));
         assert_eq!(options.common.container.gpus, Some(Gpus::All));
         assert_eq!(options.common.container.ulimits["nofile"], Ulimit::Both(9));
@@ -352,6 +365,8 @@ mod tests {
         }
         let error = read(json!({"pul": "never"})).unwrap_err();
         assert!(error.contains("unknown field `pul`"), "{error}");
+        let error = read(json!({"services": {"network": "none"}})).unwrap_err();
+        assert!(error.contains("the network of their job"), "{error}");
     }
 
     #[test]
@@ -395,7 +410,7 @@ mod tests {
     #[test]
     fn the_schema_knows_every_option() {
         let schema = DockerOptions::json_schema();
-        assert!(schema["properties"]["services_privileged"].is_object());
+        assert!(schema["properties"]["services"].is_object());
         assert!(schema["$defs"]["ContainerOptions"]["properties"]["gpus"].is_object());
     }
 }

@@ -10,7 +10,7 @@ use ci_core::step::Action;
 
 use crate::engine::{ContainerSpec, Facts, ImageFacts};
 use crate::error::{DockerError, DockerErrorKind};
-use crate::options::{ContainerOptions, DockerAccess, DockerOptions, Workspace};
+use crate::options::{CommonOptions, ContainerOptions, DockerAccess, DockerOptions, Workspace};
 use crate::script;
 use crate::service::ServicePlan;
 
@@ -122,9 +122,7 @@ pub(crate) fn plan(
     if let Some((name, _)) = &network {
         job.network = Some(name.clone());
     }
-    let mut binds = options.binds.clone();
-    let mounted = |(dir, volume): (&String, &String)| format!("{volume}:{dir}");
-    binds.extend(options.volumes.iter().map(mounted));
+    let mut binds = mounts(&options);
     let other_images = request.job.steps.iter().any(|step| match &step.action {
         Action::Run(command) => command.image.is_some(),
         _ => false,
@@ -157,8 +155,10 @@ pub(crate) fn plan(
         env.push(("CI_CORE_DOCKER_LABELS".to_owned(), labels.join(" ")));
     }
     job.binds = binds;
-    let names = options.volumes.values();
-    let caches = names.filter(|name| !name.contains('/')).cloned().collect();
+    let mut caches = kept_volumes(&options);
+    if !requires.services.is_empty() {
+        caches.extend(kept_volumes(&ground.options.common.services));
+    }
     job.options = options;
     Ok(Plan {
         copies_project: bound.is_none() && wants_project(request, ground.work_dir),
@@ -206,20 +206,47 @@ fn limits(
     facts: &Facts,
 ) -> (Option<u32>, Option<u32>) {
     let requires = &request.job.options.requires;
+    let (own_cpu, own_memory) = own_limits(options, facts);
+    let cpu = requires.cpu_milli.or(request.cpu_milli);
+    let cpu = cpu.map(|cpu| at_most(cpu, facts)).or(own_cpu);
+    let memory = requires.memory_mib.or(request.memory_mib).or(own_memory);
+    (cpu.filter(|cpu| *cpu > 0), memory.filter(|mib| *mib > 0))
+}
+
+/// The limits that options name, in thousandths of a core and in MiB.
+fn own_limits(options: &ContainerOptions, facts: &Facts) -> (Option<u32>, Option<u32>) {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "the conversion saturates, as it should"
     )]
-    let own_cpus = options.cpus.map(|cpus| (cpus * 1000.0) as u32);
-    let cpu = requires.cpu_milli.or(request.cpu_milli).or(own_cpus);
-    let own_memory = options
+    let cpu = options.cpus.map(|cpus| (cpus * 1000.0) as u32);
+    let memory = options
         .memory
         .map(|bytes| u32::try_from(bytes >> 20).unwrap_or(u32::MAX));
-    let memory = requires.memory_mib.or(request.memory_mib).or(own_memory);
-    let most = facts.processors.saturating_mul(1000);
-    let cpu = cpu.map(|cpu| if most == 0 { cpu } else { cpu.min(most) });
+    let cpu = cpu.map(|cpu| at_most(cpu, facts));
     (cpu.filter(|cpu| *cpu > 0), memory.filter(|mib| *mib > 0))
+}
+
+/// No more thousandths of a core than there are.
+fn at_most(cpu: u32, facts: &Facts) -> u32 {
+    match facts.processors {
+        0 => cpu,
+        processors => cpu.min(processors.saturating_mul(1000)),
+    }
+}
+
+/// The directories and volumes that options name, as `source:target`.
+fn mounts(options: &ContainerOptions) -> Vec<String> {
+    let volumes = options.volumes.iter();
+    let volumes = volumes.map(|(dir, volume)| format!("{volume}:{dir}"));
+    options.binds.iter().cloned().chain(volumes).collect()
+}
+
+/// The volumes that stay between jobs.
+fn kept_volumes(options: &ContainerOptions) -> Vec<String> {
+    let names = options.volumes.values();
+    names.filter(|name| !name.contains('/')).cloned().collect()
 }
 
 /// The directory of this machine that the job works in, if it does.
@@ -289,6 +316,8 @@ fn service_spec(
     job: &ContainerSpec,
 ) -> ContainerSpec {
     let words = |words: &[String]| (!words.is_empty()).then(|| words.to_vec());
+    let options = service_options(&ground.options.common);
+    let (cpu_milli, memory_mib) = own_limits(&options, ground.facts);
     let aliases = service.aliases.iter().filter(|alias| !alias.is_empty());
     ContainerSpec {
         name: format!("{}-service-{index}", job.name),
@@ -303,14 +332,22 @@ fn service_spec(
         labels: ground.labels.clone(),
         network: Some(job.name.clone()),
         aliases: aliases.cloned().collect(),
-        options: ContainerOptions {
-            privileged: ground.options.services_privileged,
-            dns: ground.options.common.container.dns.clone(),
-            extra_hosts: ground.options.common.container.extra_hosts.clone(),
-            ..ContainerOptions::default()
-        },
+        cpu_milli,
+        memory_mib,
+        binds: mounts(&options),
+        options,
         ..ContainerSpec::default()
     }
+}
+
+/// The options of services. They find the hosts that the job finds.
+fn service_options(common: &CommonOptions) -> ContainerOptions {
+    let of_job = ContainerOptions {
+        dns: common.container.dns.clone(),
+        extra_hosts: common.container.extra_hosts.clone(),
+        ..ContainerOptions::default()
+    };
+    of_job.with(common.services.clone())
 }
 
 /// The network that the job needs for itself: where a service is reached by name. Without a network for

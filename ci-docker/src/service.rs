@@ -110,6 +110,9 @@ impl Around {
             if let Some(job) = job.filter(|_| plan.shares_network) {
                 plan.container.network = Some(format!("container:{}", job.id()));
                 plan.container.aliases.clear();
+                // An engine refuses names beside a network that has them.
+                plan.container.options.dns.clear();
+                plan.container.options.extra_hosts.clear();
             }
             start(engine, plan, prober, limit).await
         });
@@ -202,6 +205,7 @@ async fn start(
             let _ = engine.remove(&service.id).await;
             let last = log.unwrap_or_default();
             let mut error: DockerError = error;
+            error.message = format!("the service `{}`: {}", service.name, error.message);
             if let Some(line) = last.lines().last() {
                 error = error.with_hint(format!("the last words of the service: {line}"));
             }

@@ -4,6 +4,8 @@
     reason = "a helper of a test that fails has failed"
 )]
 
+#[path = "support/programs.rs"]
+mod programs;
 mod support;
 
 use std::collections::BTreeMap;
@@ -25,33 +27,7 @@ async fn import_client(place: &Place) {
         return;
     }
     let mut archive = support::busybox();
-    let docker = std::process::Command::new("sh")
-        .args(["-c", "readlink -f \"$(command -v docker)\""])
-        .output()
-        .unwrap();
-    let docker = String::from_utf8(docker.stdout).unwrap().trim().to_owned();
-    archive
-        .append_path_with_name(&docker, "bin/docker")
-        .unwrap();
-    let needs = std::process::Command::new("ldd")
-        .arg(&docker)
-        .output()
-        .unwrap();
-    let needs = String::from_utf8(needs.stdout).unwrap();
-    for path in needs
-        .split_whitespace()
-        .filter(|word| word.starts_with('/'))
-    {
-        let real = std::fs::canonicalize(path).unwrap();
-        let name = path.trim_start_matches('/');
-        let mut header = tar::Header::new_gnu();
-        let content = std::fs::read(real).unwrap();
-        header.set_mode(0o755);
-        header.set_size(content.len() as u64);
-        archive
-            .append_data(&mut header, name, content.as_slice())
-            .unwrap();
-    }
+    programs::add(&mut archive, &["docker"]).unwrap();
     let changes = ["LABEL ci-core.test=true"];
     support::import_changed(&place.client, CLIENT, archive, &changes).await;
 }

@@ -114,6 +114,64 @@ async fn a_service_as_localhost_shares_the_network_of_the_job() {
 }
 
 #[tokio::test]
+async fn services_have_options_of_their_own_and_the_hosts_of_the_job() {
+    let place = place!();
+    let run = RunId::new();
+    let name = format!("ci-core-test-{run}");
+    let services = json!({
+        "memory": "64MiB", "cpus": 1000, "shm_size": "32MiB", "tmpfs": {"/data": "size=1m"},
+        "volumes": {"/kept": name}, "extra_hosts": ["second:192.0.2.8"],
+    });
+    let container = json!({"pids": 50, "dns": ["192.0.2.53"], "extra_hosts": ["first:192.0.2.7"]});
+    let executor = with(
+        &place,
+        json!({"services": services, "container": container}),
+    );
+    let job = JobSpec::new("own").service(web("web", HTTPD));
+    // One in the network of the job's container has its names.
+    let job = job.service(web("localhost", HTTPD));
+    let session = prepare(&executor, run, &job, &Log::default())
+        .await
+        .unwrap();
+    let mut configs = Vec::new();
+    for container in place.containers(run).await {
+        if container.ends_with("-service-0") || container.ends_with("-service-1") {
+            let look = None::<bollard::query_parameters::InspectContainerOptions>;
+            let found = place.client.inspect_container(&container, look).await;
+            configs.push(found.unwrap().host_config.unwrap());
+        }
+    }
+    session.teardown().await.unwrap();
+    assert_eq!(place.everything(run).await, Vec::<String>::new());
+    let removal = None::<bollard::query_parameters::RemoveVolumeOptions>;
+    place.client.remove_volume(&name, removal).await.unwrap();
+    assert_eq!(configs.len(), 2);
+    let most = i64::try_from(std::thread::available_parallelism().unwrap().get()).unwrap();
+    for config in &configs {
+        assert_eq!(
+            (config.memory, config.shm_size),
+            (Some(64 << 20), Some(32 << 20))
+        );
+        assert!(
+            config.nano_cpus.unwrap() >= most * 1_000_000_000,
+            "as many as there are"
+        );
+        assert!(config.tmpfs.as_ref().unwrap().contains_key("/data"));
+        assert_eq!(config.binds.as_ref().unwrap(), &[format!("{name}:/kept")]);
+        assert_eq!(
+            config.pids_limit.unwrap_or_default(),
+            0,
+            "that is the job's"
+        );
+    }
+    let hosts = configs
+        .iter()
+        .filter_map(|config| config.extra_hosts.clone());
+    let hosts: Vec<Vec<String>> = hosts.filter(|hosts| !hosts.is_empty()).collect();
+    assert_eq!(hosts, [["first:192.0.2.7", "second:192.0.2.8"]]);
+}
+
+#[tokio::test]
 async fn a_job_without_a_network_reaches_its_services_and_nothing_else() {
     let place = place!();
     let run = RunId::new();

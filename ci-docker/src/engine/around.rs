@@ -10,7 +10,8 @@ use bollard::query_parameters::{
 };
 use futures_util::TryStreamExt;
 
-use super::client::{Engine, Found, explain, is_missing, status};
+use super::client::{Engine, Found};
+use super::explain::{explain, is_missing, status};
 use crate::error::DockerError;
 
 /// How often the removal of a network is tried whose containers are on their way out.

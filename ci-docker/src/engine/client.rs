@@ -24,6 +24,7 @@ use futures_util::{Stream, StreamExt, TryStreamExt};
 use tokio::io::AsyncWrite;
 
 use super::dial::dial;
+use super::explain::{explain, is_missing, kind_of_refusal, status};
 use super::tunnel::Tunnel;
 use crate::credentials::Login;
 use crate::error::{DockerError, DockerErrorKind};
@@ -418,74 +419,4 @@ fn channels(raw: Raw) -> Pieces<(Channel, Bytes)> {
         Ok(piece) => Ok((Channel::Stdout, piece.into_bytes())),
         Err(error) => Err(explain("the connection to the container broke", error)),
     }))
-}
-
-pub(super) fn status(error: &Error) -> Option<u16> {
-    match error {
-        Error::DockerResponseServerError { status_code, .. } => Some(*status_code),
-        _ => None,
-    }
-}
-
-pub(super) fn is_missing(error: &Error) -> bool {
-    status(error) == Some(404)
-}
-
-/// What the words of an engine tell that its codes do not.
-fn kind_of_refusal(message: &str) -> DockerErrorKind {
-    const UNMET: [&str; 5] = [
-        // No GPU, or nothing that hands it to containers.
-        "could not select device driver",
-        "error gathering device information",
-        "does not match the specified platform",
-        "no matching manifest for",
-        "does not provide the specified platform",
-    ];
-    const CAPACITY: [&str; 2] = [
-        "could not find an available, non-overlapping",
-        "no space left on device",
-    ];
-    if UNMET.iter().any(|words| message.contains(words)) {
-        DockerErrorKind::Unmet
-    } else if CAPACITY.iter().any(|words| message.contains(words)) {
-        DockerErrorKind::Capacity
-    } else {
-        DockerErrorKind::Other
-    }
-}
-
-pub(super) fn explain(what: impl Into<String>, error: Error) -> DockerError {
-    if let Error::DockerResponseServerError { message, .. }
-    | Error::DockerStreamError { error: message } = &error
-    {
-        let special = kind_of_refusal(message);
-        if special != DockerErrorKind::Other {
-            let text = format!("{}: {}", what.into(), message.trim_end());
-            return DockerError::new(special, text);
-        }
-    }
-    let kind = match (&error, status(&error)) {
-        (_, Some(404)) => DockerErrorKind::NotFound,
-        (_, Some(409)) => DockerErrorKind::Conflict,
-        (_, Some(400)) => DockerErrorKind::Refused,
-        (Error::RequestTimeoutError, _) => DockerErrorKind::TimedOut,
-        // What leads to the engine says by 502 that there is no way.
-        (_, Some(502))
-        | (
-            Error::IOError { .. }
-            | Error::HyperResponseError { .. }
-            | Error::HyperLegacyError { .. }
-            | Error::SocketNotFoundError(_),
-            None,
-        ) => DockerErrorKind::Unreachable,
-        _ => DockerErrorKind::Other,
-    };
-    let what = what.into();
-    // What the engine says is for people to read; the client's own words around it are not.
-    match error {
-        Error::DockerResponseServerError { message, .. } => {
-            DockerError::new(kind, format!("{what}: {}", message.trim_end()))
-        }
-        error => DockerError::new(kind, what).with_source(error),
-    }
 }

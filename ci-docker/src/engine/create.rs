@@ -8,7 +8,8 @@ use bollard::models::{
 };
 use bollard::query_parameters::CreateContainerOptionsBuilder;
 
-use super::client::{Engine, explain};
+use super::client::Engine;
+use super::explain::explain;
 use crate::error::DockerError;
 use crate::options::{ContainerOptions, Gpus, Ulimit};
 
@@ -18,6 +19,9 @@ const HEALTH_INTERVAL: i64 = 1_000_000_000;
 
 /// How large the log of a service may become.
 const LOG_SIZE: &str = "10m";
+
+/// The option of security that a docker client has, and no engine: nothing of `/proc` and `/sys` is hidden.
+const ALL_PATHS: &str = "systempaths=unconfined";
 
 /// What to make a container of.
 #[derive(Debug, Clone, Default)]
@@ -119,6 +123,9 @@ fn host_config(spec: &ContainerSpec) -> HostConfig {
                 .collect(),
         ),
     };
+    let (all_paths, security): (Vec<String>, Vec<String>) =
+        (options.security.iter().cloned()).partition(|option| option == ALL_PATHS);
+    let no_paths = (!all_paths.is_empty()).then(Vec::new);
     HostConfig {
         // Ends orphans' entries in the process table, and passes the end of the input on.
         init: spec.tethered.then_some(true),
@@ -151,7 +158,9 @@ fn host_config(spec: &ContainerSpec) -> HostConfig {
             .map(|size| i64::try_from(size).unwrap_or(i64::MAX)),
         dns: some(&options.dns),
         extra_hosts: some(&options.extra_hosts),
-        security_opt: some(&options.security),
+        security_opt: some(&security),
+        masked_paths: no_paths.clone(),
+        readonly_paths: no_paths,
         ..HostConfig::default()
     }
 }
@@ -224,6 +233,7 @@ mod tests {
         };
         spec.options.devices = vec!["/dev/a".into(), "/dev/b:/dev/c:r".into()];
         spec.options.gpus = Some(Gpus::All);
+        spec.options.security = vec!["seccomp=unconfined".into(), ALL_PATHS.into()];
         spec.options
             .ulimits
             .insert("nofile".into(), Ulimit::Each { soft: 1, hard: 2 });
@@ -236,5 +246,7 @@ mod tests {
         assert_eq!((limit.soft, limit.hard), (Some(1), Some(2)));
         assert_eq!(made.memory_swap, Some(64 << 20));
         assert_eq!((made.privileged, made.cap_add), (None, None));
+        assert_eq!(made.security_opt.unwrap(), ["seccomp=unconfined"]);
+        assert_eq!(made.readonly_paths, Some(Vec::new()));
     }
 }

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use bollard::errors::Error;
 use bollard::query_parameters::{InspectContainerOptions, InspectNetworkOptions};
 
-use super::client::{Engine, explain, is_missing};
+use super::client::Engine;
+use super::explain::{explain, is_missing};
 use crate::error::DockerError;
 
 /// The labels of something. None if it is not there.

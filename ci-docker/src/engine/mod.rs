@@ -5,6 +5,7 @@ mod around;
 mod client;
 mod create;
 mod dial;
+mod explain;
 mod look;
 mod swarm;
 mod task;

@@ -12,7 +12,8 @@ use bollard::query_parameters::{
     ListTasksOptionsBuilder,
 };
 
-use super::client::{Engine, Found, explain, is_missing};
+use super::client::{Engine, Found};
+use super::explain::{explain, is_missing};
 use super::task::{TaskSpec, service};
 use crate::credentials::Login;
 use crate::error::{DockerError, DockerErrorKind};

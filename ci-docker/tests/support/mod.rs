@@ -236,10 +236,11 @@ pub(crate) async fn import_changed(
     changes: &[&str],
 ) {
     let body = bollard::body_full(archive.into_inner().unwrap().into());
+    let (repo, tag) = image.split_once(':').unwrap_or((image, "latest"));
     let options = CreateImageOptionsBuilder::default()
         .from_src("-")
-        .repo(image)
-        .tag("latest")
+        .repo(repo)
+        .tag(tag)
         .changes(changes.iter().map(|it| (*it).to_owned()).collect())
         .build();
     client
