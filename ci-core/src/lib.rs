@@ -72,6 +72,7 @@
 //! | know how something ended | [`outcome`] |
 //! | keep runs and go on with them | [`store`], [`run::resume`], [`run::rerun`] |
 //! | say which machine a job gets | [`settings`] |
+//! | read YAML, with the place of what is wrong | `yaml`, with the feature `yaml` |
 //! | hide values | [`secret`] |
 //! | read and write test reports | `report`, with the feature `reports` |
 //! | tell people and forges how runs end | `notify`, with the feature `notify` |

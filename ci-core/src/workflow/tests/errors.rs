@@ -122,3 +122,11 @@ fn deep_nesting_is_refused() {
     assert!(WorkflowSpec::from_json(&json).is_err());
     assert!(WorkflowSpec::from_yaml(&json).is_err());
 }
+
+#[test]
+fn nesting_up_to_the_limit_is_read() {
+    let (deep, ends) = ("{\"not\": ".repeat(120), "}".repeat(120));
+    let when = format!("{deep}{{branch: {{is: main}}}}{ends}");
+    let spec = WorkflowSpec::from_yaml(&format!("{HEAD}  a: {{when: {when}}}\n"));
+    assert!(spec.is_ok(), "{spec:?}");
+}
