@@ -240,24 +240,18 @@ impl CoverageRules {
     /// Whether nothing is asked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self {
-            lines,
-            branches,
-            functions,
-            file_lines,
-            file_branches,
-            changed_lines,
-            base,
-        } = self;
-        let percents = [
-            lines,
-            branches,
-            functions,
-            file_lines,
-            file_branches,
-            changed_lines,
-        ];
-        base.is_none() && percents.iter().all(|percent| percent.is_none())
+        matches!(
+            self,
+            Self {
+                lines: None,
+                branches: None,
+                functions: None,
+                file_lines: None,
+                file_branches: None,
+                changed_lines: None,
+                base: None,
+            }
+        )
     }
 }
 
@@ -291,12 +285,14 @@ impl FindingRules {
     /// Whether nothing is asked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self {
-            fail_at,
-            warnings,
-            baseline,
-        } = self;
-        fail_at.is_none() && warnings.is_none() && baseline.is_none()
+        matches!(
+            self,
+            Self {
+                fail_at: None,
+                warnings: None,
+                baseline: None,
+            }
+        )
     }
 
     /// Whether there are findings that fail the job.

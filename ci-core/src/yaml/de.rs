@@ -346,6 +346,12 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     serde::forward_to_deserialize_any! { bytes byte_buf }
 }
 
+/// Reads a value that stands in another; what is wrong with it is at its place.
+fn read<'de, T: DeserializeSeed<'de>>(seed: T, node: &Node) -> Result<T::Value> {
+    seed.deserialize(Reader::of(node))
+        .map_err(|error| error.at(&node.mark))
+}
+
 struct Elements<'a> {
     nodes: &'a [Node],
     taken: usize,
@@ -377,13 +383,7 @@ impl<'de> SeqAccess<'de> for Elements<'_> {
     type Error = YamlError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
-        let Some(node) = self.next() else {
-            return Ok(None);
-        };
-        match seed.deserialize(Reader::of(node)) {
-            Ok(value) => Ok(Some(value)),
-            Err(error) => Err(error.at(&node.mark)),
-        }
+        self.next().map(|node| read(seed, node)).transpose()
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -431,9 +431,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value> {
-        let node = self.value()?;
-        seed.deserialize(Reader::of(node))
-            .map_err(|error| error.at(&node.mark))
+        read(seed, self.value()?)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -486,9 +484,7 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value> {
-        let node = self.value()?;
-        seed.deserialize(Reader::of(node))
-            .map_err(|error| error.at(&node.mark))
+        read(seed, self.value()?)
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value> {

@@ -185,21 +185,20 @@ impl Turn<'_> {
     }
 
     async fn answer(&mut self, mark: &str) -> Option<Said> {
-        let (mut out, mut err) = (Splitter::new(mark), Splitter::new(mark));
+        let mut streams = Streams::new(mark);
         let (mut text, mut errors) = (Vec::new(), Vec::new());
         loop {
-            if let (Some(code), Some(_)) = (out.said(), err.said()) {
+            if let Some(code) = streams.said() {
                 let code = code.parse().ok()?;
                 self.whole = true;
                 return Some(Said::new(code, &text, &errors));
             }
             let (channel, piece) = self.pieces.recv().await?;
-            let (splitter, kept) = if channel == Channel::Stderr {
-                (&mut err, &mut errors)
-            } else {
-                (&mut out, &mut text)
+            let kept = match channel {
+                Channel::Stderr => &mut errors,
+                _ => &mut text,
             };
-            keep(kept, &splitter.push(piece));
+            keep(kept, &streams.push(channel, piece));
         }
     }
 
@@ -207,18 +206,13 @@ impl Turn<'_> {
     pub(crate) async fn run(mut self, task: &ToRun<'_>, output: &Output) -> Option<Done> {
         let mark = self.mark();
         self.tell(&message::command(&mark, task)).await?;
-        let (mut out, mut err) = (Splitter::new(&mark), Splitter::new(&mark));
+        let mut streams = Streams::new(&mark);
         let done = loop {
-            if let (Some(said), Some(_)) = (out.said(), err.said()) {
+            if let Some(said) = streams.said() {
                 break Done::read(said)?;
             }
             let (channel, piece) = self.pieces.recv().await?;
-            let splitter = if channel == Channel::Stderr {
-                &mut err
-            } else {
-                &mut out
-            };
-            output.write(channel, &splitter.push(piece)).await;
+            output.write(channel, &streams.push(channel, piece)).await;
         };
         self.whole = !done.held;
         if done.held {
@@ -231,6 +225,32 @@ impl Turn<'_> {
             let _ = tokio::time::timeout(LATE, late).await;
         }
         Some(done)
+    }
+}
+
+/// Both streams of the first process, each up to the mark.
+struct Streams {
+    out: Splitter,
+    err: Splitter,
+}
+
+impl Streams {
+    fn new(mark: &str) -> Self {
+        let (out, err) = (Splitter::new(mark), Splitter::new(mark));
+        Self { out, err }
+    }
+
+    /// Takes what came on one of them, and gives what is certainly not of the mark.
+    fn push(&mut self, channel: Channel, piece: Bytes) -> Bytes {
+        match channel {
+            Channel::Stderr => self.err.push(piece),
+            _ => self.out.push(piece),
+        }
+    }
+
+    /// What the mark says, once it has come on both.
+    fn said(&self) -> Option<&str> {
+        self.err.said().and(self.out.said())
     }
 }
 

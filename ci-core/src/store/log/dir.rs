@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::index::{Index, StepKey};
+use super::index::{Index, StepKey, step_key};
 use super::own::{self, failed};
 use super::pack::Pack;
 use crate::clock::Timestamp;
@@ -127,11 +127,10 @@ impl LogDir {
         let mut part = LogPart::new(Vec::new(), position);
         let (mut begin, mut left) = (position & !IN_OWN, most);
         if position & IN_OWN == 0 {
-            let step = (Arc::clone(&key.job), key.attempt, key.step);
             let index = self.index(key.run);
             let mut index = lock(&index);
             index.refresh(&run_dir)?;
-            left = index.read(&run_dir, &step, &mut part, most)?;
+            left = index.read(&run_dir, &step_key(key), &mut part, most)?;
             begin = 0;
         }
         if let Some(file) = own

@@ -11,7 +11,7 @@ use super::own::failed;
 use super::pack::{PACK_HEADER, STEP, number_of, path_of};
 use crate::clock::Timestamp;
 use crate::session::OutputChunk;
-use crate::store::{LogPart, StoreError, StoreErrorKind};
+use crate::store::{LogKey, LogPart, StoreError, StoreErrorKind};
 
 /// How many bits of a position are the place in a pack; those above are the pack's number.
 const PLACE_BITS: u32 = 48;
@@ -21,6 +21,11 @@ const MOST_OF_A_NAME: usize = 1 << 20;
 
 /// A job, an attempt and a step.
 pub(super) type StepKey = (Arc<str>, u32, u32);
+
+/// The step that a log is of, within its run.
+pub(super) fn step_key(key: &LogKey) -> StepKey {
+    (Arc::clone(&key.job), key.attempt, key.step)
+}
 
 /// The packs of a run.
 #[derive(Debug, Default)]

@@ -77,9 +77,9 @@ pub(super) fn read(
         if reader.read_exact(&mut header).is_err() {
             break;
         }
-        let Header { time, length, .. } = Header::of(header);
-        let stream = Header::of(header).stream();
-        let stream = stream.ok_or_else(|| damaged(path))?;
+        let header = Header::of(header);
+        let stream = header.stream().ok_or_else(|| damaged(path))?;
+        let Header { time, length, .. } = header;
         let mut bytes = Vec::new();
         let frame = reader.by_ref().take(length as u64).read_to_end(&mut bytes);
         if frame.map_err(unreadable)? < length {

@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::frame::{HEADER, begin, length_of};
+use super::index::{StepKey, step_key};
 use super::own::{FileLog, failed, open_log, private_dir};
 use crate::clock::Timestamp;
 use crate::session::OutputChunk;
@@ -53,8 +54,6 @@ struct State {
     steps: Vec<Written>,
     frame: Vec<u8>,
 }
-
-type StepKey = (Arc<str>, u32, u32);
 
 /// How much of a step's log is in the pack.
 #[derive(Debug)]
@@ -110,10 +109,9 @@ impl Pack {
 
     /// The log of a step, which goes on in the file at `own` when it is long.
     pub(super) fn log(self: Arc<Self>, key: &LogKey, own: PathBuf) -> PackedLog {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         let State { numbers, steps, .. } = &mut *state;
-        let name = (Arc::clone(&key.job), key.attempt, key.step);
-        let number = *numbers.entry(name).or_insert_with(|| {
+        let number = *numbers.entry(step_key(key)).or_insert_with(|| {
             // What another process wrote of the step comes first.
             steps.push(if self.is_later && own.exists() {
                 Written::Full
@@ -132,9 +130,13 @@ impl Pack {
         }
     }
 
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Adds a chunk, unless the step has its part of the pack already: `false` then.
     fn add(&self, log: &PackedLog, chunk: &OutputChunk) -> Result<bool, StoreError> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         let state = &mut *state;
         let Some(written) = state.steps.get_mut((log.number as usize).wrapping_sub(1)) else {
             return Ok(false);
