@@ -143,6 +143,7 @@ for feature in $(cargo metadata --format-version 1 --no-deps |
     jq -r '.packages[] | select(.name == "ci-core") | .features | keys[] | select(. != "default")'); do
     cargo check -q -p ci-core --no-default-features --features "$feature"
 done
+cargo check -q -p ci-report --no-default-features
 # Whoever only reads reports builds no runtime.
 if cargo tree -p ci-core --no-default-features --features reports -e normal --prefix none | grep -E '^(tokio|petgraph|git2) '; then
     echo "error: the feature \`reports\` alone brings the crates above" >&2

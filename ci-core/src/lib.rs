@@ -112,7 +112,8 @@ pub mod outcome;
 #[cfg(feature = "release")]
 pub mod release;
 #[cfg(feature = "reports")]
-pub mod report;
+#[doc(inline)]
+pub use ci_report as report;
 #[cfg(feature = "engine")]
 pub mod run;
 #[cfg(feature = "engine")]
@@ -135,8 +136,6 @@ pub mod steps;
 pub mod storage;
 #[cfg(feature = "engine")]
 pub mod store;
-#[cfg(any(feature = "engine", feature = "reports"))]
-mod tested;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(feature = "triggers")]

@@ -44,4 +44,4 @@ pub use trace::ChromeTrace;
 pub use wire::event_schema;
 
 pub use crate::severity::Severity as FindingSeverity;
-pub use crate::tested::{TestCounts, TestOutcome};
+pub use ci_report::{TestCounts, TestOutcome};

@@ -1,9 +1,0 @@
-//! JUnit XML: no standard, but what several hundred producers made of one idea.
-
-mod element;
-mod reader;
-#[cfg(test)]
-mod tests;
-
-pub(in crate::report::tests) use element::stated;
-pub(in crate::report::tests) use reader::Junit;
