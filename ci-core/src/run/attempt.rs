@@ -123,13 +123,9 @@ impl<'a> Steps<'a> {
         let watch = PrepareWatch(self.services);
         let limits = self.limits(None, None);
         let clock = self.services.clock();
-        let judge = |prepared: Result<Result<_, StepError>, String>| match prepared {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => error.outcome().into(),
-            Err(panic) => {
-                let words = format!("the executor panicked: {panic}");
-                Outcome::InfrastructureFailure(words.into()).into()
-            }
+        let judge = |prepared: Result<_, StepError>| match prepared {
+            Ok(_) => Ok(()),
+            Err(error) => error.outcome().into(),
         };
         let watched = supervise(self.services.session(), judge, clock, limits, &watch).await;
         let verdict = match (watched.verdict, watched.stop) {
@@ -244,15 +240,11 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// What a step came to, from what it gave or the message of its panic.
-fn verdict_of(gave: Result<Result<Outcome, StepError>, String>) -> Verdict {
+/// What a step came to, from what it gave.
+fn verdict_of(gave: Result<Outcome, StepError>) -> Verdict {
     match gave {
-        Ok(Ok(outcome)) => outcome.into(),
-        Ok(Err(error)) => error.outcome().into(),
-        Err(panic) => {
-            let words = format!("the step panicked: {panic}");
-            Outcome::Failed(Box::new(Failure::message(words))).into()
-        }
+        Ok(outcome) => outcome.into(),
+        Err(error) => error.outcome().into(),
     }
 }
 
@@ -283,6 +275,11 @@ impl Watch for StepWatch<'_> {
     fn output(&self) -> Option<Output> {
         self.services.opened_output(self.index)
     }
+
+    fn panicked(&self, message: &str) -> Outcome {
+        let words = format!("the step panicked: {message}");
+        Outcome::Failed(Box::new(Failure::message(words)))
+    }
 }
 
 struct PrepareWatch<'a>(&'a Arc<JobServices>);
@@ -302,5 +299,10 @@ impl Watch for PrepareWatch<'_> {
 
     fn output(&self) -> Option<Output> {
         None
+    }
+
+    fn panicked(&self, message: &str) -> Outcome {
+        let words = format!("the executor panicked: {message}");
+        Outcome::InfrastructureFailure(words.into())
     }
 }

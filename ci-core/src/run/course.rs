@@ -162,7 +162,7 @@ fn first_events(host: &RunHost, machine: &Machine, past: &Past) -> Vec<RunEvent>
     events
 }
 
-fn report(host: &RunHost, mut machine: Machine, begun: std::time::Duration) -> RunReport {
+fn report(host: &RunHost, machine: Machine, begun: std::time::Duration) -> RunReport {
     let plan = &host.plan;
     let spent = host.budgets.iter().zip(machine.spent());
     let budgets = spent.filter_map(|(budget, spent)| {
@@ -170,28 +170,38 @@ fn report(host: &RunHost, mut machine: Machine, begun: std::time::Duration) -> R
         Some(BudgetReport::new(stage, budget.limit, spent?))
     });
     let (budgets, outcome) = (budgets.collect(), machine.outcome());
-    let jobs = plan.dag.jobs().map(|job| {
-        let spec = plan.job(job);
-        let outcome = match machine.state(job) {
-            JobState::Done => machine.take_outcome(job),
-            JobState::Held => Outcome::OnHold,
-            _ => Outcome::NotRun("the run ended on hold before it".into()),
-        };
-        let end = machine.record(job);
-        JobReport {
-            name: Arc::clone(&spec.name),
-            allowed: !outcome.is_success() && spec.tolerates(&outcome),
-            outcome,
-            attempts: end.attempts,
-            duration: end.spent,
-            reports: host.book.reports(job),
+    let undone = plan.dag.jobs().filter_map(|job| match machine.state(job) {
+        JobState::Done => None,
+        JobState::Held => Some((job, Outcome::OnHold)),
+        _ => {
+            let why = "the run ended on hold before it".into();
+            Some((job, Outcome::NotRun(why)))
         }
     });
+    let undone: Vec<_> = undone.collect();
+    let mut ends = machine.into_records();
+    for (job, outcome) in undone {
+        ends[job.index()].outcome = outcome;
+    }
+    let mut jobs = Vec::with_capacity(ends.len());
+    for (job, end) in plan.dag.jobs().zip(&mut ends) {
+        let spec = plan.job(job);
+        let allowed = !end.outcome.is_success() && spec.tolerates(&end.outcome);
+        let reports = host.book.reports(job);
+        jobs.push(JobReport {
+            name: Arc::clone(&spec.name),
+            outcome: std::mem::take(&mut end.outcome),
+            attempts: end.attempts,
+            duration: end.spent,
+            allowed,
+            reports,
+        });
+    }
     RunReport {
         run: host.run,
         workflow: Arc::clone(&plan.workflow),
         outcome,
-        jobs: jobs.collect(),
+        jobs,
         budgets,
         duration: host.clock.elapsed().saturating_sub(begun),
         warnings: host.take_warnings(),

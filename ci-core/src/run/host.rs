@@ -23,7 +23,7 @@ use crate::executor::{Executor, ReapReport};
 use crate::id::{JobId, RunId};
 use crate::job::Start;
 use crate::outcome::{Failure, Outcome};
-use crate::scheduler::drive::{AttemptEnd, Command, Host};
+use crate::scheduler::drive::{AttemptEnd, Command, Host, Started};
 use crate::scheduler::{Demand, Machine, Notice, Stop, Ticket};
 use crate::secret::SecretSet;
 use crate::step::{Step, StepError, StepRegistry, StepSpec};
@@ -353,7 +353,7 @@ impl Host for RunHost {
         self: &Arc<Self>,
         machine: &Machine,
         notices: &mut Vec<Notice>,
-        started: &[Ticket],
+        started: &Started,
     ) -> Option<Receipt> {
         for notice in notices.iter() {
             self.act(notice);

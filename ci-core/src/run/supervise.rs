@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::outcome::{TimeLimit, Verdict};
+use crate::outcome::{Outcome, TimeLimit, Verdict};
 use crate::scheduler::Stop;
 use crate::session::Output;
 
@@ -35,6 +35,8 @@ pub(super) trait Watch {
     fn tell(&self);
     /// The output whose silence counts, if anything was written to it yet.
     fn output(&self) -> Option<Output>;
+    /// What a panic of the work with this message comes to.
+    fn panicked(&self, message: &str) -> Outcome;
 }
 
 /// How a piece of work ended.
@@ -48,17 +50,16 @@ pub(super) struct Watched {
 /// Work that may wait, as the object-safe traits give it.
 pub(super) type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Runs `work` to its end, or until it has to stop; `judge` reads what it gave, or the message of its
-/// panic. Work that is done at the first poll costs little more than that poll: what watching needs is
-/// made only when it begins to wait.
+/// Runs `work` to its end, or until it has to stop; `judge` reads what it gave. Work that is done at the
+/// first poll costs little more than that poll: what watching needs is made only when it begins to wait.
 pub(super) async fn supervise<T>(
     mut work: Work<'_, T>,
-    judge: impl Fn(Result<T, String>) -> Verdict,
+    judge: impl Fn(T) -> Verdict,
     clock: &Clock,
     limits: Limits,
     watch: &impl Watch,
 ) -> Watched {
-    match poll_fn(|cx| Poll::Ready(poll_catching(&mut work, &judge, cx))).await {
+    match poll_fn(|cx| Poll::Ready(poll_catching(&mut work, &judge, watch, cx))).await {
         Poll::Ready(verdict) => Watched {
             verdict: Some(verdict),
             stop: None,
@@ -69,7 +70,7 @@ pub(super) async fn supervise<T>(
 
 async fn watch_over<T>(
     mut work: Work<'_, T>,
-    judge: impl Fn(Result<T, String>) -> Verdict,
+    judge: impl Fn(T) -> Verdict,
     clock: &Clock,
     limits: Limits,
     watch: &impl Watch,
@@ -87,7 +88,7 @@ async fn watch_over<T>(
         };
         tokio::select! {
             biased;
-            verdict = poll_fn(|cx| poll_catching(&mut work, &judge, cx)) => {
+            verdict = poll_fn(|cx| poll_catching(&mut work, &judge, watch, cx)) => {
                 let stop = stop.or_else(|| watch.reason());
                 return Watched { verdict: Some(verdict), stop };
             }
@@ -130,24 +131,23 @@ impl Limits {
     }
 }
 
-/// Polls `work` and judges what it gives; a panic is judged by its message.
+/// Polls `work` and judges what it gives, or its panic.
 fn poll_catching<T>(
     work: &mut Work<'_, T>,
-    judge: impl Fn(Result<T, String>) -> Verdict,
+    judge: impl Fn(T) -> Verdict,
+    watch: &impl Watch,
     cx: &mut Context<'_>,
 ) -> Poll<Verdict> {
     // After a panic the future is never polled again, so nobody sees what it left half done.
-    let poll = || work.as_mut().poll(cx).map(|output| judge(Ok(output)));
+    let poll = || work.as_mut().poll(cx).map(&judge);
     match catch_unwind(AssertUnwindSafe(poll)) {
         Ok(poll) => poll,
-        Err(payload) => Poll::Ready(judge(Err(panic_message(&*payload)))),
+        Err(payload) => Poll::Ready(watch.panicked(panic_message(&*payload)).into()),
     }
 }
 
-fn panic_message(payload: &(dyn Any + Send)) -> String {
-    let text = payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned());
-    text.unwrap_or_else(|| "a panic without a message".to_owned())
+fn panic_message(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a message")
 }

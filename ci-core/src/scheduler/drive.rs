@@ -47,7 +47,7 @@ pub(crate) trait Host: Send + Sync + 'static {
         self: &Arc<Self>,
         machine: &Machine,
         notices: &mut Vec<Notice>,
-        started: &[Ticket],
+        started: &Started,
     ) -> Option<Self::Receipt>;
 
     /// Makes known what was recorded once it is durable.
@@ -117,7 +117,6 @@ pub(super) struct Drive<H: Host> {
 pub(super) struct State<E> {
     machine: Option<Machine>,
     notices: Vec<Notice>,
-    started: Vec<Ticket>,
     pub(super) workers: usize,
     failure: Option<E>,
     /// How many turns there were.
@@ -130,15 +129,34 @@ pub(super) struct State<E> {
     ready_in: Vec<u64>,
 }
 
+/// The jobs that may start after one change of the machine. Mostly there is one at most, and nothing is
+/// allocated.
+#[derive(Debug, Default)]
+pub(crate) struct Started {
+    pub(super) first: Option<Ticket>,
+    pub(super) others: Vec<Ticket>,
+}
+
+impl Started {
+    fn push(&mut self, ticket: Ticket) {
+        if self.first.is_none() {
+            self.first = Some(ticket);
+        } else {
+            self.others.push(ticket);
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Ticket> {
+        self.first.iter().chain(&self.others)
+    }
+}
+
 /// What follows from one change of the machine.
 pub(super) struct Turn<R> {
     pub(super) number: u64,
-    /// The first job that may start.
-    pub(super) next: Option<Ticket>,
-    /// Whether it need not wait until this turn is known.
+    pub(super) started: Started,
+    /// Whether the first of them need not wait until this turn is known.
     pub(super) is_free: bool,
-    /// The others.
-    pub(super) others: Vec<Ticket>,
     pub(super) receipt: Option<R>,
 }
 
@@ -157,7 +175,6 @@ pub(crate) async fn drive<H: Host>(
         state: Mutex::new(State {
             machine: Some(machine),
             notices: Vec::new(),
-            started: Vec::new(),
             workers: 0,
             failure: None,
             turns: 0,
@@ -328,46 +345,44 @@ impl<H: Host> Drive<H> {
         let now = self.now();
         let mut guard = self.lock();
         let state = &mut *guard;
-        let mut turn = Turn {
-            number: state.turns + 1,
-            next: None,
-            is_free: false,
-            others: Vec::new(),
-            receipt: None,
-        };
+        let number = state.turns + 1;
+        let mut started = Started::default();
         let Some(machine) = &mut state.machine else {
-            return turn;
+            return Turn {
+                number,
+                started,
+                is_free: false,
+                receipt: None,
+            };
         };
         let mut result = change(machine, now);
         while result.is_ok() && state.failure.is_none() {
             match machine.pop(now) {
-                Ok(Some(ticket)) => state.started.push(ticket),
+                Ok(Some(ticket)) => {
+                    state.workers += 1;
+                    started.push(ticket);
+                }
                 Ok(None) => break,
                 Err(illegal) => result = Err(illegal),
             }
         }
-        state.workers += state.started.len();
         machine.swap_notices(&mut state.notices);
-        state.turns = turn.number;
-        turn.receipt = self
-            .host
-            .record(machine, &mut state.notices, &state.started);
-        if turn.receipt.is_some() {
-            note_ready(&mut state.ready_in, &state.notices, turn.number);
+        state.turns = number;
+        let receipt = self.host.record(machine, &mut state.notices, &started);
+        let mut is_free = false;
+        if receipt.is_some() {
+            note_ready(&mut state.ready_in, &state.notices, number);
             let fresh = now.saturating_sub(state.known_at) <= FRESH;
             // Whether all that let the job go is known for good.
-            turn.is_free = state.started.first().is_some_and(|ticket| {
+            is_free = started.first.is_some_and(|ticket| {
                 let ready_in = state.ready_in.get(ticket.job.index());
                 fresh && ticket.attempt == 1 && ready_in.is_some_and(|it| *it <= state.known)
             });
         }
         state.notices.clear();
-        let mut started = state.started.drain(..);
-        turn.next = started.next();
-        turn.others.extend(started);
         // What no worker sees may have changed: the next timer, or that nothing goes on by itself.
         let mut wake = machine.take_timer_changed() || machine.is_done() || machine.is_on_hold();
-        if turn.receipt.is_none() {
+        if receipt.is_none() {
             state.workers -= ended;
             wake |= ended > 0 && state.workers == 0;
         }
@@ -379,7 +394,12 @@ impl<H: Host> Drive<H> {
         if wake {
             self.wake.notify_one();
         }
-        turn
+        Turn {
+            number,
+            started,
+            is_free,
+            receipt,
+        }
     }
 
     async fn turn_and_spawn(
@@ -390,8 +410,8 @@ impl<H: Host> Drive<H> {
         if let Some(receipt) = turn.receipt {
             self.make_known(turn.number, receipt).await;
         }
-        for ticket in turn.next.into_iter().chain(turn.others) {
-            self.spawn(ticket);
+        for ticket in turn.started.iter() {
+            self.spawn(*ticket);
         }
     }
 

@@ -135,7 +135,17 @@ impl Machine {
     }
 
     /// The next job to run, if a slot and what it needs are free.
+    #[inline]
     pub fn pop(&mut self, now: Duration) -> Result<Option<Ticket>, IllegalTransition> {
+        let popped = self.pop_job(now)?;
+        Ok(popped.map(|job| Ticket {
+            job,
+            attempt: self.records[job.index()].attempts,
+            at: now,
+        }))
+    }
+
+    fn pop_job(&mut self, now: Duration) -> Result<Option<JobId>, IllegalTransition> {
         while self.free_slots > 0 {
             let Some(job) = self.ready.pop() else {
                 return Ok(None);
@@ -149,17 +159,11 @@ impl Machine {
             }
             self.set(job, JobState::Running)?;
             self.free_slots -= 1;
-            let record = &mut self.records[job.index()];
-            record.attempts += 1;
-            let attempt = record.attempts;
+            self.records[job.index()].attempts += 1;
             if let Some((stage, over)) = self.stages.started(job, now) {
                 self.timers.set(over, Timer::Budget(stage));
             }
-            return Ok(Some(Ticket {
-                job,
-                attempt,
-                at: now,
-            }));
+            return Ok(Some(job));
         }
         Ok(None)
     }
@@ -331,7 +335,9 @@ impl Machine {
     /// Swaps what people should hear and the driver has to do since the last call into `buffer`,
     /// which is empty: two buffers take turns and nothing is allocated.
     pub fn swap_notices(&mut self, buffer: &mut Vec<Notice>) {
-        std::mem::swap(&mut self.notices, buffer);
+        if !self.notices.is_empty() {
+            std::mem::swap(&mut self.notices, buffer);
+        }
     }
 
     /// The next moment at which [`advance`](Self::advance) has something to do.
@@ -381,9 +387,10 @@ impl Machine {
         &self.records[job.index()]
     }
 
-    /// How a job ended, for who keeps it: nothing asks the machine for it any more.
-    pub fn take_outcome(&mut self, job: JobId) -> Outcome {
-        std::mem::take(&mut self.records[job.index()].outcome)
+    /// How the jobs ended, in the order of their ids, for who keeps that.
+    #[must_use]
+    pub fn into_records(self) -> Vec<JobEnd> {
+        self.records
     }
 
     /// What each stage with a budget has spent, in the order of the budgets; `None` if it never began.

@@ -41,12 +41,13 @@ pub(super) async fn work<H: Host>(drive: Arc<Drive<H>>, first: Ticket) {
             }
             AttemptEnd::Postponed(pause) => machine.postpone(ticket.job, pause, now),
         });
-        next = turn.next;
+        next = turn.started.first;
+        let others = turn.started.others;
         if let Some(receipt) = turn.receipt {
             let new = Ending {
                 turn: turn.number,
                 receipt,
-                others: turn.others,
+                others,
             };
             if turn.is_free {
                 ending = Some(new);
@@ -57,7 +58,7 @@ pub(super) async fn work<H: Host>(drive: Arc<Drive<H>>, first: Ticket) {
                 next = next.map(|ticket| Ticket { at: now, ..ticket });
             }
         } else {
-            for ticket in turn.others {
+            for ticket in others {
                 drive.spawn(ticket);
             }
         }

@@ -37,7 +37,7 @@ pub(super) fn link(
         never: Vec::new(),
         problems,
     };
-    linker.resolve(&names);
+    linker.resolve(&names, twice.is_empty());
     let mut dag = linker.dag();
     let order = linker.order(&dag);
     if !skipped.is_empty() {
@@ -70,12 +70,19 @@ struct Linker<'a> {
 }
 
 impl Linker<'_> {
-    fn resolve(&mut self, names: &Names) {
+    /// Finds the jobs of all needs. Where names are `unique`, many of them need no look-up.
+    fn resolve(&mut self, names: &Names, unique: bool) {
         let mut suggest = Suggest::new();
         for (index, job) in self.jobs.iter().enumerate() {
             let first = self.targets.len();
             for need in &job.needs {
-                let members = names.members(self.jobs, &need.job);
+                // Many jobs need the one before them.
+                let before = index.checked_sub(1).filter(|_| unique);
+                let before = before.filter(|before| self.jobs[*before].name == need.job);
+                let members = match before {
+                    Some(before) => Some(Span::new(before, index)),
+                    None => names.members(self.jobs, &need.job),
+                };
                 if members.is_none() && !need.optional {
                     let declared = names.groups().map(|(name, _)| &**name);
                     let candidates = self.jobs.iter().map(|job| &*job.name).chain(declared);
