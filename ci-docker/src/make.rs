@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::container::Container;
 use crate::copy::{self, Owner};
-use crate::engine::{ContainerSpec, Engine, ImageFacts};
+use crate::engine::{ContainerSpec, Engine, Facts, ImageFacts};
 use crate::error::{DockerError, DockerErrorKind};
 use crate::executor::DockerExecutor;
 use crate::options::DockerAccess;
-use crate::plan::{Ground, Plan, SPARE_HOME, image, plan, socket_path};
+use crate::plan::{Ground, Plan, SPARE_HOME, image, limits_processors, plan, socket_path};
 use crate::proxy::Proxy;
 use crate::pull::PullOptions;
 use crate::service::{Around, prober};
@@ -75,11 +75,14 @@ impl DockerExecutor {
             return Err(DockerError::canceled());
         }
         let engine = self.engine()?;
-        let provided = tokio::select! {
-            provided = self.provide(&engine, request) => provided?,
+        let known = async {
+            tokio::try_join!(self.provide(&engine, request), self.known(&engine, request))
+        };
+        let known = tokio::select! {
+            known = known => known?,
             () = request.cancel.cancelled() => return Err(DockerError::canceled()),
         };
-        let (own_image, service_images) = provided;
+        let ((own_image, service_images), facts) = known;
         let host = self.host_name();
         let labels = labels::of_job(request.run, &request.job.name, self.expiry());
         let proxy = self.proxy(&engine, &host, &labels)?;
@@ -90,7 +93,7 @@ impl DockerExecutor {
             host: &host,
             labels,
             proxy: socket.as_deref(),
-            facts: self.facts(&engine).await?,
+            facts: &facts,
             name: format!("ci-core-{}", uuid::Uuid::now_v7().simple()),
         };
         let plan = plan(request, &ground, service_images)?;
@@ -101,6 +104,20 @@ impl DockerExecutor {
         let mut session = finishing.await?;
         session.proxy = proxy;
         Ok(session)
+    }
+
+    /// What a plan for the job has to know of the engine's machine. To be asked costs an engine more than
+    /// to make a container.
+    async fn known(
+        &self,
+        engine: &Engine,
+        request: &PrepareRequest<'_>,
+    ) -> Result<Facts, DockerError> {
+        if limits_processors(request, &self.options)? {
+            self.facts(engine).await.cloned()
+        } else {
+            Ok(Facts::default())
+        }
     }
 
     /// The job's own socket of the engine, if jobs get one.

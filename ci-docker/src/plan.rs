@@ -172,6 +172,17 @@ pub(crate) fn plan(
     })
 }
 
+/// Whether something limits processors: then a plan needs to know how many the machine has.
+pub(crate) fn limits_processors(
+    request: &PrepareRequest<'_>,
+    options: &DockerOptions,
+) -> Result<bool, DockerError> {
+    let asked = request.job.options.requires.cpu_milli.or(request.cpu_milli);
+    Ok(asked.is_some()
+        || container_options(request, options)?.cpus.is_some()
+        || service_options(&options.common).cpus.is_some())
+}
+
 /// The options of the job's container.
 fn container_options(
     request: &PrepareRequest<'_>,
