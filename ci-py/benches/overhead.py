@@ -2,7 +2,7 @@
 
     python ci-py/benches/overhead.py [--quick]
 
-Build the module with `maturin develop --release` first. Peers are measured in the same run where they
+Build the module with `maturin develop --profile dist` first. Peers are measured in the same run where they
 are installed: `pip install junitparser lxml test-results-parser`.
 """
 

@@ -20,7 +20,7 @@ rm -rf "$venv" "$target/python/wheels"
 "$python" -m venv "$venv"
 
 say "the wheel"
-"$tools/bin/maturin" build --quiet --interpreter "$venv/bin/python" --out "$target/python/wheels"
+"$tools/bin/maturin" build --quiet --profile dev --interpreter "$venv/bin/python" --out "$target/python/wheels"
 "$venv/bin/pip" install -q --disable-pip-version-check --no-index "$target"/python/wheels/*.whl
 
 if [ -z "${CI_CORE_TEST_IMAGE:-}" ] && [ -n "${CI_CORE_DOCKER_HOST:-}" ]; then

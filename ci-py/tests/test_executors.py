@@ -210,7 +210,7 @@ def test_a_swarm_has_the_options_of_the_settings() -> None:
 
 def test_ec2_is_there_or_says_how_to_get_it() -> None:
     if not _native.AWS:
-        with pytest.raises(NotImplementedError, match="maturin build --release --features aws"):
+        with pytest.raises(NotImplementedError, match="maturin build --features aws"):
             Ec2Executor(template="builders")
         return
     ec2 = Ec2Executor("arm", template="builders", spot="0.10", limit=3, keep=60, region="eu-north-1")

@@ -177,7 +177,7 @@ def Ec2Executor(
     if not _native.AWS:
         raise NotImplementedError(
             "this build of ci_core has no EC2, which brings the AWS SDK; build one that has it, in the folder"
-            " `ci-py` of the sources: `maturin build --release --features aws`, then `pip install` the wheel"
+            " `ci-py` of the sources: `maturin build --features aws`, then `pip install` the wheel"
         )
     given: dict[str, Any] = {"instance": instance, "template": template, "version": version, "region": region}
     given |= {"types": list(types), "zones": list(zones), "subnets": list(subnets)}
