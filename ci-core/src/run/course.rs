@@ -11,6 +11,7 @@ use super::report::{BudgetReport, JobReport, RunReport};
 use super::watch::{self, StoreWatch};
 use crate::event::{JobInfo, RunEvent};
 use crate::executor::ReapScope;
+use crate::id::JobId;
 use crate::outcome::Outcome;
 use crate::scheduler::drive::drive;
 use crate::scheduler::{JobState, Machine};
@@ -183,25 +184,20 @@ fn report(host: &RunHost, machine: Machine, begun: std::time::Duration) -> RunRe
     for (job, outcome) in undone {
         ends[job.index()].outcome = outcome;
     }
-    let mut jobs = Vec::with_capacity(ends.len());
-    for (job, end) in plan.dag.jobs().zip(&mut ends) {
-        let spec = plan.job(job);
-        let allowed = !end.outcome.is_success() && spec.tolerates(&end.outcome);
-        let reports = host.book.reports(job);
-        jobs.push(JobReport {
-            name: Arc::clone(&spec.name),
-            outcome: std::mem::take(&mut end.outcome),
-            attempts: end.attempts,
-            duration: end.spent,
-            allowed,
-            reports,
-        });
-    }
+    let jobs = plan.jobs.iter().zip(&mut ends).enumerate();
+    let jobs = jobs.map(|(index, (spec, end))| JobReport {
+        name: Arc::clone(&spec.name),
+        allowed: !end.outcome.is_success() && spec.tolerates(&end.outcome),
+        outcome: std::mem::take(&mut end.outcome),
+        attempts: end.attempts,
+        duration: end.spent,
+        reports: host.book.reports(JobId::from_index(index)),
+    });
     RunReport {
         run: host.run,
         workflow: Arc::clone(&plan.workflow),
         outcome,
-        jobs,
+        jobs: jobs.collect(),
         budgets,
         duration: host.clock.elapsed().saturating_sub(begun),
         warnings: host.take_warnings(),
