@@ -73,7 +73,7 @@ fn uses(settings: &Settings, workflow: &WorkflowSpec, name: &str) -> bool {
 
 /// The executor of the settings with this name.
 pub(crate) fn make(name: &str, settings: &ExecutorSettings) -> Result<Arc<dyn Executor>, Failure> {
-    let failed = |error| bad_options(name, &error);
+    let failed = |error| bad_options(name, settings, &error);
     match settings.kind.as_str() {
         "local" => {
             let options = LocalOptions::from_settings(&settings.options).map_err(failed)?;
@@ -94,15 +94,21 @@ pub(crate) fn make(name: &str, settings: &ExecutorSettings) -> Result<Arc<dyn Ex
 
 fn docker(name: &str, settings: &ExecutorSettings) -> Result<DockerExecutor, Failure> {
     let options = DockerOptions::from_settings(&settings.options)
-        .map_err(|error| bad_options(name, &error))?;
+        .map_err(|error| bad_options(name, settings, &error))?;
     Ok(DockerExecutor::with_options(options).name(name))
 }
 
 /// The options of an executor of the settings cannot be used.
-pub(crate) fn bad_options(name: &str, error: &ExecutorError) -> Failure {
-    let words = format!("executor `{name}`: {}", chain(error));
+pub(crate) fn bad_options(
+    name: &str,
+    settings: &ExecutorSettings,
+    error: &ExecutorError,
+) -> Failure {
+    let place = settings.place_of(error);
+    let place = place.map(|place| format!("{place}: ")).unwrap_or_default();
+    let words = format!("{place}executor `{name}`: {}", chain(error));
     Failure::input(words).hint(format!(
-        "they are at `executors.{name}.options` in `.ci/settings.yml`; `ci schema settings` has all of them"
+        "`ci schema settings` has all options of executors; these are at `executors.{name}.options`"
     ))
 }
 

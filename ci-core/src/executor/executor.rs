@@ -145,6 +145,7 @@ pub struct ExecutorError {
     kind: ExecutorErrorKind,
     message: String,
     hints: Vec<String>,
+    option: Option<String>,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -175,8 +176,16 @@ impl ExecutorError {
             kind,
             message: message.into(),
             hints: Vec::new(),
+            option: None,
             source: None,
         }
+    }
+
+    /// Names the option of the executor that it is about, as the keys that lead to it with dots between.
+    #[must_use]
+    pub fn with_option(mut self, option: impl Into<String>) -> Self {
+        self.option = Some(option.into());
+        self
     }
 
     /// Adds the cause.
@@ -200,6 +209,12 @@ impl ExecutorError {
     #[must_use]
     pub fn kind(&self) -> ExecutorErrorKind {
         self.kind
+    }
+
+    /// The option of the executor that it is about, if it is about one.
+    #[must_use]
+    pub fn option(&self) -> Option<&str> {
+        self.option.as_deref()
     }
 
     /// What to do next.

@@ -40,7 +40,11 @@ pub fn read_options<T: DeserializeOwned>(
             }
             _ => "the options cannot be used".to_owned(),
         };
-        ExecutorError::new(ExecutorErrorKind::Unsupported, text).with_source(error)
+        let refused = ExecutorError::new(ExecutorErrorKind::Unsupported, text).with_source(error);
+        if path.is_empty() {
+            return refused;
+        }
+        refused.with_option(path.join("."))
     })
 }
 

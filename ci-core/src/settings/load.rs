@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::Settings;
 use crate::similar::{did_you_mean, meant_in};
-use crate::yaml::{self, Limits, YamlError};
+use crate::yaml::{self, Limits, Map, Mark, Node, YamlError};
 
 /// A settings file that cannot be used.
 #[derive(Debug)]
@@ -158,7 +158,9 @@ impl Settings {
         let head: Head = yaml::from_node(&document).map_err(invalid)?;
         let message = match head.version {
             Some(version) if version == u64::from(Self::VERSION) => {
-                return yaml::from_node(&document).map_err(invalid);
+                let mut settings: Self = yaml::from_node(&document).map_err(invalid)?;
+                settings.note_places(&document, path);
+                return Ok(settings);
             }
             Some(version) => format!(
                 "the file is of version `{version}`, and this engine reads version `{}`",
@@ -171,6 +173,27 @@ impl Settings {
             path,
             message,
         ))
+    }
+
+    /// Notes where the options of executors stand: who reads them does not know the file.
+    fn note_places(&mut self, document: &Node, path: &Path) {
+        let executors = document.get("executors");
+        for (name, executor) in &mut self.executors {
+            let own = executors.and_then(|executors| executors.get(name));
+            let options = own
+                .and_then(|own| own.get("options"))
+                .and_then(Node::as_map);
+            let entries = options.into_iter().flat_map(Map::entries);
+            executor.places = entries
+                .map(|(option, entry)| {
+                    let Mark { line, column, .. } = &entry.key;
+                    (
+                        option.to_string(),
+                        format!("{}:{line}:{column}", path.display()),
+                    )
+                })
+                .collect();
+        }
     }
 }
 

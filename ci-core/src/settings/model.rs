@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::value::{self, CoresNumber, DurationText, ImageSubstitute, SizeText};
 use super::{JobSettings, NotifySettings, Rules};
+use crate::executor::ExecutorError;
 use crate::workflow::OverBudget;
 
 /// The settings of a project; see the [module](super) for the file.
@@ -123,6 +124,18 @@ pub struct ExecutorSettings {
     /// What only executors of that kind understand; they refuse what they do not know.
     #[serde(default)]
     pub options: BTreeMap<String, serde_json::Value>,
+    /// Where each option stands, as `file:line:column`, if they were read from a file.
+    #[serde(skip)]
+    pub(super) places: BTreeMap<String, String>,
+}
+
+impl ExecutorSettings {
+    /// Where the option stands that an error is about, as `file:line:column`, if it was read from a file.
+    #[must_use]
+    pub fn place_of(&self, error: &ExecutorError) -> Option<&str> {
+        let key = error.option()?.split('.').next()?;
+        self.places.get(key).map(String::as_str)
+    }
 }
 
 /// What a resource class or a label stands for.

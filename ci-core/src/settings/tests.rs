@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
+use crate::executor::{ExecutorError, ExecutorErrorKind};
 use crate::job::{AllowFailure, FailureClass, GroupUse, JobSpec, RetryOn, ServiceSpec};
 use crate::step::StepSpec;
 use crate::workflow::{OverBudget, WorkflowSpec};
@@ -42,6 +43,20 @@ fn place(settings: &Settings, job: &JobSpec) -> String {
         }
         Err(error) => error.to_string(),
     }
+}
+
+#[test]
+fn an_error_of_an_options_value_has_its_place() {
+    let text = "version: 1\nexecutors:\n  big:\n    type: docker\n    options:\n      host: h\n      cpus: x\n";
+    let settings = parse(text);
+    let big = &settings.executors["big"];
+    let about = |option: &str| {
+        let error = ExecutorError::new(ExecutorErrorKind::Unsupported, "no");
+        big.place_of(&error.with_option(option)).map(str::to_owned)
+    };
+    let place = about("cpus.inner").unwrap();
+    assert!(place.ends_with(":7:7"), "{place}");
+    assert_eq!(about("other"), None);
 }
 
 #[test]

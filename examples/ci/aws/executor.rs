@@ -8,6 +8,7 @@ use ci_core::settings::{ExecutorSettings, Settings};
 use ci_core::workflow::WorkflowSpec;
 
 use super::EC2;
+use crate::executors::bad_options;
 use crate::failure::{Failure, chain};
 
 /// Those that may keep machines between jobs.
@@ -18,13 +19,11 @@ pub(crate) fn executor(
     name: &str,
     settings: &ExecutorSettings,
 ) -> Result<Arc<dyn Executor>, Failure> {
-    let failed = |error: &dyn std::error::Error| {
-        Failure::input(format!("executor `{name}`: {}", chain(error)))
-    };
-    let (access, options) = read(settings).map_err(|error| failed(&error))?;
+    let (access, options) = read(settings).map_err(|error| bad_options(name, settings, &error))?;
     let keeps = !options.keep.is_zero();
     let api = Arc::new(SdkEc2::new(access));
-    let executor = Ec2Executor::new(api, options).map_err(|error| failed(&error))?;
+    let executor = Ec2Executor::new(api, options)
+        .map_err(|error| Failure::input(format!("executor `{name}`: {}", chain(&error))))?;
     let executor = executor.name(name);
     if keeps {
         let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);

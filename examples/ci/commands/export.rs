@@ -52,7 +52,7 @@ fn compose_file(args: &ComposeArgs) -> Result<u8, Failure> {
     let settings = project.settings.executors.get("docker");
     let options = match settings.filter(|executor| executor.kind == "docker") {
         Some(executor) => DockerOptions::from_settings(&executor.options)
-            .map_err(|error| bad_options("docker", &error))?,
+            .map_err(|error| bad_options("docker", executor, &error))?,
         None => DockerOptions::default(),
     };
     let made = compose::export(job, options.common.image.as_deref(), &workflow.env);
