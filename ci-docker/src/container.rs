@@ -399,16 +399,6 @@ impl Container {
         Ok(said.text)
     }
 
-    /// Unpacks a small archive in a directory, by the container's first process: to an engine that is much
-    /// work. False if that cannot be: it is busy, the image lacks the programs, or they do not succeed.
-    pub(crate) async fn unpack(&self, archive: &[u8], dir: &str) -> bool {
-        let Some(keeper) = &self.keeper else {
-            return false;
-        };
-        let answer = keeper.ask(&script::unpack(archive), &[dir]).await;
-        matches!(answer, Answer::Said(said) if said.code == 0)
-    }
-
     /// Waits for the exit code of a command whose output has ended: the command may run on.
     pub(crate) async fn exit_code(&self, exec: &str) -> Result<i64, DockerError> {
         let mut pause = Duration::from_millis(2);

@@ -12,7 +12,7 @@ use ci_core::archive::{
     ArchiveError, ArchiveErrorKind, Entry, EntryKind, EntryPath, Limits, Selector, read_entries,
 };
 use ci_core::session::{CopyRoot, SessionError, SessionErrorKind, TreeReader, TreeSelection};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::TryStreamExt;
 use tar::{Builder, EntryType, Header};
 use tokio::sync::mpsc as queue;
 use tokio_util::io::{StreamReader, SyncIoBridge};
@@ -24,9 +24,6 @@ const CHUNK: usize = 64 * 1024;
 
 /// How many chunks may wait for the slower side.
 const WAITING: usize = 4;
-
-/// The largest archive that the container's own programs unpack.
-const SMALL: usize = 256 * 1024;
 
 /// Who files in a container belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,16 +49,11 @@ pub(crate) async fn copy_in(
         }
         rewritten
     });
-    let sent = match small(&mut receiver).await {
-        Ok(archive) if container.unpack(&archive, dir).await => Ok(()),
-        begun => {
-            let begun = begun.map_or_else(|pieces| pieces, |archive| vec![Ok(archive.into())]);
-            let rest = stream::poll_fn(move |cx| receiver.poll_recv(cx));
-            let archive = stream::iter(begun).chain(rest);
-            let engine = container.engine();
-            engine.upload(container.id(), dir, archive).await
-        }
-    };
+    let archive = futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx));
+    let sent = container
+        .engine()
+        .upload(container.id(), dir, archive)
+        .await;
     let rewritten = rewriting.await.unwrap_or_else(|error| {
         Err(ArchiveError::io(
             "read",
@@ -78,31 +70,8 @@ pub(crate) async fn copy_in(
     }
 }
 
-/// All of an archive if it is small, or else what came of it so far.
-async fn small(
-    archive: &mut queue::Receiver<io::Result<Bytes>>,
-) -> Result<Vec<u8>, Vec<io::Result<Bytes>>> {
-    let (mut pieces, mut size) = (Vec::new(), 0);
-    while let Some(piece) = archive.recv().await {
-        size = piece
-            .as_ref()
-            .map_or(usize::MAX, |piece| size + piece.len());
-        pieces.push(piece);
-        if size > SMALL {
-            return Err(pieces);
-        }
-    }
-    let pieces: Vec<Bytes> = pieces.into_iter().flatten().collect();
-    Ok(pieces.concat())
-}
-
 /// Writes an archive anew for `root`, everything belonging to `owner`.
-pub(crate) fn rewrite(
-    tree: impl Read,
-    root: &Path,
-    owner: Owner,
-    to: impl Write,
-) -> Result<(), ArchiveError> {
+fn rewrite(tree: impl Read, root: &Path, owner: Owner, to: impl Write) -> Result<(), ArchiveError> {
     let mut into = Builder::new(BufWriter::with_capacity(CHUNK, to));
     let mut made = HashSet::new();
     read_entries(tree, &Limits::default(), |entry| {
@@ -152,13 +121,8 @@ fn write_entry(
     let path = entry.path.as_path();
     let (seconds, fraction) = since_1970(entry.modified);
     if let Some(fraction) = fraction {
-        let time = pax_record("mtime", &format!("{seconds}.{fraction:09}"));
-        let mut header = Header::new_ustar();
-        header.set_entry_type(EntryType::XHeader);
-        header.set_mode(0o644);
-        header.set_size(time.len() as u64);
-        // To the tar of busybox one without a name is the end of the archive.
-        into.append_data(&mut header, "PaxHeaders", time.as_bytes())
+        let time = format!("{seconds}.{fraction:09}");
+        into.append_pax_extensions([("mtime", time.as_bytes())])
             .map_err(io)?;
     }
     let dated = |kind| {
@@ -200,16 +164,6 @@ fn header(kind: EntryType, mode: u32, owner: Owner) -> Header {
     header.set_gid(owner.group);
     header.set_size(0);
     header
-}
-
-/// A line of an extended header: its own length, and what it says (POSIX, pax, "Extended Header").
-fn pax_record(key: &str, value: &str) -> String {
-    let rest = format!(" {key}={value}\n");
-    let mut length = rest.len();
-    while length.to_string().len() + rest.len() != length {
-        length = length.to_string().len() + rest.len();
-    }
-    format!("{length}{rest}")
 }
 
 /// Seconds, and nanoseconds if there are any. What is older than 1970 counts as 1970.

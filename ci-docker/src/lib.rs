@@ -9,8 +9,7 @@
 //! registries.
 //!
 //! The image of a job needs a POSIX `sh` and the programs `cat`, `chmod`, `chown`, `id` and `mkdir`; those of
-//! busybox are enough. With `mkfifo`, `rm` and `setsid` commands start in milliseconds, with `base64` and
-//! `tar` small trees are there as soon.
+//! busybox are enough. With `mkfifo`, `rm` and `setsid` commands start in milliseconds.
 
 mod command;
 pub mod compose;

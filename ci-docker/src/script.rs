@@ -3,8 +3,6 @@
 //! They are written for a plain POSIX `sh` and use no program but those that the crate's documentation
 //! names. Each command gets a number; its files are [`PRIVATE`]`/<number>.…`.
 
-use base64::Engine as _;
-
 /// A directory in memory that belongs to the scripts.
 pub(crate) const PRIVATE: &str = "/.ci-core";
 
@@ -112,13 +110,6 @@ for dir; do
   chown "$owner" "$dir" || exit 1
 done
 "#;
-
-/// Unpacks a small archive in a directory, the argument. What a shell is told is text, and what a here-document
-/// says is never taken for a command, whatever programs there are.
-pub(crate) fn unpack(archive: &[u8]) -> String {
-    let text = base64::engine::general_purpose::STANDARD.encode(archive);
-    format!("base64 -d <<'_ci_end' | tar -xpf - -C \"$1\"\n{text}\n_ci_end\n")
-}
 
 /// Gives the files of a directory back to its owner. Arguments: directory, owner as `uid`, `uid:gid`.
 pub(crate) const GIVE_BACK: &str = r#"

@@ -1,18 +1,12 @@
 //! Messages told to the shells of this machine.
 
-use std::fs::{File, Permissions};
 use std::io::{Read, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
-use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use ci_core::archive::{PackRoot, pack_stream};
 
 use super::message::{Done, ToRun, can_export, command, mark, prelude, question};
 use super::splitter::Splitter;
-use crate::copy::{Owner, rewrite};
 use crate::script;
 
 /// What a shell said on a stream up to a mark, and what the mark said.
@@ -123,76 +117,6 @@ fn a_command_runs_with_its_words_variables_and_signals() {
         let done = Done::read(&heard.said).unwrap();
         assert_eq!((done.code, done.held), (130, false), "{shell}");
         assert_eq!(heard.errors, "", "{shell} tells nothing of the signal");
-    }
-}
-
-#[test]
-fn a_small_tree_is_unpacked_as_it_is() {
-    let from = tempfile::tempdir().unwrap();
-    let long = format!("{}/two words", "d".repeat(120));
-    std::fs::create_dir(from.path().join(&long[..120])).unwrap();
-    let files = [
-        ("script", 0o751, "echo \"$HOME\" `id`\n_ci_end\n"),
-        (&*long, 0o640, ""),
-    ];
-    for (name, mode, content) in files {
-        let path = from.path().join(name);
-        std::fs::write(&path, content).unwrap();
-        std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-        // A part of a second: the entry has an extended header.
-        let modified = UNIX_EPOCH + Duration::from_millis(1_000_000_000_250);
-        File::options()
-            .append(true)
-            .open(&path)
-            .unwrap()
-            .set_modified(modified)
-            .unwrap();
-    }
-    symlink("script", from.path().join("link")).unwrap();
-    let tree = pack_stream(vec![PackRoot::new("", from.path())]).unwrap();
-    let (mut archive, owner) = (Vec::new(), Owner { user: 0, group: 0 });
-    rewrite(tree, Path::new("/"), owner, &mut archive).unwrap();
-    let (dir, first) = (tempfile::tempdir().unwrap(), mark("nonce", 1));
-    let place = dir.path().to_str().unwrap();
-    let tars = ["tar", "busybox tar"];
-    let tars = tars.map(|tar| script::unpack(&archive).replace("tar -", &format!("{tar} -")));
-    for heard in tars
-        .iter()
-        .flat_map(|script| told(&question(&first, script, &[place]), &first))
-    {
-        let shell = heard.shell;
-        assert_eq!(
-            (heard.said.as_str(), heard.errors.as_str()),
-            ("0", ""),
-            "{shell}"
-        );
-        for (name, mode, content) in files {
-            let path = dir.path().join(name);
-            assert_eq!(std::fs::read_to_string(&path).unwrap(), content, "{shell}");
-            let found = std::fs::metadata(&path).unwrap();
-            assert_eq!(
-                (found.mode() & 0o7777, found.mtime()),
-                (mode, 1_000_000_000),
-                "{shell}"
-            );
-        }
-        let link = dir.path().join("link");
-        assert_eq!(
-            std::fs::read_link(&link).unwrap().to_str(),
-            Some("script"),
-            "{shell}"
-        );
-    }
-}
-
-#[test]
-fn what_cannot_be_unpacked_is_told_and_not_run() {
-    let first = mark("nonce", 1);
-    // Nothing of it is a command, also where no program takes it.
-    let script = script::unpack(b"touch here\n").replace("base64 -d", "ci-core-no-such-program");
-    for heard in told(&question(&first, &script, &["/nowhere"]), &first) {
-        assert_ne!(heard.said, "0", "{}", heard.shell);
-        assert_eq!(heard.text, "", "{}", heard.shell);
     }
 }
 
