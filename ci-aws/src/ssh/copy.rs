@@ -165,8 +165,16 @@ fn fraction(builder: &mut Builder<impl Write>, entry: &Entry<'_>) -> io::Result<
     {
         return Ok(());
     }
-    let text = format!("{}.{:09}", since.as_secs(), since.subsec_nanos());
-    builder.append_pax_extensions([("mtime", text.as_bytes())])
+    let (seconds, fraction) = (since.as_secs(), since.subsec_nanos());
+    let rest = format!(" mtime={seconds}.{fraction:09}\n");
+    // A line begins with its own length, which has two digits here (POSIX, pax, "Extended Header").
+    let line = format!("{}{rest}", rest.len() + 2);
+    let mut header = Header::new_ustar();
+    header.set_entry_type(EntryType::XHeader);
+    header.set_mode(0o644);
+    header.set_size(line.len() as u64);
+    // To the `tar` of busybox a header without a name is the end of the archive.
+    builder.append_data(&mut header, "PaxHeaders", line.as_bytes())
 }
 
 /// Packs what `roots` select, each the output of its command, while it is read.
@@ -374,4 +382,45 @@ fn archive_error(error: ArchiveError) -> SessionError {
         _ => SessionErrorKind::Other,
     };
     SessionError::new(kind, error.to_string()).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::unix::fs::MetadataExt as _;
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    use ci_core::archive::{PackRoot, pack_stream};
+
+    use super::*;
+
+    #[test]
+    fn a_time_with_a_fraction_of_a_second_is_no_trouble_to_any_tar() {
+        let from = tempfile::tempdir().unwrap();
+        let file = File::create(from.path().join("file")).unwrap();
+        let modified = UNIX_EPOCH + Duration::from_millis(1_000_000_000_250);
+        file.set_modified(modified).unwrap();
+        let mut archive = Vec::new();
+        let tree = pack_stream(vec![PackRoot::new("", from.path())]).unwrap();
+        assert!(check(tree, "/there", &mut archive).is_ok());
+        // Busybox knows no fractions.
+        for (tar, fraction) in [(&["tar"][..], 250_000_000), (&["busybox", "tar"], 0)] {
+            let to = tempfile::tempdir().unwrap();
+            let mut child = Command::new(tar[0])
+                .args(&tar[1..])
+                .args(["-xf", "-", "-C"])
+                .arg(to.path())
+                .stdin(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut input = child.stdin.take().unwrap();
+            input.write_all(&archive).unwrap();
+            drop(input);
+            assert!(child.wait().unwrap().success(), "{tar:?}");
+            let found = to.path().join("file").metadata().unwrap();
+            let times = (found.mtime(), found.mtime_nsec());
+            assert_eq!(times, (1_000_000_000, fraction), "{tar:?}");
+        }
+    }
 }
