@@ -166,7 +166,7 @@ fn command_line(rounds: usize) -> Result<(), Error> {
     let peer = program("CI_BENCH_PEER", PathBuf::from("gitlab-ci-local"));
     if ci.is_none() {
         note(
-            "there is no `ci` beside this benchmark: cargo build --release -p ci-examples --bin ci",
+            "there is no `ci` beside this benchmark: cargo build --profile bench -p ci-examples --bin ci",
         );
     }
     if peer.is_none() {

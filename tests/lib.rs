@@ -7,7 +7,3 @@ pub struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../ci-core/README.md")]
 pub struct CoreReadme;
-
-#[cfg(doctest)]
-#[doc = include_str!("../ci-report/README.md")]
-pub struct ReportReadme;

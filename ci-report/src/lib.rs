@@ -41,3 +41,7 @@ pub mod xml;
 #[cfg(feature = "formats")]
 pub use diagnostic::{Diagnostic, DiagnosticKind};
 pub use tested::{TestCounts, TestOutcome};
+
+#[cfg(all(doctest, feature = "formats"))]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

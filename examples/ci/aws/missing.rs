@@ -13,7 +13,7 @@ use crate::failure::Failure;
 fn missing(what: &str) -> Failure {
     let failure = Failure::input(format!("this `ci` was built without EC2: {what}"));
     if cfg!(unix) {
-        failure.hint("build it in: `cargo install --path examples --features aws`")
+        failure.hint("build it in: `cargo install --path examples --profile dist --features aws`")
     } else {
         failure.hint("it needs `ssh` and a system of the Unix kind")
     }
