@@ -106,7 +106,7 @@ impl DockerExecutor {
         Ok(session)
     }
 
-    /// What a plan for the job has to know of the engine's machine. To be asked costs an engine more than
+    /// What a plan for the job has to know of the engine's machine. To be asked costs an engine as much as
     /// to make a container.
     async fn known(
         &self,
