@@ -19,14 +19,14 @@ use crate::step::{
 /// Runs one attempt of a job to its end.
 pub(super) async fn attempt(
     host: &Arc<RunHost>,
-    ticket: Ticket,
+    ticket: &Ticket,
     origin: Duration,
     spare: &mut Option<Arc<JobServices>>,
 ) -> AttemptEnd {
     let mut begun = ticket.at;
     let mut leases = None;
     if host.shares_groups(ticket.job) {
-        let taken = Box::pin(host.take_leases(ticket)).await;
+        let taken = Box::pin(host.take_leases(*ticket)).await;
         begun = host.clock.elapsed().saturating_sub(origin);
         match taken {
             Ok(Some(taken)) => leases = Some(taken),
@@ -38,7 +38,7 @@ pub(super) async fn attempt(
             }
         }
     }
-    let services = JobServices::of(host, ticket, spare.take());
+    let services = JobServices::of(host, *ticket, spare.take());
     host.book.begin(ticket.job);
     let mut steps = Steps::new(&services, origin + begun);
     steps.run().await;

@@ -342,7 +342,7 @@ impl Host for RunHost {
     // Not async itself: a future less to go through for each job.
     fn attempt(
         self: &Arc<Self>,
-        ticket: Ticket,
+        ticket: &Ticket,
         origin: Duration,
         spare: &mut Self::Spare,
     ) -> impl Future<Output = AttemptEnd> + Send {

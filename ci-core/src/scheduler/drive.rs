@@ -36,7 +36,7 @@ pub(crate) trait Host: Send + Sync + 'static {
     /// Runs one attempt of a job to its end. The ticket's time is counted from `origin`.
     fn attempt(
         self: &Arc<Self>,
-        ticket: Ticket,
+        ticket: &Ticket,
         origin: Duration,
         spare: &mut Self::Spare,
     ) -> impl Future<Output = AttemptEnd> + Send;
@@ -138,6 +138,13 @@ pub(crate) struct Started {
 }
 
 impl Started {
+    pub(super) fn one(ticket: Ticket) -> Self {
+        Self {
+            first: Some(ticket),
+            others: Vec::new(),
+        }
+    }
+
     fn push(&mut self, ticket: Ticket) {
         if self.first.is_none() {
             self.first = Some(ticket);
@@ -151,11 +158,10 @@ impl Started {
     }
 }
 
-/// What follows from one change of the machine.
+/// What follows from one change of the machine, besides the jobs that may start.
 pub(super) struct Turn<R> {
     pub(super) number: u64,
-    pub(super) started: Started,
-    /// Whether the first of them need not wait until this turn is known.
+    /// Whether the first of those jobs need not wait until this turn is known.
     pub(super) is_free: bool,
     pub(super) receipt: Option<R>,
 }
@@ -328,29 +334,23 @@ impl<H: Host> Drive<H> {
         }
     }
 
-    fn turn(
-        &self,
-        change: impl FnOnce(&mut Machine, Duration) -> Result<(), IllegalTransition>,
-    ) -> Turn<H::Receipt> {
-        self.turn_with(0, change)
-    }
-
-    /// Changes the machine, takes what may start now, and records both. `ended` workers' jobs are
-    /// done with it, unless there is something to publish first.
-    pub(super) fn turn_with(
+    /// Changes the machine, puts what may start now into `started`, and records both. `ended` workers'
+    /// jobs are done with it, unless there is something to publish first.
+    pub(super) fn turn(
         &self,
         ended: usize,
+        started: &mut Started,
         change: impl FnOnce(&mut Machine, Duration) -> Result<(), IllegalTransition>,
     ) -> Turn<H::Receipt> {
         let now = self.now();
         let mut guard = self.lock();
         let state = &mut *guard;
         let number = state.turns + 1;
-        let mut started = Started::default();
+        started.first = None;
+        started.others.clear();
         let Some(machine) = &mut state.machine else {
             return Turn {
                 number,
-                started,
                 is_free: false,
                 receipt: None,
             };
@@ -368,7 +368,7 @@ impl<H: Host> Drive<H> {
         }
         machine.swap_notices(&mut state.notices);
         state.turns = number;
-        let receipt = self.host.record(machine, &mut state.notices, &started);
+        let receipt = self.host.record(machine, &mut state.notices, started);
         let mut is_free = false;
         if receipt.is_some() {
             note_ready(&mut state.ready_in, &state.notices, number);
@@ -396,7 +396,6 @@ impl<H: Host> Drive<H> {
         }
         Turn {
             number,
-            started,
             is_free,
             receipt,
         }
@@ -406,11 +405,12 @@ impl<H: Host> Drive<H> {
         self: Arc<Self>,
         change: impl FnOnce(&mut Machine, Duration) -> Result<(), IllegalTransition>,
     ) {
-        let turn = self.turn(change);
+        let mut started = Started::default();
+        let turn = self.turn(0, &mut started, change);
         if let Some(receipt) = turn.receipt {
             self.make_known(turn.number, receipt).await;
         }
-        for ticket in turn.started.iter() {
+        for ticket in started.iter() {
             self.spawn(*ticket);
         }
     }

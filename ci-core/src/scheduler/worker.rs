@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use super::Ticket;
-use super::drive::{AttemptEnd, Drive, Host};
+use super::drive::{AttemptEnd, Drive, Host, Started};
 
 /// After so many jobs in a row a worker lets other tasks of its thread run.
 const JOBS_BEFORE_YIELD: u32 = 1024;
@@ -19,30 +19,33 @@ struct Ending<R> {
 
 /// Runs jobs one after the other until none may start.
 pub(super) async fn work<H: Host>(drive: Arc<Drive<H>>, first: Ticket) {
-    let mut next = Some(first);
+    // What starts next stays where the turn puts it: to hand it on would cost more than to find it.
+    let mut started = Started::one(first);
     let mut since_yield = 0;
     let mut spare = H::Spare::default();
     let mut ending: Option<Ending<H::Receipt>> = None;
-    while let Some(ticket) = next {
-        let attempt = pin!(drive.host.attempt(ticket, drive.origin, &mut spare));
-        let (end, at) = match ending.take() {
-            // The time that is waited for the former's end is not this job's.
-            Some(ending) => {
-                let attempt = async { (attempt.await, Some(drive.now())) };
-                tokio::join!(drive.end(ending), attempt).1
+    while let Some(ticket) = &started.first {
+        let job = ticket.job;
+        let (end, at) = {
+            let attempt = pin!(drive.host.attempt(ticket, drive.origin, &mut spare));
+            match ending.take() {
+                // The time that is waited for the former's end is not this job's.
+                Some(ending) => {
+                    let attempt = async { (attempt.await, Some(drive.now())) };
+                    tokio::join!(drive.end(ending), attempt).1
+                }
+                None => (attempt.await, None),
             }
-            None => (attempt.await, None),
         };
-        let turn = drive.turn_with(1, |machine, now| match end {
+        let turn = drive.turn(1, &mut started, |machine, now| match end {
             AttemptEnd::Ended { verdict, begun } => {
                 let spent = at.unwrap_or(now).saturating_sub(begun);
                 let random = || drive.host.random();
-                machine.finish(ticket.job, verdict.into(), spent, now, random)
+                machine.finish(job, verdict.into(), spent, now, random)
             }
-            AttemptEnd::Postponed(pause) => machine.postpone(ticket.job, pause, now),
+            AttemptEnd::Postponed(pause) => machine.postpone(job, pause, now),
         });
-        next = turn.started.first;
-        let others = turn.started.others;
+        let others = std::mem::take(&mut started.others);
         if let Some(receipt) = turn.receipt {
             let new = Ending {
                 turn: turn.number,
@@ -54,8 +57,9 @@ pub(super) async fn work<H: Host>(drive: Arc<Drive<H>>, first: Ticket) {
             } else {
                 drive.end(new).await;
                 // Publishing took time that is not the job's.
-                let now = drive.now();
-                next = next.map(|ticket| Ticket { at: now, ..ticket });
+                if let Some(next) = &mut started.first {
+                    next.at = drive.now();
+                }
             }
         } else {
             for ticket in others {

@@ -119,6 +119,9 @@ impl Settings {
                 self.apply_to_job(job, &mut notes);
             }
         }
+        if self.budgets.is_empty() {
+            return (workflow, notes);
+        }
         let stages: BTreeSet<&str> = workflow
             .jobs
             .iter()
