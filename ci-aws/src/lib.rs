@@ -10,6 +10,8 @@ pub mod ec2;
 #[cfg(unix)]
 mod faults;
 #[cfg(unix)]
+mod scratch;
+#[cfg(unix)]
 pub mod ssh;
 #[cfg(all(unix, feature = "testing"))]
 pub mod testing;

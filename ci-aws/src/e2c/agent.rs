@@ -11,12 +11,20 @@ use tokio::time::Instant;
 
 use crate::ec2::{Ec2Error, Ec2ErrorKind};
 
+/// Runs the agent until the input ends, as it does when this process is killed, then removes its directory.
+const KEEPER: &str = r#"
+command -v ssh-agent >/dev/null || { rm -rf "$1"; exit 127; }
+ssh-agent -D -a "$1/s" &
+read -r _
+kill $!
+rm -rf "$1"
+"#;
+
 /// An agent that ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Agent {
-    _child: Child,
+    keeper: Child,
     socket: PathBuf,
-    _dir: tempfile::TempDir,
 }
 
 impl Agent {
@@ -28,20 +36,24 @@ impl Agent {
             .tempdir_in("/tmp");
         let dir =
             dir.map_err(|error| Ec2Error::file("make a directory in", Path::new("/tmp"), error))?;
-        let socket = dir.path().join("s");
-        let child = Command::new("ssh-agent")
-            .arg("-D")
-            .arg("-a")
-            .arg(&socket)
-            .stdin(Stdio::null())
+        let mut keeper = Command::new("sh")
+            .args(["-c", KEEPER, "sh"])
+            .arg(dir.path())
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .kill_on_drop(true)
+            // What is typed at a terminal is not meant for it.
+            .process_group(0)
             .spawn()
-            .map_err(|error| missing("ssh-agent").with_source(error))?;
+            .map_err(|error| missing("sh").with_source(error))?;
+        // From here on the keeper removes it.
+        let socket = dir.keep().join("s");
         let deadline = Instant::now() + Duration::from_secs(10);
         // The socket is there a moment before anybody listens on it.
         while UnixStream::connect(&socket).await.is_err() {
+            if let Ok(Some(_)) = keeper.try_wait() {
+                return Err(missing("ssh-agent"));
+            }
             if Instant::now() > deadline {
                 let text = "the program `ssh-agent` does not answer";
                 return Err(Ec2Error::new(Ec2ErrorKind::Machine, text));
@@ -49,9 +61,8 @@ impl Agent {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let agent = Self {
-            _child: child,
+            keeper: keeper,
             socket,
-            _dir: dir,
         };
         agent.add(key).await?;
         Ok(agent)
@@ -94,7 +105,38 @@ impl Agent {
     }
 }
 
+impl Drop for Agent {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+    }
+}
+
 fn missing(program: &str) -> Ec2Error {
     let text = format!("could not start the program `{program}`");
     Ec2Error::new(Ec2ErrorKind::Machine, text).with_hint("install the OpenSSH client")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_is_left_when_its_input_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = dir.path().join("key");
+        let made = Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+            .arg(&key)
+            .status();
+        assert!(made.await.unwrap().success());
+        let key = std::fs::read_to_string(key).unwrap();
+        let mut agent = Agent::start(&key).await.unwrap();
+        let dir = agent.socket().parent().unwrap().to_owned();
+        assert!(dir.exists());
+        // As the system does when it kills this process.
+        drop(agent.keeper.stdin.take());
+        assert!(agent.keeper.wait().await.unwrap().success());
+        assert!(!dir.exists());
+        assert!(UnixStream::connect(agent.socket()).await.is_err());
+    }
 }

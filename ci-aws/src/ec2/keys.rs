@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::error::{Ec2Error, Ec2ErrorKind};
 use super::user_data::Keys;
+use crate::scratch::{self, Scratch};
 
 /// The keys of a launch, and the private directory of the user's one.
 #[derive(Debug, Clone)]
@@ -14,15 +15,15 @@ pub(super) struct LaunchKeys {
     /// The file of the user's private key, if one was made.
     pub(super) identity: Option<PathBuf>,
     /// Goes away with its last user.
-    pub(super) _dir: Arc<tempfile::TempDir>,
+    _dir: Arc<Scratch>,
 }
 
 impl LaunchKeys {
     /// Makes a host key, and a key of the user if `for_user`.
     pub(super) async fn make(for_user: bool) -> Result<Self, Ec2Error> {
-        let dir = tempfile::Builder::new().prefix("ci-aws-").tempdir();
-        let dir = dir
-            .map_err(|error| Ec2Error::file("make a directory in", &std::env::temp_dir(), error))?;
+        let dir = Scratch::new();
+        let dir =
+            dir.map_err(|error| Ec2Error::file("make a directory in", &scratch::place(), error))?;
         let host = dir.path().join("host");
         generate(&host).await?;
         let mut keys = Keys {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use tokio::process::{Child, Command};
 use super::args::{self, Target};
 use super::error::{SshError, SshErrorKind};
 use super::quote::quote;
+use crate::scratch::Scratch;
 
 /// The most of an `ssh`'s errors that is kept.
 const ERRORS: u64 = 16 * 1024;
@@ -24,25 +25,13 @@ const SUPERVISOR: &str = include_str!("supervisor.sh");
 pub(super) struct Client {
     pub(super) program: OsString,
     pub(super) target: Arc<Target>,
-    pub(super) dir: Arc<tempfile::TempDir>,
+    dir: Arc<Scratch>,
 }
 
 impl Client {
     /// A client with a directory of its own, which goes away with its last clone.
     pub(super) fn new(program: OsString, target: Arc<Target>) -> io::Result<Self> {
-        // The name of a socket may have no more than about a hundred bytes, which directories for
-        // temporary files sometimes use up.
-        let short = PathBuf::from("/tmp");
-        let place = std::env::temp_dir();
-        let place = if place.as_os_str().len() < 40 {
-            place
-        } else {
-            short
-        };
-        let dir = tempfile::Builder::new()
-            .prefix("ci-ssh-")
-            .tempdir_in(place)?;
-        let dir = Arc::new(dir);
+        let dir = Arc::new(Scratch::new()?);
         Ok(Self {
             program,
             target,
