@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::host::RunHost;
 use super::judge::judge;
+use super::leases::Places;
 use super::services::JobServices;
 use super::supervise::{Limits, Watch, supervise};
 use crate::event::RunEvent;
@@ -29,8 +30,12 @@ pub(super) async fn attempt(
         let taken = Box::pin(host.take_leases(*ticket)).await;
         begun = host.clock.elapsed().saturating_sub(origin);
         match taken {
-            Ok(Some(taken)) => leases = Some(taken),
-            Ok(None) => return AttemptEnd::Postponed(host.poll_interval),
+            Ok(Places::Taken(taken)) => leases = Some(taken),
+            Ok(Places::Full(group)) => {
+                let lacks = format!("a place in `{group}`, which other runs hold");
+                let pause = host.poll_interval;
+                return AttemptEnd::Postponed { lacks, pause };
+            }
             Err(error) => {
                 let words = crate::error::chain(&error).into();
                 let verdict = Outcome::InfrastructureFailure(words).into();

@@ -3,10 +3,19 @@
 use std::sync::Arc;
 
 use super::host::RunHost;
+use crate::executor::ReapScope;
 use crate::id::JobId;
 use crate::job::GroupUse;
 use crate::scheduler::Ticket;
 use crate::store::{Lease, LeaseRequest, StoreError};
+
+/// The places of a job in its groups.
+pub(super) enum Places {
+    /// It has them all.
+    Taken(Vec<Lease>),
+    /// This group has none that is free.
+    Full(Arc<str>),
+}
 
 impl RunHost {
     /// Whether the job needs a place in a group that other processes may hold.
@@ -14,14 +23,11 @@ impl RunHost {
         self.store.is_some() && !self.plan.job(job).options.groups.is_empty()
     }
 
-    /// Takes a place in each group of the job among all runs that share the store; `None` if one is
-    /// full. What was taken before is given back then.
-    pub(super) async fn take_leases(
-        &self,
-        ticket: Ticket,
-    ) -> Result<Option<Vec<Lease>>, StoreError> {
+    /// Takes a place in each group of the job among all runs that share the store. If one is full, what
+    /// was taken before is given back.
+    pub(super) async fn take_leases(&self, ticket: Ticket) -> Result<Places, StoreError> {
         let Some(store) = &self.store else {
-            return Ok(Some(Vec::new()));
+            return Ok(Places::Taken(Vec::new()));
         };
         let spec = self.plan.job(ticket.job);
         let mut leases = Vec::new();
@@ -37,16 +43,30 @@ impl RunHost {
                 job: Arc::clone(&spec.name),
             };
             if let Some(lease) = store.acquire(&request).await? {
+                self.end_the_dead(&lease).await;
                 leases.push(lease);
             } else {
                 self.give_leases(leases).await;
-                return Ok(None);
+                return Ok(Places::Full(request.group));
             }
         }
         if let Some(receipt) = self.recorder.queue(vec![self.started(ticket)]) {
             self.recorder.publish(receipt).await?;
         }
-        Ok(Some(leases))
+        Ok(Places::Taken(leases))
+    }
+
+    /// Ends what the runs still do whose places were taken: their processes outlive an engine that was
+    /// killed, and are not to run beside who has the place now.
+    pub(super) async fn end_the_dead(&self, lease: &Lease) {
+        for run in &lease.taken_from {
+            for executor in &self.executors {
+                match executor.reap(&ReapScope::Run(*run)).await {
+                    Ok(report) => self.warn_of_left(&**executor, report),
+                    Err(error) => self.warn(None, crate::error::chain(&error)),
+                }
+            }
+        }
     }
 
     /// Gives places back. A failure is no more than a warning: they are free when this process ends.

@@ -182,7 +182,11 @@ pub(super) async fn take_run_group(
         job: "".into(),
     };
     let mut said = false;
-    while store.acquire(&request).await?.is_none() {
+    loop {
+        if let Some(lease) = store.acquire(&request).await? {
+            host.end_the_dead(&lease).await;
+            return Ok(());
+        }
         if !std::mem::replace(&mut said, true) {
             host.warn(
                 None,
@@ -191,5 +195,4 @@ pub(super) async fn take_run_group(
         }
         host.clock.sleep(host.poll_interval).await;
     }
-    Ok(())
 }

@@ -80,8 +80,8 @@ pub(crate) enum AttemptEnd {
         /// When it began, counted like the ticket's time.
         begun: Duration,
     },
-    /// It could not start; try again after the pause.
-    Postponed(Duration),
+    /// It could not start for want of something that others hold; try again after the pause.
+    Postponed { lacks: String, pause: Duration },
 }
 
 /// What is asked of a run from outside its workers.

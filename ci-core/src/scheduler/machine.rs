@@ -38,6 +38,8 @@ pub struct Machine {
     pub(super) stop_due: bool,
     /// The jobs that run only after a failure and have seen one.
     pub(super) saw_failure: HashSet<JobId>,
+    /// The jobs that wait for what another process holds, as people know.
+    postponed: HashSet<JobId>,
     notices: Vec<Notice>,
     heard: bool,
     /// Room for the jobs that end with one, kept for the next.
@@ -89,6 +91,7 @@ impl Machine {
             fail_fast: limits.fail_fast,
             stop_due: false,
             saw_failure: HashSet::new(),
+            postponed: HashSet::new(),
             notices: Vec::new(),
             heard: limits.heard,
             ended: Vec::new(),
@@ -123,6 +126,9 @@ impl Machine {
             .jobs()
             .filter(|job| self.plan.dag.in_degree(*job) == 0)
             .collect();
+        for job in &restored {
+            self.waiting[job.index()] = 0;
+        }
         for job in restored {
             self.settle_dependents(job, now)?;
         }
@@ -178,6 +184,7 @@ impl Machine {
         random: impl FnOnce() -> f64,
     ) -> Result<(), IllegalTransition> {
         self.release(job);
+        self.postponed.remove(&job);
         let record = &mut self.records[job.index()];
         record.spent += spent;
         let attempt = record.attempts;
@@ -195,11 +202,12 @@ impl Machine {
         self.end(job, outcome, now)
     }
 
-    /// A job that was popped cannot start after all: another process holds what it needs. The attempt
-    /// does not count, and the job tries again after `pause`.
+    /// A job that was popped cannot start after all: another process holds what it `lacks`. The attempt
+    /// does not count, and the job tries again after `pause`. People hear of it once.
     pub fn postpone(
         &mut self,
         job: JobId,
+        lacks: String,
         pause: Duration,
         now: Duration,
     ) -> Result<(), IllegalTransition> {
@@ -208,7 +216,15 @@ impl Machine {
         record.attempts = record.attempts.saturating_sub(1);
         match self.stopped {
             Some(stop) if !self.plan.job(job).options.always => self.end(job, stop.outcome(), now),
-            _ => self.wait_until(job, now, pause.max(Duration::from_millis(1))),
+            _ => {
+                self.set(job, JobState::Waiting)?;
+                let next = now + pause.max(Duration::from_millis(1));
+                self.timers.set(next, Timer::Release(job));
+                if self.postponed.insert(job) {
+                    self.say(|| Notice::Lacks(job, lacks));
+                }
+                Ok(())
+            }
         }
     }
 
@@ -282,7 +298,12 @@ impl Machine {
         while let Some(timer) = self.timers.due(now) {
             match timer {
                 Timer::Release(job) if self.state(job) == JobState::Waiting => {
-                    self.make_ready(job)?;
+                    if self.postponed.contains(&job) {
+                        self.set(job, JobState::Ready)?;
+                        self.enqueue(job);
+                    } else {
+                        self.make_ready(job)?;
+                    }
                 }
                 Timer::Approval(job) if self.state(job) == JobState::Held => {
                     self.end(job, Outcome::TimedOut(TimeLimit::Approval), now)?;

@@ -231,6 +231,24 @@ fn a_group_holds_and_frees_its_places() {
 }
 
 #[test]
+fn who_waits_for_another_process_says_so_once() {
+    let mut bench = Bench::new(vec![JobSpec::new("a")], Limits::slots(1));
+    let job = bench.id("a");
+    for second in 1..4 {
+        let lacks = "a place in `db`".to_owned();
+        let pause = seconds(1);
+        let postponed = bench.machine.postpone(job, lacks, pause, bench.now);
+        postponed.expect("it was popped");
+        assert_eq!(bench.advance(seconds(second)), ["a"]);
+    }
+    assert_eq!(bench.machine.record(job).attempts, 1);
+    let lacks = Notice::Lacks(job, "a place in `db`".into());
+    assert_eq!(bench.notices, [Notice::Ready(job), lacks]);
+    bench.finish("a", Outcome::Success);
+    assert!(bench.machine.is_done());
+}
+
+#[test]
 fn a_big_job_is_not_starved_by_small_ones() {
     let mut jobs = vec![JobSpec::new("big").priority(-1)];
     jobs.extend((0..60).map(|index| JobSpec::new(format!("small-{index}"))));
@@ -315,6 +333,50 @@ fn fail_fast_stops_the_others_but_not_teardown() {
     assert_eq!(bench.finish("b", stop.outcome()), ["stop"]);
     bench.finish("stop", Outcome::Success);
     assert_eq!(bench.machine.outcome(), OutcomeKind::Failed);
+}
+
+#[test]
+fn teardown_waits_for_all_that_it_tears_down() {
+    let jobs = || {
+        vec![
+            JobSpec::new("a"),
+            JobSpec::new("other"),
+            JobSpec::new("b").needs("a").needs("other"),
+            JobSpec::new("stop").needs("b").always(),
+        ]
+    };
+    let stop = Stop::Cancel(CancelReason::Requested);
+    let mut bench = Bench::new(jobs(), Limits::slots(8));
+    bench.machine.stop(stop, false, ZERO).expect("a legal stop");
+    assert_eq!(bench.outcome("b"), OutcomeKind::Canceled);
+    assert!(bench.pop().is_empty());
+    assert!(bench.finish("a", stop.outcome()).is_empty());
+    assert_eq!(bench.finish("other", stop.outcome()), ["stop"]);
+    let mut bench = Bench::new(jobs(), Limits::slots(8));
+    assert!(bench.finish("a", failed()).is_empty());
+    assert_eq!(bench.outcome("b"), OutcomeKind::NotRun);
+    assert_eq!(bench.finish("other", Outcome::Success), ["stop"]);
+}
+
+#[test]
+fn jobs_that_ended_in_an_earlier_life_count_once() {
+    let plan = plan(vec![
+        JobSpec::new("a"),
+        JobSpec::new("b").needs("a"),
+        JobSpec::new("x"),
+        JobSpec::new("c").needs("b").needs("x"),
+    ]);
+    let mut machine = Machine::new(Arc::clone(&plan), Limits::slots(8));
+    for name in ["a", "b"] {
+        let job = plan.find(name).expect("the job exists");
+        machine
+            .restore(job, super::JobEnd::default())
+            .expect("legal");
+    }
+    machine.start(ZERO).expect("a legal start");
+    let started = machine.pop(ZERO).expect("legal").expect("`x` starts");
+    assert_eq!(&*plan.job(started.job).name, "x");
+    assert!(machine.pop(ZERO).expect("legal").is_none());
 }
 
 #[test]
@@ -438,23 +500,23 @@ impl Case {
         let mut dropped = vec![false; count];
         for now in 0..(10 * count as u64 + 10) {
             let ended = |job: usize, end: &[Option<u64>]| end[job].is_some_and(|at| at <= now);
-            // A job is dropped when a job it needs to succeed failed, or was dropped itself.
+            // A job is dropped when a job it needs to succeed failed, or was dropped itself. Others hear
+            // of it when all that it needs is settled.
+            let mut settled = vec![false; count];
             for job in 0..count {
-                let refused = self.jobs[job].2.iter().any(|(on, any)| {
-                    !any && (dropped[*on] || (ended(*on, &end) && self.jobs[*on].1))
-                });
+                let needs = &self.jobs[job].2;
+                let refused = needs
+                    .iter()
+                    .any(|(on, any)| !any && settled[*on] && (dropped[*on] || self.jobs[*on].1));
                 if start[job].is_none() && refused {
                     dropped[job] = true;
                 }
+                let all = needs.iter().all(|(on, _)| settled[*on]);
+                settled[job] = ended(job, &end) || (dropped[job] && all);
             }
             let mut ready: Vec<usize> = (0..count)
                 .filter(|job| start[*job].is_none() && !dropped[*job])
-                .filter(|job| {
-                    self.jobs[*job]
-                        .2
-                        .iter()
-                        .all(|(on, _)| dropped[*on] || ended(*on, &end))
-                })
+                .filter(|job| self.jobs[*job].2.iter().all(|(on, _)| settled[*on]))
                 .collect();
             ready.sort_by_key(|job| (std::cmp::Reverse(rank[*job]), *job));
             let busy = (0..count)

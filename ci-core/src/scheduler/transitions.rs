@@ -122,13 +122,18 @@ impl Machine {
         now: Duration,
     ) -> Result<(), IllegalTransition> {
         self.mark_done(job, outcome, now)?;
-        self.settle_dependents(job, now)?;
+        if self.waiting[job.index()] == 0 {
+            self.settle_dependents(job, now)?;
+        }
         if std::mem::take(&mut self.stop_due) {
             self.stop(Stop::Cancel(CancelReason::FailFast), false, now)?;
         }
         Ok(())
     }
 
+    /// Tells those who wait for a job that it has ended, and all that it waits for. One that ended before
+    /// those, because it cannot run any more, is told of when they have: else a teardown would run
+    /// beside what it tears down.
     pub(super) fn settle_dependents(
         &mut self,
         job: JobId,
@@ -147,9 +152,16 @@ impl Machine {
                     self.saw_failure.insert(to);
                 }
                 let count = &mut self.waiting[to.index()];
-                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    // It ended in an earlier life of the run.
+                    continue;
+                }
+                *count -= 1;
                 let free = *count == 0;
                 if self.state(to) != JobState::Blocked {
+                    if free {
+                        ended.push(to);
+                    }
                     continue;
                 }
                 let accepted =
@@ -161,7 +173,9 @@ impl Machine {
                 }
                 if let Some(outcome) = self.verdict(to, job, accepted, accept) {
                     self.mark_done(to, outcome, now)?;
-                    ended.push(to);
+                    if free {
+                        ended.push(to);
+                    }
                 } else {
                     self.open(to, now)?;
                 }

@@ -43,7 +43,7 @@ pub(super) async fn work<H: Host>(drive: Arc<Drive<H>>, first: Ticket) {
                 let random = || drive.host.random();
                 machine.finish(job, verdict.into(), spent, now, random)
             }
-            AttemptEnd::Postponed(pause) => machine.postpone(job, pause, now),
+            AttemptEnd::Postponed { lacks, pause } => machine.postpone(job, lacks, pause, now),
         });
         let others = std::mem::take(&mut started.others);
         if let Some(receipt) = turn.receipt {

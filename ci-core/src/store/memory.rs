@@ -1,6 +1,6 @@
 //! A run store in memory: for tests, and for programs whose runs need not outlive them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +17,13 @@ use crate::event::{EventRecord, JobResult, RunEvent, TestRecord};
 use crate::id::RunId;
 use crate::outcome::OutcomeKind;
 use crate::session::OutputChunk;
+
+/// A place that is held, and the run it is for.
+#[derive(Debug, Clone)]
+struct Held {
+    lease: Lease,
+    run: RunId,
+}
 
 /// After how long without a heartbeat an owner whose process cannot be seen counts as dead.
 const TTL: Duration = Duration::from_secs(15);
@@ -48,7 +55,7 @@ struct State {
     requests: Vec<RequestRecord>,
     /// The owners that live, and when they last said so.
     owners: HashMap<OwnerId, Timestamp>,
-    leases: Vec<Lease>,
+    leases: Vec<Held>,
     last_fence: u64,
     last_request: u64,
     logs: HashMap<LogKey, Arc<Mutex<Vec<OutputChunk>>>>,
@@ -108,7 +115,7 @@ impl State {
     }
 
     fn disown(&mut self, gone: &OwnerId) {
-        self.leases.retain(|lease| lease.owner != *gone);
+        self.leases.retain(|held| held.lease.owner != *gone);
         self.owners.remove(gone);
         for kept in self.runs.values_mut() {
             kept.owner = kept.owner.take().filter(|owner| owner != gone);
@@ -330,13 +337,16 @@ impl RunStore for MemoryStore {
         let holders = state
             .leases
             .iter()
-            .filter(|lease| lease.group == request.group);
-        let holders: Vec<OwnerId> = holders.map(|lease| lease.owner.clone()).collect();
-        let dead = holders.iter().filter(|owner| !state.lives(owner, now));
-        let dead: Vec<&OwnerId> = dead.collect();
+            .filter(|held| held.lease.group == request.group);
+        let holders: Vec<Held> = holders.cloned().collect();
+        let dead = holders
+            .iter()
+            .filter(|held| !state.lives(&held.lease.owner, now));
+        let dead: Vec<&Held> = dead.collect();
         let held = holders.len() - dead.len();
-        for owner in dead {
-            state.disown(owner);
+        let taken_from: BTreeSet<RunId> = dead.iter().map(|held| held.run).collect();
+        for dead in dead {
+            state.disown(&dead.lease.owner);
         }
         if held >= request.limit as usize {
             return Ok(None);
@@ -346,13 +356,17 @@ impl RunStore for MemoryStore {
             group: Arc::clone(&request.group),
             fence: state.last_fence,
             owner: request.owner.clone(),
+            taken_from: taken_from.into_iter().collect(),
         };
-        state.leases.push(lease.clone());
+        state.leases.push(Held {
+            lease: lease.clone(),
+            run: request.run,
+        });
         Ok(Some(lease))
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
-        self.state().leases.retain(|held| held != lease);
+        self.state().leases.retain(|held| held.lease != *lease);
         Ok(())
     }
 

@@ -390,13 +390,31 @@ async fn obey_signals(control: &RunControl) {
 #[cfg(unix)]
 pub(crate) async fn next_signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+    let outlives_terminal = hangup_is_ignored();
+    let terminate = signal(SignalKind::terminate());
+    let hangup = signal(SignalKind::hangup());
+    let (Ok(mut terminate), Ok(mut hangup)) = (terminate, hangup) else {
         return std::future::pending().await;
     };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
+        // The terminal was closed.
+        _ = hangup.recv(), if !outlives_terminal => {}
     }
+}
+
+/// Whether whoever started this process wants it to live on without its terminal, as nohup(1) does.
+#[cfg(unix)]
+fn hangup_is_ignored() -> bool {
+    static IGNORED: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| {
+        // See proc(5). Where it is not told, nobody knows.
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        mask.is_some_and(|mask| mask & 1 == 1)
+    });
+    *IGNORED
 }
 
 #[cfg(not(unix))]

@@ -43,11 +43,12 @@ use crate::step::Action;
 /// A command that is stopped gets a request to end (`SIGTERM`), after the grace period an order
 /// (`SIGKILL`), and so does everything it started. When the session is torn down so does everything
 /// that the job left behind. On Linux that finds processes that left their group or session as well:
-/// by the marker `CI_CORE_COMMAND` in their environment, by descent, because the engine's process
-/// inherits orphans (it becomes a *child subreaper*, see prctl(2)), and by a control group where one
-/// can be made below the engine's own. A process that leaves its session, clears its environment and
-/// loses its parent within a quarter of a second after its command began, or where there are no
-/// control groups, is not found. Elsewhere process groups (Unix) and job objects (Windows) are ended.
+/// by the marker `CI_CORE_COMMAND` in their environment, by a limit that they inherit and that has no
+/// other use (`RLIMIT_RTTIME`), by descent, because the engine's process inherits orphans (it becomes a
+/// *child subreaper*, see prctl(2)), and by a control group where one can be made below the engine's
+/// own. What a command starts in its first moments, before it has the limit, may hide by leaving its
+/// session, cleaning its environment and losing its parent. Elsewhere process groups (Unix) and job
+/// objects (Windows) are ended.
 #[derive(Clone)]
 pub struct LocalExecutor {
     name: String,
@@ -260,6 +261,32 @@ impl LocalExecutor {
     }
 
     /// The home directory of the job.
+    /// What a session shows of its places, and where it works, with the directories made that steps start in.
+    fn places(
+        &self,
+        request: &PrepareRequest<'_>,
+        dir: &JobDir,
+        home: &Path,
+    ) -> Result<(SessionInfo, PathBuf), ExecutorError> {
+        let work_dir = if let Some(project) = self.project_dir(request) {
+            project
+        } else {
+            dir.make_work()
+                .map_err(|error| failed("make a directory to work in", error))?;
+            dir.work()
+        };
+        let mut info = SessionInfo::new(&self.name, in_words(&work_dir)?, in_words(home)?);
+        info.host_work_dir = Some(work_dir.clone());
+        if let Some(start) = &request.job.options.working_dir {
+            let start = info.resolve(start);
+            let what = format!("make the job's working directory `{start}`");
+            dir.make()
+                .and_then(|()| std::fs::create_dir_all(&start))
+                .map_err(|error| failed(&what, error))?;
+        }
+        Ok((info, work_dir))
+    }
+
     fn home(&self, request: &PrepareRequest<'_>, dir: &JobDir) -> PathBuf {
         let set = request.env.get("HOME").map(PathBuf::from);
         let user = (request.job.options.private_home == Some(false))
@@ -302,21 +329,15 @@ impl Executor for LocalExecutor {
             return Err(ExecutorError::new(ExecutorErrorKind::Canceled, text));
         }
         let dir = self.root.job(request.run);
-        let work_dir = if let Some(project) = self.project_dir(&request) {
-            project
-        } else {
-            dir.make_work()
-                .map_err(|error| failed("make a directory to work in", error))?;
-            dir.work()
-        };
         let home = self.home(&request, &dir);
-        let mut info = SessionInfo::new(&self.name, in_words(&work_dir)?, in_words(&home)?);
-        info.host_work_dir = Some(work_dir.clone());
-        if let Some(start) = &request.job.options.working_dir {
-            dir.make()
-                .and_then(|()| std::fs::create_dir_all(info.resolve(start)))
-                .map_err(|error| failed("make the working directory of the job", error))?;
-        }
+        let (info, work_dir) = match self.places(&request, &dir, &home) {
+            Ok(places) => places,
+            Err(error) => {
+                // What could not be removed either is found by `reap`.
+                let _ = dir.remove();
+                return Err(error);
+            }
+        };
         let marker = Marker::new(request.run);
         let shelf = Arc::new(dir.shelf());
         Ok(Box::new(LocalSession {

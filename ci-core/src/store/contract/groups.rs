@@ -60,7 +60,10 @@ pub(super) async fn a_silent_holder_loses_its_place_and_is_told(pair: Pair) {
     pass(15).await;
     let run_b = created(&*pair.two, &next).await;
     let taken = pair.two.acquire(&place("deploy", 1, &next, run_b)).await;
-    assert!(taken.unwrap().expect("free again").fence > lease.fence);
+    let taken = taken.unwrap().expect("free again");
+    assert!(taken.fence > lease.fence);
+    assert_eq!(taken.taken_from, [run]);
+    assert!(lease.taken_from.is_empty());
     // It wakes up, and hears that somebody else has what it held.
     assert_eq!(
         kind(pair.one.heartbeat(&silent).await),

@@ -7,6 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::queries;
 use crate::clock::Timestamp;
+use crate::id::RunId;
 use crate::store::{Lease, LeaseRequest, OwnerId};
 
 /// Whether an owner is known: one that is not has lost what it held.
@@ -24,12 +25,14 @@ pub(super) fn acquire(
     ttl: Duration,
 ) -> rusqlite::Result<Option<Lease>> {
     let mut select =
-        connection.prepare_cached("SELECT DISTINCT owner FROM leases WHERE pool = ?")?;
-    let holders: Vec<String> = select
-        .query_map([&*request.group], |row| row.get(0))?
+        connection.prepare_cached("SELECT DISTINCT owner, run FROM leases WHERE pool = ?")?;
+    let holders: Vec<(String, String)> = select
+        .query_map([&*request.group], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
-    for holder in holders {
+    let mut taken_from = Vec::new();
+    for (holder, run) in holders {
         if !queries::lives(connection, &holder, now, ttl)? {
+            taken_from.extend(run.parse::<RunId>());
             // Not only the lease: its next heartbeat has to say that it lost something.
             queries::disown(connection, &holder)?;
         }
@@ -55,6 +58,7 @@ pub(super) fn acquire(
         group: Arc::clone(&request.group),
         fence: u64::try_from(connection.last_insert_rowid()).unwrap_or(0),
         owner: request.owner.clone(),
+        taken_from,
     }))
 }
 

@@ -206,6 +206,20 @@ mod linux {
     }
 
     #[tokio::test]
+    async fn a_daemon_that_hides_before_there_is_a_control_group_is_found() {
+        let place = Place::new();
+        let session = place.session().await;
+        // Without its group, session, parent and environment.
+        let script =
+            "sleep 0.1; setsid env -i sh -c 'echo $$ > daemon; exec sleep 600' >/dev/null 2>&1 &";
+        sh(&*session, script).await;
+        let pid = pid_in(&place.project().join("daemon")).await;
+        assert!(lives(pid));
+        session.teardown().await.unwrap();
+        assert!(!lives(pid));
+    }
+
+    #[tokio::test]
     async fn a_daemon_that_hides_is_found_in_its_control_group() {
         let place = Place::new();
         let session = place.session().await;

@@ -12,6 +12,7 @@ use rustix::process::{
 };
 
 use super::cgroup::Cgroup;
+use super::marker::Signs;
 use super::table::{Evidence, Pid, Process};
 use super::{children, proc};
 
@@ -25,8 +26,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// What to look for.
 #[derive(Debug, Default)]
 pub(super) struct Quarry {
-    /// Markers in the environment.
-    pub(super) markers: Vec<String>,
+    /// What processes carry.
+    pub(super) signs: Option<Signs>,
     /// What else makes a process belong.
     pub(super) evidence: Evidence,
     /// Control groups of which everything belongs.
@@ -50,7 +51,7 @@ impl Quarry {
         for cgroup in &self.cgroups {
             evidence.confined.extend(cgroup.members());
         }
-        let table = proc::table(&self.markers).unwrap_or_default();
+        let table = proc::table(self.signs.as_ref()).unwrap_or_default();
         let mut found = table.belonging(&evidence);
         found.retain(|process| !process.dead);
         found

@@ -1,7 +1,26 @@
 //! The markers that commands carry in their environment, as they are looked for.
 
+use super::mark::Mark;
 use crate::executor::local::env::{COMMAND, Marker};
 use crate::id::RunId;
+
+/// What the processes of a command, of a session or of a run carry: its marker, or the beginning of it,
+/// in the environment, and a mark.
+#[derive(Debug, Clone)]
+pub(super) struct Signs {
+    pub(super) marker: String,
+    pub(super) mark: Mark,
+}
+
+impl Signs {
+    /// Those of all commands of `run`.
+    pub(super) fn of_run(run: RunId) -> Self {
+        Self {
+            marker: format!("{run}/"),
+            mark: Mark::of_run(run),
+        }
+    }
+}
 
 impl Marker {
     /// A name for things that belong to the session; starts with the run.
@@ -9,14 +28,20 @@ impl Marker {
         format!("{}-{}", self.run, self.session)
     }
 
-    /// What the markers of all commands of the session start with.
-    pub(super) fn of_session(&self) -> String {
-        format!("{}/{}/", self.run, self.session)
+    /// What all commands of the session carry.
+    pub(super) fn signs(&self) -> Signs {
+        Signs {
+            marker: format!("{}/{}/", self.run, self.session),
+            mark: Mark::of_session(self),
+        }
     }
 
-    /// What the markers of all commands of `run` start with.
-    pub(super) fn of_run(run: RunId) -> String {
-        format!("{run}/")
+    /// What the command `number` carries.
+    pub(super) fn signs_of(&self, number: u64) -> Signs {
+        Signs {
+            marker: self.of_command(number),
+            mark: Mark::of_command(self, number),
+        }
     }
 }
 
@@ -50,12 +75,12 @@ mod tests {
         let environ = format!("A=1\0{COMMAND}={}\0B=2\0", one.of_command(1));
         let carries = |wanted: &str| carries(environ.as_bytes(), wanted);
         assert!(carries(&one.of_command(1)));
-        assert!(carries(&one.of_session()));
-        assert!(carries(&Marker::of_run(run)));
+        assert!(carries(&one.signs().marker));
+        assert!(carries(&Signs::of_run(run).marker));
         assert!(!carries(&one.of_command(11)));
-        assert!(!carries(&other.of_session()));
-        assert!(!carries(&Marker::of_run(RunId::new())));
-        assert!(!super::carries(b"X=1\0", &one.of_session()));
+        assert!(!carries(&other.signs().marker));
+        assert!(!carries(&Signs::of_run(RunId::new()).marker));
+        assert!(!super::carries(b"X=1\0", &one.signs().marker));
     }
 
     #[test]
@@ -63,7 +88,7 @@ mod tests {
         let (outer, inner) = (Marker::new(RunId::new()), Marker::new(RunId::new()));
         let value = chain(Some(OsStr::new(&outer.of_command(1))), &inner.of_command(2));
         let environ = [COMMAND.as_bytes(), b"=", value.as_encoded_bytes()].concat();
-        assert!(carries(&environ, &outer.of_session()));
+        assert!(carries(&environ, &outer.signs().marker));
         assert!(carries(&environ, &inner.of_command(2)));
         assert!(!carries(&environ, &inner.of_command(1)));
     }

@@ -1,5 +1,5 @@
-//! Process trees on Linux: process groups, the child subreaper, markers in the environment, and
-//! cgroups where they may be made.
+//! Process trees on Linux: process groups, the child subreaper, markers in the environment, a
+//! limit that nobody else sets, and cgroups where they may be made.
 //!
 //! The engine is made a child subreaper, so that a process whose parent ended becomes a child of the
 //! engine. Thus one look at the engine's list of children tells whether *anything* is left of its
@@ -8,6 +8,7 @@
 mod cgroup;
 mod children;
 mod hunt;
+mod mark;
 mod marker;
 mod proc;
 mod table;

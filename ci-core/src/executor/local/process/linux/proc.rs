@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Read;
 
-use super::marker;
+use super::marker::{self, Signs};
 use super::table::{Pid, Process, Table};
 
 /// No environment is read further than this: the kernel allows a third of the stack's limit, and
@@ -16,14 +16,14 @@ pub(super) fn own() -> Pid {
     rustix::process::getpid().as_raw_pid()
 }
 
-/// Every process that can be seen, each marked if it carries one of the markers `wanted`.
-pub(super) fn table(wanted: &[String]) -> std::io::Result<Table> {
+/// Every process that can be seen, each marked if it carries what is `wanted`.
+pub(super) fn table(wanted: Option<&Signs>) -> std::io::Result<Table> {
     let entries = fs::read_dir("/proc")?;
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     Ok(pids
         .filter_map(|pid| {
             let mut process = stat(pid)?;
-            process.marked = !process.dead && carries(pid, wanted);
+            process.marked = !process.dead && wanted.is_some_and(|wanted| carries(pid, wanted));
             Some(process)
         })
         .collect())
@@ -34,27 +34,24 @@ pub(super) fn stat(pid: Pid) -> Option<Process> {
     parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
-/// Whether the environment of `pid` carries one of the markers `wanted`. Other users' processes do
-/// not show theirs.
-pub(super) fn carries(pid: Pid, wanted: &[String]) -> bool {
+/// Whether `pid` carries what is `wanted`. Other users' processes do not show their environment.
+pub(super) fn carries(pid: Pid, wanted: &Signs) -> bool {
     let mut environ = Vec::new();
     File::open(format!("/proc/{pid}/environ"))
         .and_then(|file| file.take(ENVIRON).read_to_end(&mut environ))
-        .is_ok_and(|_| {
-            wanted
-                .iter()
-                .any(|wanted| marker::carries(&environ, wanted))
-        })
+        .is_ok_and(|_| marker::carries(&environ, &wanted.marker))
+        || wanted.mark.is_on(pid)
 }
 
 /// The children of the main thread: those that it started, and all that were orphaned to this
 /// process. Nothing if the kernel does not say.
 pub(super) fn children() -> Option<Vec<Pid>> {
-    let own = own();
-    let mut text = String::new();
-    File::open(format!("/proc/{own}/task/{own}/children"))
-        .and_then(|mut file| file.read_to_string(&mut text))
-        .ok()?;
+    children_of(own())
+}
+
+/// The children of the main thread of `pid`. Nothing if the kernel does not say.
+pub(super) fn children_of(pid: Pid) -> Option<Vec<Pid>> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
     Some(numbers(&text).collect())
 }
 

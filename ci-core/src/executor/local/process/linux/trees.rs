@@ -15,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::cgroup::{Cgroup, Parent};
 use super::hunt::{Bag, Quarry};
+use super::mark::Mark;
+use super::marker::Signs;
 use super::table::{Evidence, Pid, Process};
 use super::{children, proc};
 use crate::executor::local::env::Marker;
@@ -104,6 +106,7 @@ impl Trees {
         let child = command.kill_on_drop(true).spawn()?;
         let pid = child.id().and_then(|pid| Pid::try_from(pid).ok());
         let pid = pid.ok_or_else(|| io::Error::other("the process has no number"))?;
+        Mark::of_command(&self.shared.marker, number).put_on(pid);
         self.shared.groups().running.insert(pid);
         Ok(Running {
             child,
@@ -165,8 +168,8 @@ impl Shared {
             Some(others) if others.is_empty() => true,
             Some(others) => {
                 self.bury();
-                let markers = [self.marker.of_session()];
-                !others.iter().any(|pid| proc::carries(*pid, &markers))
+                let signs = self.marker.signs();
+                !others.iter().any(|pid| proc::carries(*pid, &signs))
             }
             None => false,
         }
@@ -188,7 +191,7 @@ impl Shared {
     fn quarry(&self) -> Quarry {
         let groups = self.groups();
         Quarry {
-            markers: vec![self.marker.of_session()],
+            signs: Some(self.marker.signs()),
             evidence: Evidence {
                 roots: groups.running.clone(),
                 groups: groups.running.union(&groups.left).copied().collect(),
@@ -284,7 +287,7 @@ impl Running {
     /// Everything of the command.
     fn quarry(&self) -> Quarry {
         Quarry {
-            markers: vec![self.shared.marker.of_command(self.number)],
+            signs: Some(self.shared.marker.signs_of(self.number)),
             evidence: Evidence {
                 roots: [self.pid].into(),
                 groups: [self.pid].into(),
@@ -322,7 +325,7 @@ pub(in crate::executor::local) async fn reap(
     let named = parent.map(|parent| parent.named(&run.to_string()));
     let cgroups: Vec<_> = named.into_iter().flatten().map(Arc::new).collect();
     let quarry = Quarry {
-        markers: vec![Marker::of_run(run)],
+        signs: Some(Signs::of_run(run)),
         cgroups: cgroups.clone(),
         ..Quarry::default()
     };
