@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use crate::report_args::{
@@ -14,6 +15,7 @@ use crate::commands::flaky::FlakyArgs;
 use crate::commands::rules::RulesArgs;
 use crate::commands::show::ShowArgs;
 use crate::commands::trends::TrendsArgs;
+use crate::examples;
 use crate::watch::WatchArgs;
 
 /// Run CI workflows on this machine, and look at what happened.
@@ -22,30 +24,13 @@ use crate::watch::WatchArgs;
 /// in it. Runs are kept in a store, so that a run whose process died can be resumed, and what failed can be run
 /// again.
 #[derive(Debug, Parser)]
-#[command(name = "ci", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "ci", version, max_term_width = 100, after_help = examples::PROGRAM)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
-
-const EXAMPLES: &str = "Examples:
-  ci run                          run the workflow of this directory
-  ci run path/to/project -v       another one, with all its output
-  ci run --job test               one job and what it needs
-  ci runs                         what ran lately
-  ci show last                    how the last run went
-  ci show --last --failed         what failed in it, and what changed since it last went well
-  ci logs last test               what its job `test` printed
-  ci report html last -o run.html the run as a page
-  ci rerun last --from-failed     run again what failed
-  ci graph --as mermaid           the jobs as a diagram
-  ci explain                      what differs from the vendor's machines
-  ci watch .                      run every new commit, until Ctrl-C
-
-Exit codes: 0 success, 1 the workflow failed, 2 the input was wrong, 3 the engine or an executor
-broke, 130 interrupted.";
 
 /// Options of every command.
 #[derive(Debug, Clone, clap::Args)]
@@ -100,10 +85,13 @@ pub(crate) enum Color {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a workflow
+    #[command(after_help = examples::RUN)]
     Run(Box<RunArgs>),
     /// Go on with a run whose process died, or that ended on hold
+    #[command(after_help = examples::RESUME)]
     Resume(AgainArgs),
-    /// Run again what did not succeed, reusing the rest
+    /// Run all of a run again, or with --from-failed only what did not succeed
+    #[command(after_help = examples::RERUN)]
     Rerun(RerunArgs),
     /// Print a CircleCI or GitLab file as the vendor compiles it
     Compile(WorkflowArgs),
@@ -112,22 +100,30 @@ pub(crate) enum Command {
     /// Say what is not the same here as on the vendor's machines
     Explain(WorkflowArgs),
     /// Draw the jobs of a workflow
+    #[command(after_help = examples::GRAPH)]
     Graph(GraphArgs),
     /// List the jobs of a workflow and where each would run
     List(WorkflowArgs),
     /// List runs, newest first
+    #[command(after_help = examples::RUNS)]
     Runs(RunsArgs),
     /// Show how a run went
+    #[command(after_help = examples::SHOW)]
     Show(ShowArgs),
     /// Print what jobs wrote
+    #[command(after_help = examples::LOGS)]
     Logs(LogsArgs),
     /// Ask a run or a job to stop
+    #[command(after_help = examples::CANCEL)]
     Cancel(CancelArgs),
     /// Decide about a job that is held
+    #[command(after_help = examples::APPROVE)]
     Approve(ApproveArgs),
     /// List or copy out the files that jobs kept
+    #[command(after_help = examples::ARTIFACTS)]
     Artifacts(ArtifactsArgs),
     /// Look at or remove caches
+    #[command(after_help = examples::CACHE)]
     Cache(CacheArgs),
     /// Read test or coverage reports
     #[command(subcommand)]
@@ -220,7 +216,7 @@ pub(crate) struct HowArgs {
 pub(crate) enum HoldChoice {
     /// Wait for `ci approve`.
     Wait,
-    /// End as on hold, to be resumed after `ci approve`.
+    /// End as on hold, to be resumed after `ci approve`; the exit code is 0.
     Finish,
 }
 
@@ -255,7 +251,7 @@ pub(crate) struct AgainArgs {
 pub(crate) struct RerunArgs {
     #[command(flatten)]
     pub(crate) again: AgainArgs,
-    /// Reuse the jobs that succeeded
+    /// Reuse the jobs that succeeded, with what they kept; without it every job runs again
     #[arg(long)]
     pub(crate) from_failed: bool,
 }
@@ -272,9 +268,9 @@ pub(crate) struct RunRef {
 pub(crate) struct GraphArgs {
     #[command(flatten)]
     pub(crate) workflow: WorkflowArgs,
-    /// The language of the drawing
-    #[arg(long = "as", value_enum, default_value_t = Drawing::Dot)]
-    pub(crate) drawing: Drawing,
+    /// The language of the drawing [default: dot]; `--format json` gives the graph as data instead
+    #[arg(long = "as", value_enum)]
+    pub(crate) drawing: Option<Drawing>,
 }
 
 /// The language of a drawing.
@@ -294,7 +290,7 @@ pub(crate) struct RunsArgs {
     #[arg(long)]
     pub(crate) workflow: Option<String>,
     /// Only runs for this branch
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub(crate) branch: Option<String>,
     /// How many at most
     #[arg(long, short = 'n', default_value_t = 20)]
@@ -471,6 +467,11 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text
         .split_once('=')
         .ok_or_else(|| format!("`{text}` has no `=`; write NAME=VALUE"))?;
+    if name.is_empty() {
+        return Err(format!(
+            "`{text}` has nothing before the `=`; write NAME=VALUE"
+        ));
+    }
     Ok((name.to_owned(), value.to_owned()))
 }
 

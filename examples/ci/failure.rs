@@ -4,6 +4,8 @@ use ci_core::config::problem::ConfigError;
 use ci_core::run::{RunError, RunErrorKind};
 use ci_core::store::{StoreError, StoreErrorKind};
 
+use crate::typed::typed;
+
 /// The workflow failed.
 pub(crate) const WORKFLOW: u8 = 1;
 /// The input was wrong.
@@ -65,6 +67,14 @@ impl Failure {
     /// Adds what to do next.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// Puts `program` in the place of the program's name in the commands that hints name.
+    pub(crate) fn typed(mut self, program: &str) -> Self {
+        for hint in &mut self.hints {
+            *hint = typed(hint, program);
+        }
         self
     }
 

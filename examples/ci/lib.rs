@@ -4,6 +4,7 @@
 mod args;
 mod aws;
 mod commands;
+mod examples;
 mod executors;
 mod failure;
 mod image_args;
@@ -16,6 +17,7 @@ mod output;
 mod registries;
 mod report_args;
 mod setup;
+mod typed;
 mod watch;
 mod workflow_args;
 
@@ -63,6 +65,7 @@ fn obey(args: Result<Args, clap::Error>) -> u8 {
             return failure::ENGINE;
         }
     };
+    let program = args.global.program();
     let mut result = runtime.block_on(dispatch(args));
     let closed = runtime.block_on(aws::close());
     result = result.and_then(|code| closed.map(|()| code));
@@ -71,6 +74,7 @@ fn obey(args: Result<Args, clap::Error>) -> u8 {
     match result {
         Ok(code) => code,
         Err(failure) => {
+            let failure = failure.typed(&program);
             output::error(&failure);
             failure.code()
         }
@@ -91,7 +95,7 @@ async fn dispatch(args: Args) -> Result<u8, failure::Failure> {
         Command::Compile(args) => commands::vendor::compile(&global, &args),
         Command::Validate(args) => commands::vendor::validate(&global, &args),
         Command::Explain(args) => commands::vendor::explain(&global, &args),
-        Command::Graph(args) => commands::graph::graph(&args),
+        Command::Graph(args) => commands::graph::graph(&global, &args),
         Command::List(args) => commands::graph::list(&global, &args),
         Command::Runs(args) => commands::runs::runs(&global, &args).await,
         Command::Show(args) => commands::show::show(&global, &args).await,

@@ -259,6 +259,11 @@ pub(crate) fn known_job(run: &StoredRun, job: &str) -> Result<(), Failure> {
     if plan.find(job).is_some() {
         return Ok(());
     }
+    if plan.jobs.is_empty() {
+        return Err(Failure::input(format!(
+            "the run has no job `{job}`; it has no jobs at all"
+        )));
+    }
     let known: Vec<String> = plan
         .jobs
         .iter()

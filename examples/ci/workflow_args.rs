@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use clap::builder::NonEmptyStringValueParser;
 
 use crate::args::{mapping, pair};
 
@@ -39,7 +40,7 @@ pub(crate) struct WorkflowArgs {
     #[arg(long, value_name = "BRANCH")]
     pub(crate) target: Option<String>,
     /// The branch the run is for [default: the one checked out]
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub(crate) branch: Option<String>,
     /// The tag the run is for
     #[arg(long)]

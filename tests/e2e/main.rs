@@ -35,4 +35,5 @@ mod setup;
 mod shared;
 mod support;
 mod triggers;
+mod typed;
 mod unstable;

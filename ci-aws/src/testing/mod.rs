@@ -7,16 +7,12 @@
 mod direct;
 mod fake;
 mod http;
+mod launched;
 mod model;
 mod query;
 mod xml;
 
 pub use crate::faults::POINTS;
 pub use fake::FakeEc2;
+pub use launched::host_key_of;
 pub use model::{Delays, Fault, Rule};
-
-/// The private host key that a launch put into the user data.
-#[must_use]
-pub fn host_key_of(user_data: &str) -> Option<String> {
-    crate::ec2::host_key_of(user_data)
-}

@@ -24,7 +24,8 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub struct EventRecord {
     /// The run.
     pub run: RunId,
-    /// Counts the events of the run from 1, without gaps in what a sink was interested in.
+    /// Counts the events from 1: for sinks those that this process told, also when it resumes a run; in
+    /// a journal those of the run.
     pub seq: u64,
     /// When it happened.
     pub time: Timestamp,

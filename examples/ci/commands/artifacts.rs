@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ci_core::store::RunStore as _;
 use serde_json::json;
 
 use crate::args::{ArtifactsArgs, Format, Global};
@@ -19,6 +20,11 @@ pub(crate) async fn artifacts(global: &Global, args: &ArtifactsArgs) -> Result<u
     let artifacts = storage
         .artifacts(run, args.job.as_deref())
         .map_err(failed)?;
+    if artifacts.is_empty()
+        && let Some(job) = &args.job
+    {
+        open::known_job(&store.load(run).await?, job)?;
+    }
     if let Some(dir) = &args.output {
         let mut count = 0;
         let jobs: BTreeSet<&str> = artifacts.iter().map(|artifact| &*artifact.job).collect();

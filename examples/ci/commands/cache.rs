@@ -45,6 +45,10 @@ pub(crate) fn cache(global: &Global, args: &CacheArgs) -> Result<u8, Failure> {
             for key in &keys {
                 storage.remove_cache(None, key).map_err(failed)?;
             }
+            if global.format == Format::Json {
+                output::json(&json!({ "removed": keys }))?;
+                return Ok(0);
+            }
             output::say(format!("{} caches removed", keys.len()));
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ci_core::graph::render;
 use ci_core::job::{AllowFailure, JobSpec, Start};
 use ci_core::settings::{Chosen, Settings};
-use ci_core::workflow::WorkflowSpec;
+use ci_core::workflow::{Plan, WorkflowSpec};
 use serde_json::json;
 
 use crate::args::{Drawing, Format, Global, GraphArgs, SchemaArgs, SchemaOf, WorkflowArgs};
@@ -14,18 +14,54 @@ use crate::failure::Failure;
 use crate::{open, output};
 
 /// Draws the jobs.
-pub(crate) fn graph(args: &GraphArgs) -> Result<u8, Failure> {
+pub(crate) fn graph(global: &Global, args: &GraphArgs) -> Result<u8, Failure> {
+    let as_data = global.format == Format::Json;
+    if as_data && args.drawing.is_some() {
+        return Err(Failure::input("a drawing is no JSON")
+            .hint("leave out `--as`, or leave out `--format json`"));
+    }
     let project = open::project(&args.workflow, &[])?;
     let (workflow, _) = project.settings.apply(project.workflow);
     let plan = workflow
         .plan(&project.facts)
         .map_err(|error| Failure::input(error.to_string()))?;
-    output::print(&match args.drawing {
+    if as_data {
+        output::json(&data(&plan))?;
+        return Ok(0);
+    }
+    output::print(&match args.drawing.unwrap_or(Drawing::Dot) {
         Drawing::Dot => render::dot(&plan),
         Drawing::Mermaid => render::mermaid(&plan),
         Drawing::Svg => render::svg(&plan),
     })?;
     Ok(0)
+}
+
+/// The graph as data: the jobs in the order of the plan, and who waits for whom.
+fn data(plan: &Plan) -> serde_json::Value {
+    let nodes = plan.dag.jobs().map(|id| {
+        let job = plan.job(id);
+        json!({
+            "name": job.name,
+            "stage": job.options.stage,
+            "when": when(job),
+            "skipped": plan.skipped.get(&id),
+        })
+    });
+    let edges = plan.dag.jobs().flat_map(|from| {
+        plan.dag.edges(from).iter().map(move |edge| {
+            json!({
+                "from": plan.job(from).name,
+                "to": plan.job(edge.to).name,
+                "accept": edge.accept,
+            })
+        })
+    });
+    json!({
+        "workflow": plan.workflow,
+        "nodes": nodes.collect::<Vec<_>>(),
+        "edges": edges.collect::<Vec<_>>(),
+    })
 }
 
 /// Lists the jobs, where each would run, and why others would not.
@@ -166,21 +202,25 @@ impl Listing<'_> {
 /// A job of a listing.
 fn document(job: &JobSpec, executor: &str, why: Option<&str>) -> serde_json::Value {
     let needs: Vec<&str> = job.needs.iter().map(|need| &*need.job).collect();
-    let when = match (&job.options.start, job.options.always) {
-        (Start::Manual { .. }, _) => "manual",
-        (Start::Delayed(_), _) => "delayed",
-        (_, true) => "always",
-        _ => "on_success",
-    };
     json!({
         "name": job.name,
         "stage": job.options.stage,
         "needs": needs,
-        "when": when,
+        "when": when(job),
         "allow_failure": job.options.allow_failure != AllowFailure::Never,
         "executor": executor,
         "executor_why": why,
     })
+}
+
+/// When a job starts, in one word.
+fn when(job: &JobSpec) -> &'static str {
+    match (&job.options.start, job.options.always) {
+        (Start::Manual { .. }, _) => "manual",
+        (Start::Delayed(_), _) => "delayed",
+        (_, true) => "always",
+        _ => "on_success",
+    }
 }
 
 /// The schema of the settings file, with the options of the executors of this program.

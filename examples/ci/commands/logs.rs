@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::time::Duration;
 
+use ci_core::event::RunEvent;
 use ci_core::session::Stream;
-use ci_core::store::{LogLine, LogQuery, LogReader, RunStore};
+use ci_core::store::{LogLine, LogQuery, LogReader, RunStore, StoredRun};
 use serde_json::json;
 
 use crate::args::{Format, Global, LogsArgs};
@@ -25,8 +26,8 @@ pub(crate) async fn logs(global: &Global, args: &LogsArgs) -> Result<u8, Failure
         attempt: args.attempt,
         step: args.step,
     };
-    if let Some(job) = &args.job {
-        open::known_job(&store.load(run).await?, job)?;
+    if args.job.is_some() || args.step.is_some() || args.attempt.is_some() {
+        known_part(&store.load(run).await?, args)?;
     }
     let mut reader = LogReader::new(query);
     loop {
@@ -54,6 +55,57 @@ pub(crate) async fn logs(global: &Global, args: &LogsArgs) -> Result<u8, Failure
         }
         tokio::time::sleep(POLL).await;
     }
+}
+
+/// Refuses a job, a step or an attempt that the run does not have.
+fn known_part(run: &StoredRun, args: &LogsArgs) -> Result<(), Failure> {
+    if let Some(job) = &args.job {
+        open::known_job(run, job)?;
+    }
+    let is_asked = |name: &str| args.job.as_deref().is_none_or(|job| job == name);
+    let of = args.job.as_ref().map_or_else(
+        || "no job of the run has".to_owned(),
+        |job| format!("the job `{job}` does not have"),
+    );
+    if let Some(step) = args.step {
+        let plan = run.workflow.plan(&run.facts);
+        let plan = plan.map_err(|error| Failure::input(error.to_string()))?;
+        let asked = plan.jobs.iter().filter(|job| is_asked(&job.name));
+        let steps = asked.map(|job| job.steps.len()).max().unwrap_or(0);
+        if usize::try_from(step).is_ok_and(|step| step >= steps) {
+            let there = match steps {
+                0 => "there are no steps".to_owned(),
+                1 => "there is the step 0".to_owned(),
+                _ => format!("there are the steps 0 to {}", steps - 1),
+            };
+            return Err(Failure::input(format!("{of} a step {step}")).hint(there));
+        }
+    }
+    let goes_on = run.summary.outcome.is_none() && run.summary.active;
+    // An attempt that is followed may still come.
+    if let Some(attempt) = args.attempt.filter(|_| !(args.follow && goes_on)) {
+        let attempts = attempts(run, is_asked);
+        if attempt == 0 || attempt > attempts {
+            let there = match attempts {
+                0 => "there was none yet".to_owned(),
+                1 => "there is the attempt 1".to_owned(),
+                _ => format!("there are the attempts 1 to {attempts}"),
+            };
+            return Err(Failure::input(format!("{of} an attempt {attempt}")).hint(there));
+        }
+    }
+    Ok(())
+}
+
+/// How many attempts there were of the jobs that are asked for.
+fn attempts(run: &StoredRun, is_asked: impl Fn(&str) -> bool) -> u32 {
+    let begun = run.journal.iter().filter_map(|record| match &record.event {
+        RunEvent::JobStarted { job, attempt, .. } if is_asked(job) => Some(*attempt),
+        _ => None,
+    });
+    let ended = run.summary.jobs.iter().filter(|job| is_asked(&job.name));
+    let all = begun.chain(ended.map(|job| job.attempts));
+    all.max().unwrap_or(0)
 }
 
 /// Prints a line. False when nobody reads any more.

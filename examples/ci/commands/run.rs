@@ -232,7 +232,7 @@ fn console(
 ) -> Console<io::Stderr> {
     let mut options = ConsoleOptions::from_env(Environment::of_stderr());
     options.history = history;
-    options.hints = Some("ci".to_owned());
+    options.hints = Some(global.program());
     match global.color {
         Color::Auto => {}
         Color::Always => options.color = Choice::Always,

@@ -80,9 +80,9 @@ pub(crate) async fn show(global: &Global, store: &dyn RunStore, id: RunId) -> Re
     output::line("")?;
     output::print(&output::table(&job_rows(summary)))?;
     for line in failed_tests(&run) {
-        output::line(line)?;
+        output::line(global.typed(&line))?;
     }
-    next_step(summary);
+    next_step(global, summary);
     Ok(0)
 }
 
@@ -172,22 +172,22 @@ fn failed_tests(run: &StoredRun) -> Vec<String> {
 }
 
 /// What a person would want to type next.
-fn next_step(run: &RunSummary) {
+fn next_step(global: &Global, run: &RunSummary) {
     let failed = run
         .jobs
         .iter()
         .find(|job| job.outcome == OutcomeKind::Failed && !job.allowed);
     if let Some(job) = failed {
-        output::say(format!(
+        output::say(global.typed(&format!(
             "\nhint: `ci logs {} '{}'` shows what `{}` printed",
             run.id, job.name, job.name
-        ));
+        )));
     }
     if run.outcome.is_none() && !run.active {
-        output::say(format!(
+        output::say(global.typed(&format!(
             "\nhint: its process is gone; `ci resume {}` goes on with it",
             run.id
-        ));
+        )));
     }
 }
 

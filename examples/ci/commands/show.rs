@@ -2,6 +2,7 @@
 
 use ci_core::store::RunStore;
 use ci_core::view::{FailureQuery, failure, failure_text};
+use clap::builder::NonEmptyStringValueParser;
 
 use super::runs;
 use crate::args::{Format, Global, RunRef};
@@ -21,7 +22,7 @@ pub(crate) struct ShowArgs {
     #[arg(long)]
     pub(crate) failed: bool,
     /// The newest run for this branch
-    #[arg(long, value_name = "NAME", conflicts_with = "run")]
+    #[arg(long, value_name = "NAME", conflicts_with = "run", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) branch: Option<String>,
     /// How many lines of output are shown of each failed step
     #[arg(
@@ -60,10 +61,10 @@ pub(crate) async fn show(global: &Global, args: &ShowArgs) -> Result<u8, Failure
     }
     output::print(&failure_text(&view))?;
     if let Some(job) = view.jobs.first() {
-        output::say(format!(
+        output::say(global.typed(&format!(
             "\nhint: `ci logs {} '{}'` shows all that `{}` printed",
             view.run, job.name, job.name
-        ));
+        )));
     }
     Ok(0)
 }

@@ -15,7 +15,7 @@ mod mutate;
 #[path = "../targets/mod.rs"]
 #[expect(
     unreachable_pub,
-    dead_code,
+    unused_imports,
     reason = "the same files are the library of cargo-fuzz's package"
 )]
 mod targets;

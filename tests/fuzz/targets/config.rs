@@ -10,7 +10,7 @@ use ci_core::settings::Settings;
 use ci_core::workflow::WorkflowSpec;
 use ci_core::yaml::{Limits, Map, Node, Value, from_str, load, to_string};
 
-use super::text;
+use super::bytes::text;
 
 /// What is wrong is told in so many problems at most.
 fn bounded(error: &ConfigError) {

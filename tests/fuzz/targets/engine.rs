@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ci_core::archive::{Limits, unpack};
 use ci_core::secret::{Masker, SecretSet};
 
-use super::{number, pieces, text};
+use super::bytes::{number, pieces, text};
 
 /// Secrets and a stream: the first byte says how the stream is cut, the first two lines are secrets.
 pub fn masking(bytes: &[u8]) {

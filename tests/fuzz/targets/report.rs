@@ -13,7 +13,7 @@ use ci_core::report::split::{Timings, by_filesize, by_name, by_timings};
 use ci_core::report::tests::{Case, Options, Parser, Suite, Visitor, read_slice, write_junit};
 use ci_core::report::xml::{Event, Mark, Sink, Tag, Tokenizer, tokenize};
 
-use super::{number, pieces, text};
+use super::bytes::{number, pieces, text};
 
 /// Bytes that gzip may make of one (RFC 1951: 258 bytes of two bits, hence 1032).
 const UNPACKED: usize = 1032;

@@ -15,7 +15,8 @@ struct Line<'a> {
     /// The version of this form. It grows when a field changes its meaning or goes away; new fields
     /// and new events do not change it.
     v: u32,
-    /// Counts the events of the run from 1.
+    /// Counts the events from 1: in a stream those that this process told, also when it resumes a run;
+    /// in a journal those of the run.
     seq: u64,
     /// When it happened, in milliseconds since 1970-01-01 UTC.
     time: Timestamp,

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Found, first, number, some_text, text};
+use super::found::Found;
+use super::values::{first, number, some_text, text};
 use crate::measure::findings::{Finding, Severity};
 
 /// `bandit -f json`.

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Found, at, first, text};
+use super::found::Found;
+use super::values::{at, first, text};
 use crate::measure::findings::{Finding, Severity};
 
 /// `pip-audit -f json`, with or without the object around the list.

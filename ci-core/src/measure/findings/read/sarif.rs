@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{Found, at, first, number, some_text, text};
+use super::found::Found;
+use super::values::{at, first, number, some_text, text};
 use crate::measure::findings::{Finding, Severity};
 
 /// Takes the results of all runs. Those that are suppressed, or say that nothing is wrong, are no
