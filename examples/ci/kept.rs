@@ -68,9 +68,33 @@ impl Kept {
 
     /// The run store, if there is one already.
     pub(crate) fn store_if_there(&self) -> Result<Option<Arc<SqliteStore>>, Failure> {
+        // Whatever else stands there is opened, and refused.
+        if self.store_path()?.exists() {
+            self.store().map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// The run store of a command that only reads: it is not made.
+    pub(crate) fn store_to_read(&self) -> Result<Arc<SqliteStore>, Failure> {
+        let store = self.store_if_there()?;
+        store.ok_or_else(|| match self.no_store() {
+            Ok(words) => Failure::input(words).hint("`ci run` makes it; `--store` names another"),
+            Err(failure) => failure,
+        })
+    }
+
+    /// Says that there is no run store.
+    pub(crate) fn no_store(&self) -> Result<String, Failure> {
+        let path = self.store_path()?;
+        Ok(format!("there is no run store `{}` yet", path.display()))
+    }
+
+    fn store_path(&self) -> Result<PathBuf, Failure> {
         match &self.store {
-            Some(file) if !file.is_file() => Ok(None),
-            _ => self.store().map(Some),
+            Some(file) => Ok(file.clone()),
+            None => Ok(SqliteStore::default_path()?),
         }
     }
 

@@ -9,6 +9,7 @@
 mod circleci;
 mod commands;
 mod crash;
+mod damaged;
 mod deploy;
 mod docker;
 mod ec2;

@@ -60,9 +60,10 @@ pub(super) async fn supervise<T>(
     watch: &impl Watch,
 ) -> Watched {
     match poll_fn(|cx| Poll::Ready(poll_catching(&mut work, &judge, watch, cx))).await {
+        // What ends at once and not well may have heard that the job is stopped before anybody waited.
         Poll::Ready(verdict) => Watched {
+            stop: watch.reason().filter(|_| verdict.is_err()),
             verdict: Some(verdict),
-            stop: None,
         },
         Poll::Pending => Box::pin(watch_over(work, judge, clock, limits, watch)).await,
     }
@@ -150,4 +151,46 @@ fn panic_message(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("a panic without a message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::CancelReason;
+
+    /// A job that is stopped before its work begins.
+    struct Stopped;
+
+    impl Watch for Stopped {
+        async fn stopped(&self) -> Stop {
+            Stop::Cancel(CancelReason::Requested)
+        }
+
+        fn reason(&self) -> Option<Stop> {
+            Some(Stop::Cancel(CancelReason::Requested))
+        }
+
+        fn tell(&self) {}
+
+        fn output(&self) -> Option<Output> {
+            None
+        }
+
+        fn panicked(&self, message: &str) -> Outcome {
+            Outcome::failed(message)
+        }
+    }
+
+    #[tokio::test]
+    async fn work_that_gives_up_at_once_because_it_is_stopped_says_why() {
+        let clock = Clock::system();
+        for (outcome, stopped) in [
+            (Outcome::InfrastructureFailure("canceled".into()), true),
+            (Outcome::Success, false),
+        ] {
+            let work = Box::pin(async { outcome });
+            let watched = supervise(work, Verdict::from, &clock, Limits::default(), &Stopped).await;
+            assert_eq!(watched.stop.is_some(), stopped);
+        }
+    }
 }

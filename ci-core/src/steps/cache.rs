@@ -10,7 +10,7 @@ use super::transfer::{base, blocking, copy_in, copy_out, ended, size, storage, w
 use crate::event::StoredKind;
 use crate::outcome::Outcome;
 use crate::step::{RestoreCacheSpec, SaveCacheSpec, Step, StepContext, StepError, StepRecord};
-use crate::storage::{CachePart, Published, Storage};
+use crate::storage::{CacheDir, CachePart, Published, Storage};
 
 /// Saves files under a key, unless there is a cache of that key already.
 #[derive(Debug, Clone)]
@@ -89,7 +89,7 @@ impl SaveCache {
                 })
                 .await?;
                 if seen {
-                    let dir = place.dir.clone();
+                    let dir = CacheDir::try_from(place.dir.clone()).map_err(StepError::new)?;
                     parts.push(CachePart { dir, tree });
                 }
             }
@@ -171,8 +171,14 @@ impl RestoreCache {
             })
             .await?
         };
-        for key in search.damaged {
-            warn(cx, format!("the cache `{key}` was damaged and is removed")).await;
+        for damaged in search.damaged {
+            let why = damaged.refused.map(|why| format!(": {why}"));
+            let (key, why) = (damaged.key, why.unwrap_or_default());
+            warn(
+                cx,
+                format!("the cache `{key}` was damaged and is removed{why}"),
+            )
+            .await;
         }
         let Some(hit) = search.hit else {
             cx.say("no cache was found; the keys tried, in this order:")
@@ -189,7 +195,7 @@ impl RestoreCache {
             return Ok(Outcome::Success);
         };
         for part in hit.parts {
-            copy_in(cx, part.reader, &part.dir, &part.links).await?;
+            copy_in(cx, part.reader, part.dir.as_str(), &part.links).await?;
         }
         let (key, bytes) = (hit.info.key, hit.info.bytes);
         cx.say(format!("brought back the cache `{key}` ({})", size(bytes)))

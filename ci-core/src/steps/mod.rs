@@ -28,6 +28,8 @@ mod dispatch;
 #[cfg(feature = "storage")]
 mod files;
 mod job_env;
+#[cfg(feature = "storage")]
+mod links;
 #[cfg(all(feature = "storage", feature = "reports"))]
 pub(crate) mod measured;
 #[cfg(all(feature = "storage", feature = "reports"))]

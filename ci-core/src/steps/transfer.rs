@@ -6,8 +6,9 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::files::{Base, Place};
+use super::links;
 use crate::outcome::{CancelReason, Outcome};
-use crate::session::{Command, ExitStatus, SessionErrorKind, TreeReader};
+use crate::session::{SessionErrorKind, TreeReader};
 use crate::step::{StepContext, StepError, StepRecord};
 use crate::storage::{OutsideLink, Storage, StorageError};
 
@@ -46,39 +47,12 @@ pub(super) async fn copy_in(
     cx: &StepContext,
     reader: TreeReader,
     dir: &str,
-    links: &[OutsideLink],
+    outside: &[OutsideLink],
 ) -> Result<(), StepError> {
     let session = cx.session().await?;
     let reader = until(reader, cx.cancellation());
     session.copy_in(reader, dir).await?;
-    // A command line has to stay short of what the system allows.
-    for some in links.chunks(100) {
-        link(cx, dir, some).await?;
-    }
-    Ok(())
-}
-
-/// Makes symbolic links with the rights of the job.
-async fn link(cx: &StepContext, dir: &str, links: &[OutsideLink]) -> Result<(), StepError> {
-    const SCRIPT: &str = "while [ $# -gt 1 ]; do \
-         mkdir -p -- \"$(dirname -- \"./$2\")\" && ln -sfn -- \"$1\" \"./$2\" || exit; shift 2; done";
-    let words = ["sh", "-c", SCRIPT, "sh"].into_iter();
-    let pairs = links
-        .iter()
-        .flat_map(|link| [link.target.as_str(), link.path.as_str()]);
-    let command = Command::argv(words.chain(pairs)).dir(dir);
-    match cx.exec(command).await? {
-        ExitStatus::Code(0) | ExitStatus::Stopped => Ok(()),
-        _ => {
-            let names: Vec<_> = links
-                .iter()
-                .take(3)
-                .map(|link| link.path.as_str())
-                .collect();
-            let words = format!("could not make the symbolic links `{}`", names.join("`, `"));
-            Err(StepError::new(words))
-        }
-    }
+    links::make(cx, dir, outside).await
 }
 
 /// Does what blocks where it may.

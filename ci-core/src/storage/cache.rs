@@ -42,10 +42,37 @@ pub(super) struct CacheRecord {
 /// The files of a cache below one directory of the session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CachePart {
-    /// The directory, as a session understands it: `.`, `~` or absolute.
-    pub(crate) dir: String,
+    /// The directory.
+    pub(crate) dir: CacheDir,
     /// What is to be unpacked there.
     pub(crate) tree: TreeRef,
+}
+
+/// A directory that means the same in every session: `.` for the working directory, `~` for the home,
+/// else absolute and without `..`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct CacheDir(String);
+
+impl CacheDir {
+    /// The directory as a session understands it.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for CacheDir {
+    type Error = String;
+
+    fn try_from(dir: String) -> Result<Self, String> {
+        let is_plain = dir.starts_with('/') && dir.split('/').all(|part| part != "..");
+        if matches!(&*dir, "." | "~") || (is_plain && !dir.contains('\0')) {
+            return Ok(Self(dir));
+        }
+        Err(format!(
+            "the directory `{dir}` was refused: it is neither `.`, `~` nor absolute without `..`"
+        ))
+    }
 }
 
 /// What became of a cache that was published.
@@ -70,7 +97,7 @@ pub(crate) struct CacheHit {
 /// A part of a cache that was found.
 pub(crate) struct HitPart {
     /// The directory of the session.
-    pub(crate) dir: String,
+    pub(crate) dir: CacheDir,
     /// What to unpack there.
     pub(crate) reader: TreeReader,
     /// What to link there.
@@ -83,12 +110,21 @@ impl std::fmt::Debug for CacheHit {
     }
 }
 
+/// A cache that cannot be brought back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DamagedCache {
+    /// Its key; the name of its index entry where that cannot be read.
+    pub(crate) key: String,
+    /// Why its index entry was refused, if it was.
+    pub(crate) refused: Option<String>,
+}
+
 /// The end of a search.
 #[derive(Debug, Default)]
 pub(crate) struct CacheSearch {
     pub(crate) hit: Option<CacheHit>,
-    /// Caches that matched and were damaged; they are removed.
-    pub(crate) damaged: Vec<String>,
+    /// Caches that were damaged and are removed, each with what was wrong.
+    pub(crate) damaged: Vec<DamagedCache>,
 }
 
 impl CacheRecord {
@@ -204,7 +240,8 @@ impl Storage {
     ) -> Result<CacheSearch, StorageError> {
         let mut search = CacheSearch::default();
         for key in keys.iter().filter(|key| !key.is_empty()) {
-            for (path, record) in self.candidates(scope, key, lookup)? {
+            let candidates = self.candidates(scope, key, lookup, &mut search.damaged)?;
+            for (path, record) in candidates {
                 match self.open_cache(&path, &record) {
                     Ok(hit) => {
                         search.hit = Some(hit);
@@ -214,7 +251,8 @@ impl Storage {
                     Err(error) if error.kind() == StorageErrorKind::NotFound => remove(&path)?,
                     Err(error) if error.kind() == StorageErrorKind::Damaged => {
                         remove(&path)?;
-                        search.damaged.push(record.key);
+                        let (key, refused) = (record.key, None);
+                        search.damaged.push(DamagedCache { key, refused });
                     }
                     Err(error) => return Err(error),
                 }
@@ -229,15 +267,12 @@ impl Storage {
         scope: &str,
         key: &str,
         lookup: CacheLookup,
+        damaged: &mut Vec<DamagedCache>,
     ) -> Result<Vec<(PathBuf, CacheRecord)>, StorageError> {
         if lookup == CacheLookup::ExactOnly {
-            let path = self.cache_path(scope, key);
-            return Ok(read_record(&path)?
-                .map(|record| (path, record))
-                .into_iter()
-                .collect());
+            return read_records([self.cache_path(scope, key)], damaged);
         }
-        let mut found = self.cache_records()?;
+        let mut found = read_records(list(&self.root().join("caches"))?, damaged)?;
         found.retain(|(_, record)| record.scope == scope && record.key.starts_with(key));
         found.sort_by_key(|(_, record)| {
             let exact = lookup == CacheLookup::ExactFirst && record.key == key;
@@ -288,13 +323,7 @@ impl Storage {
     }
 
     pub(super) fn cache_records(&self) -> Result<Vec<(PathBuf, CacheRecord)>, StorageError> {
-        let mut records = Vec::new();
-        for path in list(&self.root().join("caches"))? {
-            if let Some(record) = read_record(&path)? {
-                records.push((path, record));
-            }
-        }
-        Ok(records)
+        read_records(list(&self.root().join("caches"))?, &mut Vec::new())
     }
 
     fn is_whole(&self, record: &CacheRecord) -> bool {
@@ -310,12 +339,42 @@ impl Storage {
 
 /// Reads an index entry; one that cannot be read is a cache that is not there.
 fn read_record(path: &Path) -> Result<Option<CacheRecord>, StorageError> {
-    match read_json(path) {
-        Err(error) if error.kind() == StorageErrorKind::Damaged => {
-            remove(path)?;
-            Ok(None)
+    let mut records = read_records([path.to_owned()], &mut Vec::new())?;
+    Ok(records.pop().map(|(_, record)| record))
+}
+
+/// Reads index entries. One that cannot be read is removed and noted.
+fn read_records(
+    paths: impl IntoIterator<Item = PathBuf>,
+    damaged: &mut Vec<DamagedCache>,
+) -> Result<Vec<(PathBuf, CacheRecord)>, StorageError> {
+    let mut records = Vec::new();
+    for path in paths {
+        match read_json(&path) {
+            Ok(record) => records.extend(record.map(|record| (path, record))),
+            Err(error) if error.kind() == StorageErrorKind::Damaged => {
+                damaged.push(DamagedCache::of(&path, &error));
+                remove(&path)?;
+            }
+            Err(error) => return Err(error),
         }
-        other => other,
+    }
+    Ok(records)
+}
+
+impl DamagedCache {
+    /// The cache behind an index entry that is there and cannot be read.
+    fn of(path: &Path, error: &StorageError) -> Self {
+        #[derive(Deserialize)]
+        struct Named {
+            key: String,
+        }
+        let named: Option<Named> = read_json(path).ok().flatten();
+        let name = || path.file_name().unwrap_or_default().to_string_lossy();
+        Self {
+            key: named.map_or_else(|| name().into_owned(), |named| named.key),
+            refused: std::error::Error::source(error).map(ToString::to_string),
+        }
     }
 }
 

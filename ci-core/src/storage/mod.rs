@@ -31,7 +31,7 @@ mod workspace;
 pub(crate) use artifact::ArtifactSource;
 pub use artifact::{Artifact, ArtifactKind, ArtifactReader};
 pub use cache::CacheInfo;
-pub(crate) use cache::{CachePart, Published};
+pub(crate) use cache::{CacheDir, CachePart, Published};
 pub use error::{StorageError, StorageErrorKind};
 pub use gc::GcReport;
 pub use key::{KeyError, KeyLookup, KeyTemplate, KeyValue};

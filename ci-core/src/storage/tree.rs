@@ -30,13 +30,54 @@ pub(crate) struct TreeRef {
     pub(crate) links: Vec<OutsideLink>,
 }
 
-/// A symbolic link that leads out of its tree.
+/// A symbolic link that leads out of its tree, at a path that does not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "WrittenLink")]
 pub(crate) struct OutsideLink {
-    /// Its path in the tree.
-    pub(crate) path: String,
+    path: String,
+    target: String,
+}
+
+/// A link as a record has it, which anybody may have written.
+#[derive(Deserialize)]
+struct WrittenLink {
+    path: String,
+    target: String,
+}
+
+impl OutsideLink {
+    /// A link at `path` to `target`.
+    fn new(path: &EntryPath, target: String) -> Result<Self, ArchiveError> {
+        let refused = |why| Err(ArchiveError::refused(&path.to_string(), why));
+        if path.is_root() {
+            return refused("would replace the directory itself");
+        }
+        if target.is_empty() || target.contains('\0') {
+            return refused("is a link to nothing");
+        }
+        let path = slashed(path);
+        Ok(Self { path, target })
+    }
+
+    /// Its path in the tree: relative, with `/` between components, without `..`.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// What it points to.
-    pub(crate) target: String,
+    pub(crate) fn target(&self) -> &str {
+        &self.target
+    }
+}
+
+impl TryFrom<WrittenLink> for OutsideLink {
+    type Error = ArchiveError;
+
+    fn try_from(written: WrittenLink) -> Result<Self, ArchiveError> {
+        let path = EntryPath::parse(written.path.as_bytes())
+            .map_err(|why| ArchiveError::refused(&written.path, why))?;
+        Self::new(&path, written.target)
+    }
 }
 
 /// A file or link of a stored tree.
@@ -100,10 +141,8 @@ impl Storage {
             match &entry.kind {
                 EntryKind::Symlink(target) if entry.path.link_leaves(target, None) => {
                     tee.borrow_mut().drop_entry();
-                    links.push(OutsideLink {
-                        path: slashed(&entry.path),
-                        target: target.to_string_lossy().into_owned(),
-                    });
+                    let target = target.to_string_lossy().into_owned();
+                    links.push(OutsideLink::new(&entry.path, target)?);
                 }
                 _ => tee
                     .borrow_mut()

@@ -2,7 +2,7 @@
 
 use super::lines::LineCutter;
 use super::store::PART;
-use super::{LogKey, LogLine, LogQuery, RunStore, StoreError};
+use super::{LogKey, LogLine, LogQuery, RunStore, StoreError, StoreErrorKind};
 
 /// Reads the logs that a query asks for, piece by piece: in little memory, and on from where it was
 /// when there is more.
@@ -37,6 +37,8 @@ pub struct LogReader {
 struct Reading {
     key: LogKey,
     position: u64,
+    /// Whether what comes next cannot be read.
+    is_broken: bool,
     cutter: LineCutter,
 }
 
@@ -53,7 +55,7 @@ impl LogReader {
     /// grow.
     ///
     /// # Errors
-    /// When the store cannot read.
+    /// When the store cannot read. A log that is damaged is said once; who reads on gets the others.
     pub async fn read(&mut self, store: &dyn RunStore) -> Result<Vec<LogLine>, StoreError> {
         for key in store.logged_steps(&self.query).await? {
             if !self.steps.iter().any(|step| step.key == key) {
@@ -61,14 +63,18 @@ impl LogReader {
                     cutter: LineCutter::new(key.clone()),
                     key,
                     position: 0,
+                    is_broken: false,
                 });
             }
         }
         let mut ended = Vec::new();
         for step in &mut self.steps {
             // A part may hold nothing but the middle of a long line.
-            while ended.is_empty() {
-                let part = store.read_part(&step.key, step.position, PART).await?;
+            while ended.is_empty() && !step.is_broken {
+                let read = store.read_part(&step.key, step.position, PART).await;
+                let is_damage = |error: &StoreError| error.kind() == StoreErrorKind::Damaged;
+                step.is_broken = read.as_ref().is_err_and(is_damage);
+                let part = read?;
                 if part.chunks.is_empty() {
                     break;
                 }

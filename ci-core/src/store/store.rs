@@ -112,6 +112,13 @@ pub trait RunStore: Send + Sync {
         Ok(lines)
     }
 
+    /// What of the logs of a run that nobody drives is missing or damaged: an error for each file, with
+    /// what to do. The rest of them can be read. A store that does not override it finds nothing.
+    async fn log_damage(&self, run: RunId) -> Result<Vec<StoreError>, StoreError> {
+        let _ = run;
+        Ok(Vec::new())
+    }
+
     /// Keeps the tests that a step of a run that this process drives reported, in the place of those
     /// that were kept for the step before. Queues like [`append`](Self::append). A store that does not
     /// override it keeps none.

@@ -27,3 +27,4 @@ pub(crate) mod split;
 pub(crate) mod timings;
 pub(crate) mod trends;
 pub(crate) mod vendor;
+mod written;

@@ -19,6 +19,7 @@ use ci_core::view::FIDELITY;
 use ci_core::workflow::{RunFacts, WorkflowSpec};
 
 use super::page;
+use super::written::{Noted, Written};
 use crate::args::{AgainArgs, Color, Format, Global, HoldChoice, HowArgs, RerunArgs, RunArgs};
 use crate::failure::{self, Failure};
 use crate::kept::Kept;
@@ -28,6 +29,9 @@ use crate::{executors, notify, open, output};
 
 /// Where a run is recorded and keeps its files.
 type Places<'a> = (&'a Kept, &'a Arc<SqliteStore>);
+
+/// Who hears of a run: whom the settings name, and standard output.
+type Told = (Telling, Written);
 
 /// Runs a workflow.
 pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
@@ -64,7 +68,7 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
         .cloned()
         .collect();
     let subject = (workflow, &project.facts);
-    let (mut options, telling) = options(global, how, places, project.settings, subject).await?;
+    let (mut options, told) = options(global, how, places, project.settings, subject).await?;
     options = options
         .facts(project.facts)
         .project_dir(project.dir)
@@ -78,7 +82,7 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
         how,
         settings: args.workflow.settings.as_deref(),
     };
-    course.finish(places, (handle, telling), setup).await
+    course.finish(places, (handle, told), setup).await
 }
 
 /// Lets jobs that were asked for by name start by themselves, as if somebody had pressed their button.
@@ -138,11 +142,11 @@ pub(crate) async fn resume(global: &Global, args: AgainArgs) -> Result<u8, Failu
     let store = kept.store()?;
     let places = (&kept, &store);
     let id = open::run_id(&*store, &args.run.run).await?;
-    let (options, telling, stored) = again(global, &args, places, id).await?;
+    let (options, told, stored) = again(global, &args, places, id).await?;
     let setup = Setup::of(&stored.workflow)?;
     let handle = ci_core::run::resume(id, options).await?;
     Course::of(global, &args)
-        .finish(places, (handle, telling), setup)
+        .finish(places, (handle, told), setup)
         .await
 }
 
@@ -152,7 +156,7 @@ pub(crate) async fn rerun(global: &Global, args: RerunArgs) -> Result<u8, Failur
     let store = kept.store()?;
     let places = (&kept, &store);
     let id = open::run_id(&*store, &args.again.run.run).await?;
-    let (options, telling, stored) = again(global, &args.again, places, id).await?;
+    let (options, told, stored) = again(global, &args.again, places, id).await?;
     let setup = Setup::of(&stored.workflow)?;
     let handle = if args.from_failed {
         ci_core::run::rerun(id, options).await?
@@ -161,7 +165,7 @@ pub(crate) async fn rerun(global: &Global, args: RerunArgs) -> Result<u8, Failur
         ci_core::run::start(stored.workflow, options).await?
     };
     Course::of(global, &args.again)
-        .finish(places, (handle, telling), setup)
+        .finish(places, (handle, told), setup)
         .await
 }
 
@@ -170,7 +174,7 @@ async fn again(
     args: &AgainArgs,
     places: Places<'_>,
     id: RunId,
-) -> Result<(RunOptions, Telling, StoredRun), Failure> {
+) -> Result<(RunOptions, Told, StoredRun), Failure> {
     let stored = places.1.load(id).await?;
     let dir = stored.facts.repository.clone();
     let settings = open::settings(
@@ -179,12 +183,12 @@ async fn again(
     )?;
     executors::sweep(&settings, &stored.workflow).await?;
     let subject = (&*stored.workflow, &stored.facts);
-    let (options, telling) = options(global, &args.how, places, settings, subject).await?;
+    let (options, told) = options(global, &args.how, places, settings, subject).await?;
     let options = match dir {
         Some(dir) => options.project_dir(dir),
         None => options,
     };
-    Ok((options, telling, stored))
+    Ok((options, told, stored))
 }
 
 async fn options(
@@ -193,7 +197,7 @@ async fn options(
     (kept, store): Places<'_>,
     settings: Settings,
     (workflow, facts): (&WorkflowSpec, &RunFacts),
-) -> Result<(RunOptions, Telling), Failure> {
+) -> Result<(RunOptions, Told), Failure> {
     let mut options = RunOptions::new().storage(kept.storage()?);
     for executor in executors::executors(&settings)? {
         options = options.executor(executor);
@@ -219,10 +223,13 @@ async fn options(
         options = options.sink(ChromeTrace::new(BufWriter::new(file)));
     }
     if global.format == Format::Json {
-        return Ok((options.sink(JsonLines::new(io::stdout())), telling));
+        let written = Written::default();
+        let sink = JsonLines::new(Noted::stdout(&written));
+        return Ok((options.sink(sink), (telling, written)));
     }
     let history = store.durations(&workflow.name).await?;
-    Ok((options.sink(console(global, how, history)), telling))
+    let options = options.sink(console(global, how, history));
+    Ok((options, (telling, Written::default())))
 }
 
 fn console(
@@ -268,11 +275,11 @@ impl<'a> Course<'a> {
     async fn finish(
         &self,
         places: Places<'_>,
-        (handle, telling): (RunHandle, Telling),
+        (handle, told): (RunHandle, Told),
         setup: Option<Setup>,
     ) -> Result<u8, Failure> {
         let id = handle.id();
-        let mut code = self.wait(places, handle, telling).await?;
+        let mut code = self.wait(places, handle, told).await?;
         if let Some(setup) = setup
             && code != failure::INTERRUPTED
         {
@@ -314,11 +321,11 @@ impl<'a> Course<'a> {
             name.into()
         });
         let subject = (&workflow, &facts);
-        let (options, telling) = options(self.global, &how, places, settings, subject).await?;
+        let (options, told) = options(self.global, &how, places, settings, subject).await?;
         let options = options.facts(facts).project_dir(dir);
         let options = options.only(setup.jobs.iter().cloned());
         let handle = ci_core::run::start(workflow, options).await?;
-        self.wait(places, handle, telling).await.map(Some)
+        self.wait(places, handle, told).await.map(Some)
     }
 
     /// Waits for a run and gives the exit code that tells its end.
@@ -326,7 +333,7 @@ impl<'a> Course<'a> {
         &self,
         places: Places<'_>,
         handle: RunHandle,
-        telling: Telling,
+        (telling, written): Told,
     ) -> Result<u8, Failure> {
         let id = handle.id();
         if self.global.format == Format::Text {
@@ -358,11 +365,11 @@ impl<'a> Course<'a> {
                 Err(failure) => output::error(&failure),
             }
         }
-        Ok(if interrupted {
-            failure::INTERRUPTED
-        } else {
-            exit_code(&report)
-        })
+        if interrupted {
+            return Ok(failure::INTERRUPTED);
+        }
+        written.check()?;
+        Ok(exit_code(&report))
     }
 }
 

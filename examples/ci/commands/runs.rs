@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ci_core::event::{FindingCounts, JobResult, RunEvent, TestRecord};
 use ci_core::id::RunId;
 use ci_core::outcome::OutcomeKind;
-use ci_core::store::{Retention, RunQuery, RunStore, RunSummary, StoredRun};
+use ci_core::store::{Retention, RunPage, RunQuery, RunStore, RunSummary, StoredRun};
 use serde_json::{Value, json};
 
 use crate::args::{Format, Global, PruneArgs, RunsArgs};
@@ -15,7 +15,7 @@ use crate::output;
 
 /// Lists runs, newest first.
 pub(crate) async fn runs(global: &Global, args: &RunsArgs) -> Result<u8, Failure> {
-    let store = Kept::here(global)?.store()?;
+    let kept = Kept::here(global)?;
     let query = RunQuery {
         workflow: args.workflow.clone(),
         branch: args.branch.clone(),
@@ -23,7 +23,14 @@ pub(crate) async fn runs(global: &Global, args: &RunsArgs) -> Result<u8, Failure
         limit: Some(args.limit),
         ..RunQuery::default()
     };
-    let page = store.runs(&query).await?;
+    let store = kept.store_if_there()?;
+    let page = match &store {
+        Some(store) => store.runs(&query).await?,
+        None => RunPage::default(),
+    };
+    if store.is_none() && global.store.is_some() {
+        output::say(kept.no_store()?);
+    }
     if global.format == Format::Json {
         let data: Vec<Value> = page.runs.iter().map(document).collect();
         output::json(&json!({ "total": page.total, "data": data }))?;

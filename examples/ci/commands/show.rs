@@ -37,7 +37,7 @@ pub(crate) struct ShowArgs {
 
 /// Shows how a run went.
 pub(crate) async fn show(global: &Global, args: &ShowArgs) -> Result<u8, Failure> {
-    let store = Kept::here(global)?.store()?;
+    let store = Kept::here(global)?.store_to_read()?;
     let mut query = FailureQuery::default()
         .branch(args.branch.clone())
         .lines(usize::from(args.lines));

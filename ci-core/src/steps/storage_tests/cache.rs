@@ -228,6 +228,49 @@ async fn damage_is_a_miss_that_is_reported() {
 }
 
 #[tokio::test]
+async fn an_index_that_leads_out_of_its_directory_is_refused() {
+    for (from, to, refused) in [
+        (
+            r#""path":"link""#,
+            r#""path":"../evil""#,
+            "the entry `../evil` was refused: it has `..` in its name",
+        ),
+        (
+            r#""dir":".""#,
+            r#""dir":"/tmp/../evil""#,
+            "the directory `/tmp/../evil` was refused",
+        ),
+    ] {
+        let (temp, storage) = storage();
+        let one = job(&storage);
+        symlink("/etc", one.machine.path("link")).unwrap();
+        one.run(save("k", &["link"])).await.ok();
+        let entries = std::fs::read_dir(temp.path().join("caches")).unwrap();
+        let [entry] = &entries
+            .map(|entry| entry.unwrap().path())
+            .collect::<Vec<_>>()[..]
+        else {
+            panic!("one cache");
+        };
+        let written = std::fs::read_to_string(entry).unwrap();
+        let changed = written.replace(from, to);
+        assert_ne!(changed, written);
+        std::fs::write(entry, changed).unwrap();
+        let done = restored(&storage, &["k"]).await;
+        let [warning] = done.warnings()[..] else {
+            panic!("{:?}", done.warnings());
+        };
+        assert!(
+            warning.starts_with("the cache `k` was damaged and is removed: ")
+                && warning.contains(refused),
+            "{warning}"
+        );
+        assert_eq!(done.stored(), [(StoredKind::CacheMissed, "k")]);
+        assert!(!done.machine.path("../evil").exists());
+    }
+}
+
+#[tokio::test]
 async fn without_files_nothing_is_saved_and_without_storage_it_is_said() {
     let (_temp, storage) = storage();
     let done = job(&storage)

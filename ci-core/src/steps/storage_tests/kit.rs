@@ -17,7 +17,7 @@ use crate::outcome::Outcome;
 use crate::secret::SecretSet;
 use crate::session::{
     Command, ExecIo, ExitStatus, LogSink, Output, OutputChunk, OutputOptions, Session,
-    SessionError, SessionErrorKind, SessionInfo, TreeReader, TreeSelection,
+    SessionError, SessionErrorKind, SessionInfo, Stream, TreeReader, TreeSelection,
 };
 use crate::step::{Step, StepContext, StepEnv, StepError, StepRecord, StepServices};
 use crate::storage::Storage;
@@ -76,16 +76,18 @@ impl Session for Machine {
         &self.info
     }
 
-    async fn exec(&self, command: &Command, _io: ExecIo) -> Result<ExitStatus, SessionError> {
+    async fn exec(&self, command: &Command, io: ExecIo) -> Result<ExitStatus, SessionError> {
         let words = command.words();
         let dir = command.dir.as_deref().unwrap_or(".");
-        let status = tokio::process::Command::new(words[0])
+        let done = tokio::process::Command::new(words[0])
             .args(&words[1..])
             .current_dir(self.path(dir))
-            .status()
+            .output()
             .await
             .unwrap();
-        Ok(ExitStatus::Code(status.code().unwrap()))
+        io.output.write(Stream::Stdout, &done.stdout).await;
+        io.output.write(Stream::Stderr, &done.stderr).await;
+        Ok(ExitStatus::Code(done.status.code().unwrap()))
     }
 
     async fn copy_in(&self, tree: TreeReader, dir: &str) -> Result<(), SessionError> {

@@ -1,5 +1,8 @@
 //! Handing files down from job to job.
 
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
 use super::kit::{Done, Job, storage, words};
 use crate::event::StoredKind;
 use crate::id::RunId;
@@ -137,4 +140,53 @@ async fn what_is_excluded_is_not_handed_down() {
     let found = |path: &str| done.machine.read(path).is_some();
     assert!(found("out/a"));
     assert!(!found("out/b") && !found("out/deep/c") && !found("out/deep/d"));
+}
+
+#[tokio::test]
+async fn no_link_is_made_through_another_link() {
+    let (temp, storage) = storage();
+    let outside = temp.path().join("outside");
+    std::fs::create_dir(&outside).unwrap();
+    let run = RunId::new();
+    let first = Job::new(run, "first", &storage);
+    first.machine.write("w/file", "x");
+    symlink(&outside, first.machine.path("w/link")).unwrap();
+    first.run(persist(".", &["w"])).await.ok();
+    let second = Job::new(run, "second", &storage);
+    second.machine.write("w/link/y", "y");
+    symlink("/etc/passwd", second.machine.path("w/link/x")).unwrap();
+    second.run(persist(".", &["w/link/x"])).await.ok();
+
+    let attached = |from: &[&str]| {
+        let mut job = Job::new(run, "last", &storage);
+        job.upstream = from.iter().map(|&name| name.into()).collect();
+        job
+    };
+    let refused = "the entry `w/link/x` was refused: it goes through the symbolic link `w/link`";
+    let both = attached(&["first", "second"]).run(attach("in")).await;
+    assert_eq!(both.result.unwrap_err().to_string(), refused);
+    // The same where the link was there before.
+    let planted = attached(&["second"]);
+    planted.machine.write("in/w/other", "x");
+    symlink(&outside, planted.machine.path("in/w/link")).unwrap();
+    let planted = planted.run(attach("in")).await;
+    assert_eq!(planted.result.unwrap_err().to_string(), refused);
+    assert_eq!(outside.read_dir().unwrap().count(), 0);
+
+    // Alone each of them is what it was, also in the place of what stands there.
+    let alone = attached(&["second"]);
+    alone.machine.write("in/w/link/x", "in the way");
+    let done = alone.run(attach("in")).await.ok();
+    let made = std::fs::read_link(done.machine.path("in/w/link/x")).unwrap();
+    assert_eq!(made, Path::new("/etc/passwd"));
+    let again = attached(&["first"]);
+    again.machine.write("in/w/link/x", "in the way");
+    let error = again.run(attach("in")).await.result.unwrap_err();
+    let words = error.to_string();
+    assert_eq!(words, "could not make the symbolic link `w/link`");
+    let again = attached(&["first"]);
+    std::fs::create_dir_all(again.machine.path("in/w/link")).unwrap();
+    let done = again.run(attach("in")).await.ok();
+    let made = std::fs::read_link(done.machine.path("in/w/link")).unwrap();
+    assert_eq!(made, outside);
 }

@@ -206,7 +206,8 @@ fn a_damaged_cache_is_a_miss_and_goes() {
     let search = storage
         .find_cache("project", &keys, CacheLookup::NewestByPrefix)
         .unwrap();
-    assert_eq!(search.damaged, ["old-new"]);
+    let damaged: Vec<_> = search.damaged.iter().map(|it| &*it.key).collect();
+    assert_eq!(damaged, ["old-new"]);
     assert_eq!(
         search.hit.unwrap().info.key,
         "old",

@@ -25,7 +25,7 @@ fn part(storage: &Storage, content: &str) -> CachePart {
     let bytes = archive(&[file("a", content), file("b", content)]);
     let tree = storage.store_tree(&*bytes, |_| {}).unwrap();
     CachePart {
-        dir: ".".to_owned(),
+        dir: ".".to_owned().try_into().unwrap(),
         tree,
     }
 }

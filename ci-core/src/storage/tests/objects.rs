@@ -40,6 +40,21 @@ fn a_bomb_ends_where_its_record_says() {
 }
 
 #[test]
+fn records_with_links_outside_of_their_tree_are_refused() {
+    use crate::storage::OutsideLink;
+
+    let read = |path: &str| {
+        let written = serde_json::json!({ "path": path, "target": "/etc" });
+        serde_json::from_value::<OutsideLink>(written).map(|link| link.path().to_owned())
+    };
+    assert_eq!(read("a//./b").unwrap(), "a/b");
+    for path in ["../evil", "a/../../evil", "/evil", "", ".", "a\0b"] {
+        let words = read(path).unwrap_err().to_string();
+        assert!(words.contains(" was refused: it "), "{path}: {words}");
+    }
+}
+
+#[test]
 fn links_that_leave_are_kept_beside_the_archive() {
     let (temp, storage) = storage();
     let long = "x/".repeat(80);
@@ -64,7 +79,7 @@ fn links_that_leave_are_kept_beside_the_archive() {
     let links: Vec<_> = tree
         .links
         .iter()
-        .map(|link| (&*link.path, &*link.target))
+        .map(|link| (link.path(), link.target()))
         .collect();
     assert_eq!(links, [("out", "/usr/bin/python3"), ("z", "..")]);
     let out = temp.path().join("out");

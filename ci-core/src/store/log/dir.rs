@@ -39,7 +39,7 @@ impl LogDir {
         Self { root, shared }
     }
 
-    fn run_dir(&self, run: RunId) -> PathBuf {
+    pub(super) fn run_dir(&self, run: RunId) -> PathBuf {
         self.root.join(run.to_string())
     }
 
@@ -146,7 +146,7 @@ impl LogDir {
     }
 
     /// What is known of the packs of a run.
-    fn index(&self, run: RunId) -> Arc<Mutex<Index>> {
+    pub(super) fn index(&self, run: RunId) -> Arc<Mutex<Index>> {
         let mut shared = lock(&self.shared);
         let indices = &mut shared.indices;
         let known = indices.iter().position(|(of, _)| *of == run);
@@ -189,7 +189,7 @@ fn in_order(mut steps: Vec<(LogKey, Timestamp)>) -> Vec<LogKey> {
     steps.into_iter().map(|(key, _)| key).collect()
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // What a panic leaves is what was written or read before it.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -38,6 +38,8 @@ pub(super) struct Index {
 struct PackIndex {
     /// How many of its bytes are known.
     known: u64,
+    /// How many there are beyond those.
+    rest: u64,
     /// Whether what comes then is no frame.
     is_damaged: bool,
     /// The steps by their numbers.
@@ -56,7 +58,12 @@ struct Frames {
 impl Index {
     /// Takes in what is new in the packs below `run_dir`.
     pub(super) fn refresh(&mut self, run_dir: &Path) -> Result<(), StoreError> {
-        let entries = fs::read_dir(run_dir).into_iter().flatten().flatten();
+        let entries = match fs::read_dir(run_dir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed("read", run_dir, error));
+            }
+            entries => entries.into_iter().flatten().flatten(),
+        };
         let numbers: Vec<u16> = entries
             .filter_map(|entry| entry.file_name().to_str().and_then(number_of))
             .collect();
@@ -73,6 +80,21 @@ impl Index {
             }
         }
         Ok(())
+    }
+
+    /// The packs that are there.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = u16> {
+        self.packs.keys().copied()
+    }
+
+    /// Whether a pack has something in it that nobody wrote.
+    pub(super) fn is_damaged(&self, number: u16) -> bool {
+        self.packs.get(&number).is_some_and(|pack| pack.is_damaged)
+    }
+
+    /// How many bytes at the end of a pack are no whole frame.
+    pub(super) fn rest(&self, number: u16) -> u64 {
+        self.packs.get(&number).map_or(0, |pack| pack.rest)
     }
 
     /// The steps that have said something, each with when it first did.
@@ -124,6 +146,13 @@ impl PackIndex {
         if length < self.known {
             *self = Self::default();
         }
+        let read = self.read_on(path, length);
+        self.rest = length.saturating_sub(self.known);
+        read
+    }
+
+    /// Takes in what is new in a file that is so long.
+    fn read_on(&mut self, path: &Path, length: u64) -> io::Result<()> {
         if length == self.known || self.is_damaged {
             return Ok(());
         }
@@ -219,5 +248,7 @@ fn chunk_at(
 /// The log at `path` has something in it that nobody wrote.
 pub(super) fn damaged(path: &Path) -> StoreError {
     let message = format!("the log `{}` is damaged", path.display());
-    StoreError::new(StoreErrorKind::Damaged, message)
+    StoreError::new(StoreErrorKind::Damaged, message).with_hint(
+        "nothing was changed; bring the file back from a copy, or run the jobs again with `ci rerun`",
+    )
 }

@@ -9,6 +9,7 @@
 //! Making a file costs more than a small job's whole output: most runs make one. Stores of before have
 //! every log in a file of its own, and are read the same way.
 
+mod damage;
 mod dir;
 mod frame;
 mod index;
@@ -17,5 +18,6 @@ mod pack;
 #[cfg(test)]
 mod tests;
 
+pub(super) use damage::Expected;
 pub(super) use dir::LogDir;
 pub(super) use own::private_dir;

@@ -120,6 +120,39 @@ pub(super) fn steps_in(dir: &Path) -> impl Iterator<Item = (u32, u32)> {
     })
 }
 
+/// The files in the directory of a job.
+pub(super) fn files_in(dir: &Path) -> impl Iterator<Item = PathBuf> {
+    let name = |(attempt, step)| dir.join(format!("{attempt}-{step}.log"));
+    steps_in(dir).map(name)
+}
+
+/// Whether the file at `path` is frames from its beginning to its end, where the last `may_be_cut`.
+pub(super) fn is_whole(path: &Path, may_be_cut: bool) -> io::Result<bool> {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    // Only headers are read.
+    let mut reader = BufReader::with_capacity(HEADER, file);
+    let mut known = 0;
+    while known < length {
+        let mut header = [0; HEADER];
+        if known + HEADER as u64 > length {
+            return Ok(may_be_cut);
+        }
+        reader.read_exact(&mut header)?;
+        let header = Header::of(header);
+        if header.stream().is_none() {
+            return Ok(false);
+        }
+        known += (HEADER + header.length) as u64;
+        if known > length {
+            return Ok(may_be_cut);
+        }
+        let content = i64::try_from(header.length).unwrap_or(i64::MAX);
+        reader.seek_relative(content)?;
+    }
+    Ok(true)
+}
+
 /// The directories of the jobs of a run.
 pub(super) fn jobs(run_dir: &Path, only: Option<&str>) -> Vec<(Arc<str>, PathBuf)> {
     if let Some(job) = only {

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
-use super::LogDir;
 use super::own::{FileLog, open_log};
+use super::{Expected, LogDir};
 use crate::clock::Timestamp;
 use crate::id::RunId;
 use crate::session::{OutputChunk, Stream};
-use crate::store::{LogKey, LogQuery, LogWriter, StoreErrorKind};
+use crate::store::{LogKey, LogQuery, LogWriter, StoreError, StoreErrorKind};
 
 struct Place {
     dir: tempfile::TempDir,
@@ -324,6 +324,66 @@ fn a_pack_that_is_damaged_says_so_after_what_is_whole() {
     assert_eq!(part.chunks.len(), 1);
     let error = place.logs().read_part(&key, part.end, 100);
     assert_eq!(error.expect_err("damaged").kind(), StoreErrorKind::Damaged);
+}
+
+/// What is wrong with the logs of a run that went like this.
+fn damage(place: &Place, expected: Expected) -> Vec<String> {
+    let found = place.logs().damage(place.run, expected).expect("looks");
+    let name = |error: StoreError| {
+        assert_eq!(error.kind(), StoreErrorKind::Damaged);
+        assert!(!error.hints().is_empty(), "{error}");
+        let dir = place.run_dir().display().to_string();
+        error.to_string().replace(&dir, "RUN")
+    };
+    found.into_iter().map(name).collect()
+}
+
+#[test]
+fn what_is_lost_of_the_logs_of_a_run_is_said() {
+    let ended = Expected {
+        has_logs: true,
+        was_killed: false,
+        has_ended: true,
+    };
+    let killed = Expected {
+        has_ended: false,
+        ..ended
+    };
+    let resumed = Expected {
+        was_killed: true,
+        ..ended
+    };
+    let place = Place::new();
+    assert_eq!(damage(&place, ended), ["the log `RUN` is missing"]);
+    let nothing = Expected {
+        has_logs: false,
+        ..ended
+    };
+    assert_eq!(damage(&place, nothing), [""; 0]);
+    let key = place.key("a", 1, 0);
+    // A job that says nothing is no damage.
+    drop(place.logs().open(&key).expect("opens"));
+    assert_eq!(damage(&place, ended), [""; 0]);
+    let logs = place.logs();
+    let mut writer = logs.open(&key).expect("opens");
+    say(&mut *writer, b"said\n");
+    say(&mut *writer, &vec![b'y'; 70_000]);
+    assert_eq!(place.files(), ["1.pack", "2.pack", "a/1-0.log"]);
+    assert_eq!(damage(&place, ended), [""; 0]);
+    // What a process that was killed left half written is the end of a file.
+    cut(&place.run_dir().join("2.pack"), 2);
+    cut(&place.run_dir().join("a/1-0.log"), 2);
+    let both = [
+        "the log `RUN/2.pack` is damaged",
+        "the log `RUN/a/1-0.log` is damaged",
+    ];
+    assert_eq!(damage(&place, ended), both);
+    assert_eq!(damage(&place, killed), [""; 0]);
+    assert_eq!(damage(&place, resumed), both[..1]);
+    std::fs::write(place.run_dir().join("2.pack"), [9; 100]).expect("writes");
+    assert_eq!(damage(&place, ended), both);
+    std::fs::remove_file(place.run_dir().join("1.pack")).expect("removes");
+    assert_eq!(damage(&place, resumed).len(), 2);
 }
 
 proptest! {

@@ -232,7 +232,7 @@ pub(super) fn journal(
         .map_err(failed)?;
     rows.map(|text| {
         serde_json::from_str(&text.map_err(failed)?)
-            .map_err(|error| unreadable(path, "an event", error))
+            .map_err(|error| unreadable(path, "an event", &id, error))
     })
     .collect()
 }
@@ -283,7 +283,7 @@ impl RunRow {
         };
         let id = |text: &str| {
             text.parse()
-                .map_err(|error| unreadable(path, "an id", error))
+                .map_err(|error| unreadable(path, "an id", &self.id, error))
         };
         Ok(RunSummary {
             jobs: jobs(connection, path, &self.id)?,
@@ -317,7 +317,7 @@ fn jobs(connection: &Connection, path: &Path, run: &str) -> Result<Vec<JobResult
         .map_err(failed)?;
     rows.map(|text| {
         serde_json::from_str(&text.map_err(failed)?)
-            .map_err(|error| unreadable(path, "a job", error))
+            .map_err(|error| unreadable(path, "a job", &run, error))
     })
     .collect()
 }
@@ -427,8 +427,8 @@ pub(super) fn requests(
         .map_err(failed)?;
     rows.map(|row| {
         let (seq, text) = row.map_err(failed)?;
-        let request =
-            serde_json::from_str(&text).map_err(|error| unreadable(path, "a request", error))?;
+        let request = serde_json::from_str(&text)
+            .map_err(|error| unreadable(path, "a request", &run, error))?;
         Ok(RequestRecord {
             seq: u64::try_from(seq).unwrap_or(0),
             request,

@@ -18,7 +18,7 @@ use super::writer::Writer;
 use crate::clock::{Clock, Timestamp};
 use crate::event::{EventRecord, TestRecord};
 use crate::id::RunId;
-use crate::store::log::{LogDir, private_dir};
+use crate::store::log::{Expected, LogDir, private_dir};
 use crate::store::{
     Commit, CoverageEntry, Lease, LeaseRequest, LogKey, LogPart, LogQuery, LogWriter, NewRun,
     OwnerId, Request, RequestRecord, Retention, RunPage, RunQuery, RunStore, StoreError,
@@ -115,9 +115,14 @@ impl SqliteStore {
         self
     }
 
-    /// Opens the user's own store: `ci-core/runs.db` in the state directory (`XDG_STATE_HOME`, else
-    /// `~/.local/state`; XDG Base Directory Specification 0.8).
+    /// Opens the user's own store, which is at the [default path](Self::default_path).
     pub fn open_default() -> Result<Self, StoreError> {
+        Self::open(Self::default_path()?)
+    }
+
+    /// Where the user's own store is: `ci-core/runs.db` in the state directory (`XDG_STATE_HOME`, else
+    /// `~/.local/state`; XDG Base Directory Specification 0.8).
+    pub fn default_path() -> Result<PathBuf, StoreError> {
         let absolute = |path: &PathBuf| path.is_absolute();
         let state = std::env::var_os("XDG_STATE_HOME")
             .map(PathBuf::from)
@@ -127,7 +132,7 @@ impl SqliteStore {
             StoreError::new(StoreErrorKind::Other, "no home directory to keep runs in")
                 .with_hint("give the store's file with `--store`")
         })?;
-        Self::open(state.join("ci-core/runs.db"))
+        Ok(state.join("ci-core/runs.db"))
     }
 
     /// The store's file.
@@ -265,9 +270,9 @@ impl RunStore for SqliteStore {
                 queries::run(connection, path, run)?.ok_or_else(|| StoreError::no_run(run))?;
             let summary = row.summary(connection, path, now, shared.ttl)?;
             let spec = serde_json::from_str(&spec)
-                .map_err(|error| unreadable(path, "a workflow", error))?;
-            let facts =
-                serde_json::from_str(&facts).map_err(|error| unreadable(path, "facts", error))?;
+                .map_err(|error| unreadable(path, "the workflow", &run, error))?;
+            let facts = serde_json::from_str(&facts)
+                .map_err(|error| unreadable(path, "the facts", &run, error))?;
             let journal = queries::journal(connection, path, run)?;
             Ok(StoredRun::new(summary, Arc::new(spec), facts, journal))
         })
@@ -379,6 +384,15 @@ impl RunStore for SqliteStore {
         blocking(move || shared.logs.read_part(&key, position, most)).await
     }
 
+    async fn log_damage(&self, run: RunId) -> Result<Vec<StoreError>, StoreError> {
+        let stored = self.load(run).await?;
+        if stored.summary.active {
+            return Ok(Vec::new());
+        }
+        let (shared, expected) = (Arc::clone(&self.shared), Expected::of(&stored));
+        blocking(move || shared.logs.damage(run, expected)).await
+    }
+
     fn keep_tests(&self, key: &LogKey, tests: Vec<TestRecord>) -> Commit {
         self.writer.keep_tests(key.clone(), tests)
     }
@@ -426,8 +440,10 @@ impl RunStore for SqliteStore {
                     let many = retention.max_runs.is_some_and(|most| place >= most);
                     if old || many {
                         queries::remove(connection, &id).map_err(failed)?;
-                        let id = id.parse();
-                        removed.push(id.map_err(|error| unreadable(&shared.path, "an id", error))?);
+                        let parsed = id.parse();
+                        let parsed = parsed
+                            .map_err(|error| unreadable(&shared.path, "the id", &id, error))?;
+                        removed.push(parsed);
                     }
                 }
                 Ok(removed)

@@ -29,6 +29,13 @@ pub(super) fn trouble(path: &Path, error: rusqlite::Error) -> StoreError {
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
             return read_only(path).with_source(error.to_string());
         }
+        // SQLite has no other word for a file that cannot grow, as that for the memory which processes
+        // share (SQLITE_IOERR_SHMSIZE).
+        Some(ErrorCode::SystemIoFailure) => (
+            StoreErrorKind::Other,
+            format!("the run store `{name}` cannot be read or written"),
+            Some("the disk may be full or broken: make room on it, or give another store with `--store`".to_owned()),
+        ),
         _ => (
             StoreErrorKind::Other,
             format!("the run store `{name}` failed"),
@@ -61,15 +68,37 @@ pub(super) fn read_only(path: &Path) -> StoreError {
         .with_hint("check the directory and its permissions")
 }
 
-/// Data in the store that is not what this program wrote.
+/// Data of a run in the store that is not what this program wrote.
 pub(super) fn unreadable(
     path: &Path,
     what: &str,
+    run: &dyn std::fmt::Display,
     error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> StoreError {
     let message = format!(
-        "the run store `{}` has {what} that cannot be read",
+        "the run store `{}` is damaged: {what} of the run `{run}` cannot be read",
         path.display()
     );
-    StoreError::new(StoreErrorKind::Damaged, message).with_source(error)
+    StoreError::new(StoreErrorKind::Damaged, message)
+        .with_source(error)
+        .with_hint(
+            "nothing was changed; bring the file back from a copy, or move it away to begin a new store",
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_grow_hints_at_the_disk() {
+        let code = rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
+        let error = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+        let error = trouble(Path::new("s.db"), error);
+        assert_eq!(
+            error.to_string(),
+            "the run store `s.db` cannot be read or written"
+        );
+        assert!(error.hints()[0].contains("may be full"), "{error:?}");
+    }
 }
