@@ -19,7 +19,7 @@ pub(crate) fn graph(args: &GraphArgs) -> Result<u8, Failure> {
     let (workflow, _) = project.settings.apply(project.workflow);
     let plan = workflow
         .plan(&project.facts)
-        .map_err(|error| Failure::input(error.to_string()))?;
+        .map_err(|error| project.origin.invalid(&error))?;
     output::print(&match args.drawing {
         Drawing::Dot => render::dot(&plan),
         Drawing::Mermaid => render::mermaid(&plan),
@@ -34,7 +34,7 @@ pub(crate) fn list(global: &Global, args: &WorkflowArgs) -> Result<u8, Failure> 
     let (workflow, notes) = project.settings.apply(project.workflow);
     let plan = workflow
         .plan(&project.facts)
-        .map_err(|error| Failure::input(error.to_string()))?;
+        .map_err(|error| project.origin.invalid(&error))?;
     for note in &notes {
         output::say(note.to_string());
     }
