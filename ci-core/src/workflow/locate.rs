@@ -86,23 +86,19 @@ fn job_entry<'a>(document: &'a Node, job: &str) -> Option<&'a Entry> {
         .or_else(|| ends.find_map(|end| jobs.entry(&job[..end])))
 }
 
-/// The first key or scalar below `node` that is `word`.
+/// The first key or scalar below `node` that is `word`; of a map, its keys before its values.
 fn find<'a>(node: &'a Node, word: &str) -> Option<&'a Mark> {
     // What is still to be looked at, the next last: files may be deep.
-    let mut rest = vec![(None, node)];
-    while let Some((key, node)) = rest.pop() {
-        if let Some((key, mark)) = key
-            && key == word
-        {
-            return Some(mark);
-        }
+    let mut rest = vec![node];
+    while let Some(node) = rest.pop() {
         match &node.value {
             Value::Str(text) if **text == *word => return Some(&node.mark),
-            Value::Seq(nodes) => rest.extend(nodes.iter().rev().map(|node| (None, node))),
+            Value::Seq(nodes) => rest.extend(nodes.iter().rev()),
             Value::Map(map) => {
-                let entries: Vec<_> = map.entries().collect();
-                let entries = entries.into_iter().rev();
-                rest.extend(entries.map(|(key, entry)| (Some((&**key, &entry.key)), &entry.node)));
+                if let Some(entry) = map.entry(word) {
+                    return Some(&entry.key);
+                }
+                rest.extend(map.iter().rev().map(|(_, node)| node));
             }
             _ => {}
         }

@@ -91,7 +91,7 @@ fn a_file_without_a_job_is_a_mistake() {
         (
             "wf.json",
             r#"{"version": 1, "name": "ci", "jobs": {}}"#,
-            "1:28",
+            "1:30",
         ),
     ] {
         let error = SpecSource::new(file, text).spec().expect_err("no job");

@@ -175,9 +175,9 @@ fn what_is_attached_has_to_be_a_job_s() {
                 .step(attach(&["build", "biuld", "zzz"])),
         ]),
         &[
-            "job `test`, step 2 (`Attaching workspace`): `biuld`, of which it attaches the workspace, \
+            "job `test`, step 2 (`attach workspace`): `biuld`, of which it attaches the workspace, \
              is no job (did you mean `build`?)",
-            "job `test`, step 2 (`Attaching workspace`): `zzz`, of which it attaches the workspace, is \
+            "job `test`, step 2 (`attach workspace`): `zzz`, of which it attaches the workspace, is \
              no job",
         ],
     );
