@@ -88,7 +88,8 @@ impl Raise for InvalidWorkflow {
     fn raise(&self) -> PyErr {
         raise("InvalidWorkflow", &self.to_string(), |attributes| {
             let problems: Vec<String> = self.problems().iter().map(ToString::to_string).collect();
-            attributes.set_item("problems", problems)
+            attributes.set_item("problems", problems)?;
+            attributes.set_item("hints", self.hints())
         })
     }
 }

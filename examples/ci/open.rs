@@ -8,10 +8,11 @@ use ci_core::config::fidelity::Fidelity;
 use ci_core::config::place::{self, AskedByJobs};
 use ci_core::config::problem::Problem;
 use ci_core::id::RunId;
+use ci_core::run::RunError;
 use ci_core::settings::{Chosen, Settings};
 use ci_core::store::{RunQuery, RunStore, StoredRun};
 use ci_core::vcs::ChangeScope;
-use ci_core::workflow::{RunFacts, WorkflowSpec};
+use ci_core::workflow::{InvalidWorkflow, RunFacts, SpecError, SpecSource, WorkflowSpec};
 use ci_core::yaml;
 
 use crate::args::WorkflowArgs;
@@ -32,7 +33,7 @@ pub(crate) struct Project {
     pub(crate) chosen: Vec<Chosen>,
 }
 
-/// What a vendor's file tells beside the jobs that run.
+/// What the file tells beside the jobs that run.
 #[derive(Default)]
 pub(crate) struct Origin {
     /// The jobs of the file that do not run: their workflow, where it has several, and why.
@@ -45,6 +46,39 @@ pub(crate) struct Origin {
     pub(crate) fidelity: Fidelity,
     /// What is odd about the file.
     pub(crate) warnings: Vec<Problem>,
+    /// The file, if it is in the engine's own form.
+    pub(crate) source: Option<SpecSource>,
+}
+
+impl Origin {
+    /// Why the workflow cannot run: each problem at its place in the file, where that is known.
+    pub(crate) fn invalid(&self, error: &InvalidWorkflow) -> Failure {
+        let located = self.source.as_ref().map(|source| source.locate(error));
+        match located {
+            Some(located) if located.problems().iter().any(|it| it.mark.is_some()) => {
+                Failure::config(&located)
+            }
+            _ => {
+                let failure = Failure::input(error.to_string());
+                error.hints().into_iter().fold(failure, Failure::hint)
+            }
+        }
+    }
+
+    /// Why a run of the workflow did not begin.
+    pub(crate) fn refused(&self, error: RunError) -> Failure {
+        match error.invalid_workflow() {
+            Some(invalid) => self.invalid(invalid),
+            None => error.into(),
+        }
+    }
+}
+
+/// Why a file in the engine's own form is no workflow.
+fn misread(error: &SpecError) -> Failure {
+    let mut failure = Failure::input(chain(error));
+    failure.has_places = error.line().is_some();
+    error.hints().iter().fold(failure, Failure::hint)
 }
 
 /// A job that does not run.
@@ -72,9 +106,13 @@ pub(crate) fn for_facts(
     let settings = settings(args.settings.as_deref(), &dir)?;
     let (workflow, mut origin, asked) = match vendor {
         None => {
-            let workflow = WorkflowSpec::from_path(&file);
-            let workflow = workflow.map_err(|error| Failure::input(chain(&error)))?;
-            (workflow, Origin::default(), AskedByJobs::new())
+            let source = SpecSource::read(origin::shown(&file)).map_err(|error| misread(&error))?;
+            let workflow = source.spec().map_err(|error| misread(&error))?;
+            let origin = Origin {
+                source: Some(source),
+                ..Origin::default()
+            };
+            (workflow, origin, AskedByJobs::new())
         }
         Some(Vendor::CircleCi) => {
             let setup = origin::setup(args, &file, &dir);
@@ -134,6 +172,7 @@ fn circleci(
         dropped: dropped.map(|it| (it.name, it.why)).collect(),
         fidelity: lowered.fidelity,
         warnings: compiled.warnings,
+        source: None,
     };
     Ok((workflow, origin, lowered.asked))
 }

@@ -1,5 +1,6 @@
 //! Which file is meant, and whose language it is in.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use ci_core::config::circleci::{CompileOptions, Compiled, compile};
@@ -43,10 +44,8 @@ pub(crate) struct Located {
 
 /// The file and the project's directory behind what was typed.
 pub(crate) fn locate(args: &WorkflowArgs) -> Result<Located, Failure> {
-    let absolute = |path: &Path| {
-        std::fs::canonicalize(path)
-            .map_err(|error| Failure::input(format!("`{}`: {error}", path.display())))
-    };
+    let absolute =
+        |path: &Path| std::fs::canonicalize(path).map_err(|error| unreadable(path, &error));
     let path = absolute(&args.path)?;
     let file = match &args.config {
         Some(file) => Some(absolute(file)?),
@@ -91,7 +90,7 @@ fn project_of(file: &Path) -> &Path {
 }
 
 /// Whose language a file is in, by its name or what it says: CircleCI's have a version of 2, and
-/// GitLab's none.
+/// GitLab's none. The engine's own form has a name, also in a version that is not known yet.
 fn vendor_of(file: &Path) -> Result<Option<Vendor>, Failure> {
     let name = file.file_name().and_then(|name| name.to_str());
     if name.is_some_and(|name| name.contains("gitlab-ci")) {
@@ -102,12 +101,14 @@ fn vendor_of(file: &Path) -> Result<Option<Vendor>, Failure> {
         .lines()
         .find_map(|line| line.strip_prefix("version:"))
         .map(|version| version.trim().trim_matches(['"', '\'']));
+    let has = |key: &str| text.lines().any(|line| line.starts_with(key));
     let is_own = |line: &str| {
         ["jobs:", "name:", "{"]
             .iter()
             .any(|start| line.starts_with(start))
     };
     Ok(match version {
+        Some("2") if has("name:") && has("jobs:") && !has("workflows:") => None,
         Some(version) if version.starts_with('2') => Some(Vendor::CircleCi),
         // The engine's own form names its version and has the key `jobs`.
         None if !text.lines().any(is_own) => Some(Vendor::GitLab),
@@ -116,14 +117,29 @@ fn vendor_of(file: &Path) -> Result<Option<Vendor>, Failure> {
 }
 
 fn read(file: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(file)
-        .map_err(|error| Failure::input(format!("`{}`: {error}", file.display())))
+    std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))
+}
+
+/// Why a file that was named cannot be used.
+fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
+    let failure = Failure::input(format!("`{}`: {error}", file.display()));
+    match error.kind() {
+        ErrorKind::NotFound => failure.hint(format!(
+            "name a workflow's file, or a directory with one, such as `{}`; `ci --help` shows how",
+            FILES[0].0
+        )),
+        ErrorKind::InvalidData => {
+            failure.hint("it has to be text: save it as UTF-8, or name another file")
+        }
+        ErrorKind::PermissionDenied => failure.hint("let the user who runs `ci` read it"),
+        _ => failure,
+    }
 }
 
 /// What the compilation of a CircleCI file depends on.
 pub(crate) fn setup(args: &WorkflowArgs, file: &Path, dir: &Path) -> Setup {
     Setup {
-        file: shown(file),
+        file: shown(file).display().to_string(),
         pipeline: ci_core::id::RunId::new().to_string(),
         orbs: setup::orb_directories(&args.orbs, dir),
         parameters: args.parameters.iter().cloned().collect(),
@@ -210,13 +226,13 @@ fn includes(args: &WorkflowArgs, dir: &Path, settings: &Settings) -> Result<Sour
 
 /// Compiles a CircleCI file.
 pub(crate) fn circleci(file: &Path, options: &CompileOptions) -> Result<Compiled, Failure> {
-    let name = shown(file);
+    let name = shown(file).display().to_string();
     compile(&read(file)?, &name, options).map_err(|error| Failure::config(&error))
 }
 
 /// A file as people typed it: relative to where they are.
-fn shown(file: &Path) -> String {
+pub(crate) fn shown(file: &Path) -> PathBuf {
     let here = std::env::current_dir().and_then(std::fs::canonicalize);
     let relative = here.ok().and_then(|here| file.strip_prefix(here).ok());
-    relative.unwrap_or(file).display().to_string()
+    relative.unwrap_or(file).to_path_buf()
 }

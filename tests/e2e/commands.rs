@@ -160,8 +160,13 @@ fn wrong_input_names_the_place_and_exits_2() {
         "version: 1\nname: x\njobs:\n  a: {needs: [b]}\n  b: {needs: [a]}\n  c: {needs: [d]}\n",
     );
     let wrong = cycle.ci(&["run"]).exits(2);
-    assert!(wrong.stderr.contains(" -> "), "{}", wrong.stderr);
-    assert!(wrong.stderr.contains("`c` needs `d`"), "{}", wrong.stderr);
+    assert_eq!(
+        wrong.stderr,
+        ".ci/workflow.yml:4:15: jobs wait for each other: a -> b -> a\n\
+         .ci/workflow.yml:6:15: `c` needs `d`, which is no job\n"
+    );
+    let validated = cycle.ci(&["validate"]).exits(2);
+    assert_eq!(validated.stderr, wrong.stderr);
     assert!(
         !cycle.store().exists()
             || cycle.ci(&["runs", "--format", "json"]).ok().json()["total"] == 0
@@ -169,6 +174,64 @@ fn wrong_input_names_the_place_and_exits_2() {
     project.ci(&["run", "nowhere"]).exits(2);
     project.ci(&["run", "--no-such-option"]).exits(2);
     project.ci(&["show", "last"]).exits(2);
+}
+
+#[test]
+fn what_a_run_was_not_given_is_told_before_it_begins() {
+    let project = Project::new(
+        "version: 1\nname: x\njobs:\n  a: {steps: [{run: touch ran}]}\n  b:\n    needs: [a]\n    \
+         contexts: [vualt]\n    steps:\n      - run: echo\n      - use: greet\n",
+    );
+    project.write("secrets.yml", "vault: {TOKEN: abcdefgh}");
+    let wrong = project.ci(&["run", "--context", "secrets.yml"]).exits(2);
+    let lines: Vec<&str> = wrong.stderr.lines().collect();
+    assert_eq!(
+        lines[0],
+        ".ci/workflow.yml:7:16: job `b` takes the context `vualt`, which this run was not given (did \
+         you mean `vault`?); given: `vault`"
+    );
+    assert!(lines[1].contains("hint: ") && lines[1].contains("--context FILE"));
+    assert_eq!(
+        lines[2],
+        ".ci/workflow.yml:10:14: job `b`, step 2 (`greet`): no step is registered as `greet`; \
+         registered: none"
+    );
+    assert!(!project.path().join("ran").exists());
+    // Jobs that do not run ask for nothing.
+    project.ci(&["run", "-q", "--job", "a"]).ok();
+}
+
+#[test]
+fn a_file_that_is_no_workflow_is_told_with_what_to_do() {
+    let project = Project::new("version: 1\nname: x\njobs: {}\n");
+    let empty = project.ci(&["run"]).exits(2).stderr;
+    assert!(
+        empty.starts_with(".ci/workflow.yml:3:1: the workflow has no job\n"),
+        "{empty}"
+    );
+    let mut hinted = vec![empty];
+    project.write(
+        "two.yml",
+        "version: 2\nname: x\njobs:\n  a: {steps: [{run: x}]}\n",
+    );
+    let newer = project.ci(&["run", "two.yml"]).exits(2).stderr;
+    assert!(
+        newer.starts_with("two.yml:1:10: version `2` of the form is not known"),
+        "{newer}"
+    );
+    hinted.push(project.ci(&["run", "nowhere.yml"]).exits(2).stderr);
+    std::fs::write(
+        project.path().join("bytes.yml"),
+        b"version: 1\nname: \xff\n",
+    )
+    .expect("written");
+    hinted.push(project.ci(&["validate", "bytes.yml"]).exits(2).stderr);
+    assert!(hinted.iter().all(|it| it.contains("hint: ")), "{hinted:?}");
+    // All jobs left out is no mistake.
+    let out =
+        "version: 1\nname: x\njobs:\n  a: {when: {branch: {is: none}}, steps: [{run: 'false'}]}\n";
+    project.write(".ci/workflow.yml", out);
+    project.ci(&["run", "-q"]).ok();
 }
 
 #[test]

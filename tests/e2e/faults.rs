@@ -12,7 +12,7 @@ fn one_job(step: &str) -> Project {
         script.push('\n');
     }
     Project::new(&format!(
-        "version: 1\nname: one\njobs:\n  job:\n    contexts: [vault]\n    steps:\n      - run: |\n{script}"
+        "version: 1\nname: one\njobs:\n  job:\n    steps:\n      - run: |\n{script}"
     ))
 }
 
@@ -115,6 +115,11 @@ fn a_secret_never_shows_however_it_is_printed() {
     let secret = "hunter2-correct-horse";
     let project = one_job(
         "printf hunter2-cor; sleep 0.2; printf 'rect-horse\\n'\necho \"plain $TOKEN\"\nprintf %s \"$TOKEN\" | base64\nprintf %s \"x$TOKEN\" | base64\nprintf %s \"xy$TOKEN\" | base64\necho \"$LINES_OF_KEY\"\necho \"$TOKEN\" >&2\nmkdir -p out; echo kept > \"out/$TOKEN.txt\"\nexit 3",
+    );
+    let workflow = project.read(".ci/workflow.yml");
+    project.write(
+        ".ci/workflow.yml",
+        &workflow.replace("    steps:", "    contexts: [vault]\n    steps:"),
     );
     project.write(
         "secrets.yml",

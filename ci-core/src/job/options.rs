@@ -12,7 +12,7 @@ use super::{AllowFailure, Condition, GroupUse, Matrix, ReportRules, Retry, Start
 pub struct JobOptions {
     /// Variables of every step.
     pub env: BTreeMap<String, String>,
-    /// The named contexts whose secrets the job gets.
+    /// The named contexts whose secrets the job gets, which its run has to be given.
     pub contexts: Vec<String>,
     /// What the job needs of the machine it runs on.
     pub requires: Requirements,

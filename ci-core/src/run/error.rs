@@ -73,7 +73,7 @@ impl From<InvalidWorkflow> for RunError {
         Self {
             kind: RunErrorKind::Invalid,
             message: error.to_string(),
-            hints: Vec::new(),
+            hints: error.hints(),
             source: Some(Box::new(error)),
         }
     }

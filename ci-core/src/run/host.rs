@@ -1,5 +1,6 @@
 //! The run around its jobs: what they share, and what the driver asks of it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::path::PathBuf;
@@ -26,7 +27,7 @@ use crate::outcome::{Failure, Outcome};
 use crate::scheduler::drive::{AttemptEnd, Command, Host, Started};
 use crate::scheduler::{Demand, Machine, Notice, Stop, Ticket};
 use crate::secret::SecretSet;
-use crate::step::{Step, StepError, StepRegistry, StepSpec};
+use crate::step::{Action, Step, StepError, StepRegistry, StepSpec};
 use crate::store::{OwnerId, RunStore};
 use crate::workflow::{Budget, Plan, RunFacts};
 
@@ -140,9 +141,24 @@ impl RunHost {
             .into()
     }
 
-    /// The code of a step.
+    /// The code of a step. What it attaches of a job with a matrix or shards is that of all its jobs.
     pub(super) fn resolve(&self, spec: &StepSpec) -> Result<Arc<dyn Step>, StepError> {
-        crate::steps::builtin(spec, &self.registry)
+        let plan = &self.plan;
+        let mut spec = Cow::Borrowed(spec);
+        if let Action::AttachWorkspace(workspace) = &spec.action {
+            let several = workspace
+                .from
+                .iter()
+                .filter(|name| plan.find(name).is_none());
+            let jobs = several.flat_map(|name| plan.members(name));
+            let made: Vec<String> = jobs.map(|id| plan.job(id).name.to_string()).collect();
+            if !made.is_empty()
+                && let Action::AttachWorkspace(workspace) = &mut spec.to_mut().action
+            {
+                workspace.from.extend(made);
+            }
+        }
+        crate::steps::builtin(&spec, &self.registry)
     }
 
     /// Keeps a warning for the report and shows it.

@@ -11,6 +11,7 @@ mod env;
 mod error;
 #[cfg(all(feature = "reports", feature = "storage"))]
 mod gates;
+mod given;
 mod handle;
 mod history;
 mod host;

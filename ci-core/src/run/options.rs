@@ -149,7 +149,8 @@ impl RunOptions {
         self
     }
 
-    /// Gives a named context: variables that are secret, for the jobs that name it.
+    /// Gives a named context: variables that are secret, for the jobs that name it. A run does not begin
+    /// with a job that names one it was not given.
     pub fn context(
         mut self,
         name: impl Into<String>,
@@ -193,7 +194,8 @@ impl RunOptions {
         self
     }
 
-    /// Registers a step under a name, for specs that name it instead of holding it.
+    /// Registers a step under a name, for specs that name it instead of holding it. A run does not begin
+    /// with a job that names one which is not registered.
     pub fn step(mut self, name: impl Into<String>, step: impl Step + 'static) -> Self {
         let step: Arc<dyn Step> = Arc::new(step);
         let registry = std::mem::take(&mut self.steps);

@@ -1,6 +1,6 @@
 //! What happened to a run before this process took it up, and what of it still counts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 #[cfg(feature = "storage")]
 use std::sync::Arc;
 
@@ -72,6 +72,21 @@ pub(super) fn restore(machine: &mut Machine, host: &RunHost, past: &Past) -> Res
         }
     }
     Ok(())
+}
+
+/// The jobs that are not run again, as they ended in an earlier life of the run.
+pub(super) fn settled(plan: &Plan, past: &Past) -> HashSet<JobId> {
+    match past {
+        Past::New => HashSet::new(),
+        Past::Resumed(history) => {
+            let ended = |job: &JobId| history.ended.contains_key(&plan.job(*job).name);
+            plan.dag.jobs().filter(ended).collect()
+        }
+        Past::Repeated { history, .. } => {
+            let reused = reusable(plan, history).into_iter();
+            reused.map(|(job, _)| job).collect()
+        }
+    }
 }
 
 /// What the reports of a job said in an earlier life of the run.

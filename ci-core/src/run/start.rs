@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::book::Book;
 use super::course::go;
 use super::error::{RunError, RunErrorKind};
+use super::given;
 use super::handle::RunHandle;
 use super::history::History;
 use super::host::{Controls, RunHost};
@@ -173,6 +174,7 @@ async fn begin_here(beginning: Beginning, mut options: RunOptions) -> Result<Run
         plan = plan.restrict(&options.only, true)?;
     }
     let plan = Arc::new(plan);
+    given::check(&plan, &options, &past)?;
     let placed = place(&plan, &mut options)?;
     let owner = OwnerId::for_this_process();
     if let Some(store) = options.store.clone() {

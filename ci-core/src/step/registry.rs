@@ -68,6 +68,12 @@ impl StepRegistry {
         self.factories.keys().map(String::as_str)
     }
 
+    /// Whether a step is registered under `name`.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.factories.contains_key(name)
+    }
+
     /// Makes the step that a spec names.
     pub fn make(&self, spec: &CustomSpec) -> Result<Arc<dyn Step>, StepError> {
         let name = &spec.step;

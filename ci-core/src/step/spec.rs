@@ -158,8 +158,8 @@ pub struct WorkspaceSpec {
     pub paths: Vec<String>,
     /// What is left out of them.
     pub exclude: Vec<String>,
-    /// The jobs whose files are attached; those of all jobs before this one if empty. Not used when
-    /// adding.
+    /// The jobs whose files are attached; those of all jobs before this one if empty. Each has to be a
+    /// job of the workflow; one that does not stand before this one gives nothing. Not used when adding.
     pub from: Vec<String>,
 }
 

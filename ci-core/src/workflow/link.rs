@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Problem;
 use super::names::{Group, Names, Span};
+use super::{Place, Problem};
 use crate::graph::{Dag, Edge};
 use crate::id::JobId;
 use crate::job::{JobSpec, Need};
 use crate::outcome::{OutcomeKind, OutcomeSet};
 use crate::similar::Suggest;
+use crate::step::{Action, StepSpec};
 
 /// The jobs of a run, linked.
 pub(super) struct Linked {
@@ -185,6 +186,39 @@ impl Linker<'_> {
                 }
             }
         }
+    }
+}
+
+/// Reports the jobs of which steps attach the workspace and that are none. One that stands not before
+/// the job added nothing yet, which is no mistake: it may be so on another branch.
+pub(super) fn check_sources(jobs: &[JobSpec], names: &Names, problems: &mut Vec<Problem>) {
+    let mut suggest = Suggest::new();
+    // Jobs often share their steps.
+    let mut good: Option<*const [StepSpec]> = None;
+    for job in jobs {
+        let steps = Arc::as_ptr(&job.steps);
+        if job.steps.is_empty() || good.is_some_and(|good| std::ptr::eq(good, steps)) {
+            continue;
+        }
+        let before = problems.len();
+        for (index, step) in job.steps.iter().enumerate() {
+            let Action::AttachWorkspace(workspace) = &step.action else {
+                continue;
+            };
+            for from in &workspace.from {
+                if names.members(jobs, from).is_some() {
+                    continue;
+                }
+                let declared = names.groups().map(|(name, _)| &**name);
+                let candidates = jobs.iter().map(|job| &*job.name).chain(declared);
+                problems.push(Problem::UnknownSource {
+                    place: Place::step(job, index),
+                    from: from.clone(),
+                    did_you_mean: suggest.closest(from, candidates).map(str::to_owned),
+                });
+            }
+        }
+        good = (problems.len() == before).then_some(steps);
     }
 }
 

@@ -6,10 +6,14 @@ mod facts;
 mod filter;
 mod form;
 mod link;
+#[cfg(feature = "yaml")]
+mod locate;
 mod names;
+mod place;
 mod plan;
 mod problem;
 mod read;
+mod source;
 mod spec;
 mod spec_error;
 #[expect(
@@ -19,8 +23,10 @@ mod spec_error;
 mod workflow;
 
 pub use facts::RunFacts;
+pub use place::Place;
 pub use plan::Plan;
 pub use problem::{InvalidWorkflow, Problem};
+pub use source::SpecSource;
 pub use spec::{Budget, OverBudget, WorkflowBuilder, WorkflowSpec};
 pub use spec_error::{SpecError, SpecErrorKind};
 pub use workflow::{Workflow, WorkflowFn, workflow_fn};

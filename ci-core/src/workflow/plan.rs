@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::check::check;
 use super::expand::expand;
 use super::filter::filter;
-use super::link::{Linked, link, waits};
+use super::link::{Linked, check_sources, link, waits};
 use super::names::{Group, Names};
 use super::{InvalidWorkflow, Problem, RunFacts, WorkflowSpec};
 use crate::graph::Dag;
@@ -42,6 +42,7 @@ impl Plan {
         let skipped = filter(&expanded.jobs, facts);
         let Linked { names, dag, order } =
             link(&expanded.jobs, &expanded.groups, &skipped, &mut problems);
+        check_sources(&expanded.jobs, &names, &mut problems);
         InvalidWorkflow::check(problems)?;
         Ok(Self {
             workflow: Arc::clone(&spec.name),
@@ -191,11 +192,12 @@ pub(super) fn validate(spec: &WorkflowSpec) -> Result<(), InvalidWorkflow> {
     let mut problems = Vec::new();
     check(spec, &mut problems);
     let expanded = expand(&spec.jobs);
-    link(
+    let linked = link(
         &expanded.jobs,
         &expanded.groups,
         &BTreeMap::new(),
         &mut problems,
     );
+    check_sources(&expanded.jobs, &linked.names, &mut problems);
     InvalidWorkflow::check(problems)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::form::WorkflowForm;
-use super::{SpecError, WorkflowSpec};
+use super::{SpecError, SpecSource, WorkflowSpec};
 #[cfg(feature = "yaml")]
 use crate::yaml;
 
@@ -61,30 +61,10 @@ impl WorkflowSpec {
         yaml::of_json(&self.to_json()?).map_err(|error| SpecError::json(&error))
     }
 
-    /// Reads a file: JSON if its name ends with `.json`, else YAML.
+    /// Reads a file: JSON if its name ends with `.json`, else YAML. [`SpecSource`] also tells where in
+    /// the file the problems of its workflow are.
     pub fn from_path(path: impl AsRef<Path>) -> Result<Self, SpecError> {
-        let path = path.as_ref();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| SpecError::unreadable(error).in_file(path))?;
-        let json = path
-            .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-        let spec = if json {
-            Self::from_json(&text)
-        } else {
-            Self::from_text(&text)
-        };
-        spec.map_err(|error| error.in_file(path))
-    }
-
-    #[cfg(feature = "yaml")]
-    fn from_text(text: &str) -> Result<Self, SpecError> {
-        Self::from_yaml(text)
-    }
-
-    #[cfg(not(feature = "yaml"))]
-    fn from_text(_: &str) -> Result<Self, SpecError> {
-        Err(SpecError::no_yaml())
+        SpecSource::read(path)?.spec()
     }
 
     /// The JSON Schema (draft 2020-12) of the form, for editors.

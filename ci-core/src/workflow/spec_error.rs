@@ -1,6 +1,7 @@
 //! A workflow that could not be read, with the place in the file.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::WorkflowSpec;
@@ -50,7 +51,25 @@ impl SpecError {
 
     pub(super) fn unreadable(error: std::io::Error) -> Self {
         let mut this = Self::new(SpecErrorKind::Unreadable, "cannot be read".to_owned());
+        let hint = match error.kind() {
+            ErrorKind::NotFound => Some("check the path, from the directory that this runs in"),
+            ErrorKind::InvalidData => Some("save the file as UTF-8"),
+            ErrorKind::IsADirectory => Some("name the file in it that has the workflow"),
+            _ => None,
+        };
+        this.hints.extend(hint.map(str::to_owned));
         this.source = Some(error);
+        this
+    }
+
+    /// A file that asks for nothing; `place` is that of its jobs.
+    pub(super) fn no_job(place: Option<(u32, u32)>) -> Self {
+        let message = "the workflow has no job".to_owned();
+        let mut this = Self::new(SpecErrorKind::Form, message);
+        this.line = place.map(|(line, _)| line.into());
+        this.column = place.map(|(_, column)| column.into());
+        this.hints
+            .push("write one: `jobs: {test: {steps: [{run: cargo test}]}}`".to_owned());
         this
     }
 

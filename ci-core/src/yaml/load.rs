@@ -66,7 +66,7 @@ impl Loader {
 
     /// Leaves it to the reader of a value which type it is of: plain scalars keep their text, all others
     /// have the tag `!`, as YAML says of them. A key that stands twice is an error in `problems`.
-    pub(super) fn typed(mut self) -> Self {
+    pub(crate) fn typed(mut self) -> Self {
         self.typed = true;
         self
     }

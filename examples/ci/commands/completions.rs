@@ -84,7 +84,7 @@ pub(crate) fn jobs(words: &[String]) -> Result<u8, Failure> {
     let project = open::project(&args, &[])?;
     let (workflow, _) = project.settings.apply(project.workflow);
     let plan = workflow.plan(&project.facts);
-    let plan = plan.map_err(|error| Failure::input(error.to_string()))?;
+    let plan = plan.map_err(|error| project.origin.invalid(&error))?;
     let running = plan.dag.jobs().filter(|id| !plan.skipped.contains_key(id));
     let names: Vec<&str> = running.map(|id| &*plan.job(id).name).collect();
     for name in names {

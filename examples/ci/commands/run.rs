@@ -76,7 +76,8 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<u8, Failure> {
     if args.supersede {
         options = options.supersede();
     }
-    let handle = ci_core::run::start(project.workflow, options).await?;
+    let handle = ci_core::run::start(project.workflow, options).await;
+    let handle = handle.map_err(|error| origin.refused(error))?;
     let course = Course {
         global,
         how,

@@ -51,7 +51,7 @@ pub(crate) fn validate(global: &Global, args: &WorkflowArgs) -> Result<u8, Failu
     }
     workflow
         .plan(&project.facts)
-        .map_err(|error| Failure::input(error.to_string()))?;
+        .map_err(|error| project.origin.invalid(&error))?;
     if global.format == Format::Json {
         output::json(&json!({ "valid": true, "jobs": workflow.jobs.len() }))?;
     } else {

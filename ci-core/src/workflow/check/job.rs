@@ -6,20 +6,20 @@ use super::name;
 use super::step::{self, check_text};
 use super::workflow::{Groups, check_duration};
 use crate::job::{JobOptions, JobSpec, Matrix, Requirements, Retry, Start};
-use crate::workflow::{Problem, expand};
+use crate::workflow::{Place, Problem, expand};
 
 /// Reports every setting of `job` that cannot be used.
 pub(super) fn check_options(job: &JobSpec, groups: &mut Groups, problems: &mut Vec<Problem>) {
     let options: &JobOptions = &job.options;
-    let place = || format!("job `{}`", job.name);
+    let place = || Place::job(&job.name);
     for variable in options.env.keys() {
-        name::check_variable("a variable", variable, problems);
+        name::check_variable("a variable", variable, place, problems);
     }
     for context in &options.contexts {
-        name::check("a context", context, problems);
+        name::check("a context", context, place, problems);
     }
     if let Some(stage) = &options.stage {
-        name::check("a stage", stage, problems);
+        name::check("a stage", stage, place, problems);
     }
     for group in &options.groups {
         groups.check(group, place, problems);
@@ -74,21 +74,14 @@ pub(super) fn check_options(job: &JobSpec, groups: &mut Groups, problems: &mut V
         ));
     }
     if let Some(matrix) = &options.matrix {
-        check_matrix_names(matrix, problems);
+        check_matrix_names(matrix, place, problems);
     }
 }
 
 /// Reports every step of `job` that cannot run.
 pub(super) fn check_steps(job: &JobSpec, problems: &mut Vec<Problem>) {
     for (index, step) in job.steps.iter().enumerate() {
-        let place = || {
-            let place = format!("job `{}`, step {}", job.name, index + 1);
-            match &*step.display_name() {
-                "" => place,
-                shown => format!("{place} (`{shown}`)"),
-            }
-        };
-        step::check(step, place, problems);
+        step::check(step, || Place::step(job, index), problems);
     }
 }
 
@@ -169,17 +162,21 @@ fn check_matrix(matrix: &Matrix, report: &mut impl FnMut(String)) {
     }
 }
 
-fn check_matrix_names(matrix: &Matrix, problems: &mut Vec<Problem>) {
+fn check_matrix_names(
+    matrix: &Matrix,
+    place: impl Fn() -> Place + Copy,
+    problems: &mut Vec<Problem>,
+) {
     let included = matrix.include.iter().flatten();
     let values = matrix.dimensions.iter().flat_map(|(_, values)| values);
     for value in values.chain(included.clone().map(|(_, value)| value)) {
         // It stands in the name of a job, where spaces around it do no harm.
         if !value.trim().is_empty() {
-            name::check("a job made from a matrix", value.trim(), problems);
+            name::check("a job made from a matrix", value.trim(), place, problems);
         }
     }
     let dimensions = matrix.dimensions.iter().map(|(name, _)| name);
     for name in dimensions.chain(included.map(|(name, _)| name)) {
-        name::check_variable("a dimension of a matrix", name, problems);
+        name::check_variable("a dimension of a matrix", name, place, problems);
     }
 }

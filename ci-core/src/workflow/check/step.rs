@@ -4,16 +4,16 @@ use super::name;
 use super::workflow::check_duration;
 use crate::session::Program;
 use crate::step::{Action, CommandSpec, StepSpec, WaitProbe, WaitSpec};
-use crate::workflow::Problem;
+use crate::workflow::{Place, Problem};
 
 /// Reports everything of `step` that cannot be used.
 pub(super) fn check(
     step: &StepSpec,
-    place: impl Fn() -> String + Copy,
+    place: impl Fn() -> Place + Copy,
     problems: &mut Vec<Problem>,
 ) {
     for variable in step.env.keys() {
-        name::check_variable("a variable", variable, problems);
+        name::check_variable("a variable", variable, place, problems);
     }
     check_duration(step.timeout, "its time limit", place, problems);
     check_duration(

@@ -9,14 +9,14 @@ use crate::job::{GroupUse, JobOptions};
 use crate::similar::{Suggest, did_you_mean};
 use crate::step::StepSpec;
 use crate::workflow::expand;
-use crate::workflow::{Problem, WorkflowSpec};
+use crate::workflow::{Place, Problem, WorkflowSpec};
 
 /// Reports every value of `spec` that cannot be used.
 pub(in crate::workflow) fn check(spec: &WorkflowSpec, problems: &mut Vec<Problem>) {
-    let place = || "the workflow".to_owned();
-    name::check("a workflow", &spec.name, problems);
+    let place = || Place::Workflow;
+    name::check("a workflow", &spec.name, place, problems);
     for variable in spec.env.keys() {
-        name::check_variable("a variable", variable, problems);
+        name::check_variable("a variable", variable, place, problems);
     }
     check_duration(spec.timeout, "its time limit", place, problems);
     let mut groups = Groups::default();
@@ -30,7 +30,7 @@ pub(in crate::workflow) fn check(spec: &WorkflowSpec, problems: &mut Vec<Problem
     let mut total = 0usize;
     for job in spec.jobs.iter() {
         let before = problems.len();
-        name::check("a job", &job.name, problems);
+        name::check("a job", &job.name, || Place::job(&job.name), problems);
         if good_options != Some(Arc::as_ptr(&job.options)) {
             job::check_options(job, &mut groups, problems);
             good_options = (problems.len() == before).then_some(Arc::as_ptr(&job.options));
@@ -55,7 +55,7 @@ pub(in crate::workflow) fn check(spec: &WorkflowSpec, problems: &mut Vec<Problem
 pub(super) fn check_duration(
     duration: Option<Duration>,
     what: &str,
-    place: impl FnOnce() -> String,
+    place: impl FnOnce() -> Place,
     problems: &mut Vec<Problem>,
 ) {
     if duration.is_some_and(|duration| duration.is_zero()) {
@@ -78,7 +78,9 @@ fn check_budgets(spec: &WorkflowSpec, problems: &mut Vec<Problem>) {
     let mut seen = HashSet::new();
     let mut suggest = Suggest::new();
     for budget in &spec.budgets {
-        let place = || format!("the budget of stage `{}`", budget.stage);
+        let place = || Place::Budget {
+            stage: Arc::clone(&budget.stage),
+        };
         check_duration(Some(budget.limit), "its limit", place, problems);
         let mut report = |why| {
             let place = place();
@@ -103,10 +105,10 @@ impl Groups {
     pub(super) fn check(
         &mut self,
         group: &GroupUse,
-        place: impl Fn() -> String,
+        place: impl Fn() -> Place,
         problems: &mut Vec<Problem>,
     ) {
-        name::check("a group", &group.name, problems);
+        name::check("a group", &group.name, &place, problems);
         let limit = *self
             .limits
             .entry(Arc::clone(&group.name))

@@ -4,7 +4,7 @@ use crate::job::JobSpec;
 #[cfg(feature = "yaml")]
 use crate::outcome::OutcomeSet;
 use crate::step::{Action, StepSpec, step_fn};
-use crate::workflow::{SpecErrorKind, WorkflowSpec};
+use crate::workflow::{SpecError, SpecErrorKind, WorkflowSpec};
 
 #[test]
 fn a_step_that_is_code_becomes_its_name() {
@@ -63,7 +63,14 @@ fn a_file_is_read_by_its_ending_and_errors_name_it() {
     );
     assert_eq!(error.kind(), SpecErrorKind::Form);
 
-    std::fs::write(&path, r#"{"version": 1, "name": "ci", "jobs": {}}"#).expect("written");
+    let hints = |error: &SpecError| error.hints().join("; ");
+    assert!(hints(&error).is_empty());
+    std::fs::write(&path, b"{\"version\": 1, \"name\": \"\xff\"").expect("written");
+    let error = WorkflowSpec::from_path(&path).expect_err("no text");
+    assert_eq!(hints(&error), "save the file as UTF-8");
+
+    let form = r#"{"version": 1, "name": "ci", "jobs": {"a": {}}}"#;
+    std::fs::write(&path, form).expect("written");
     assert_eq!(&*WorkflowSpec::from_path(&path).expect("good").name, "ci");
 }
 

@@ -3,5 +3,7 @@
 #[cfg(feature = "yaml")]
 mod errors;
 mod form;
+#[cfg(feature = "yaml")]
+mod places;
 mod plan;
 mod round_trip;

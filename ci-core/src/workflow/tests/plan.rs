@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::id::JobId;
 use crate::job::{Condition, GroupUse, JobSpec, Matrix, Need, Pattern, Retry};
 use crate::outcome::{OutcomeKind, OutcomeSet};
-use crate::step::{StepSpec, WaitProbe};
+use crate::step::{Action, StepSpec, WaitProbe};
 use crate::workflow::{Budget, Plan, Problem, RunFacts, WorkflowSpec};
 
 fn spec(jobs: impl IntoIterator<Item = JobSpec>) -> WorkflowSpec {
@@ -155,6 +155,43 @@ fn values_are_checked_where_they_stand() {
         )
         .spec;
     insta::assert_snapshot!(problems(&spec).join("\n"));
+}
+
+#[test]
+fn what_is_attached_has_to_be_a_job_s() {
+    let attach = |from: &[&str]| {
+        let mut step = StepSpec::attach_workspace("w");
+        if let Action::AttachWorkspace(workspace) = &mut step.action {
+            workspace.from = from.iter().map(|name| (*name).to_owned()).collect();
+        }
+        step
+    };
+    let build = || job("build", &[]).parallelism(2);
+    wrong(
+        &spec([
+            build(),
+            job("test", &["build"])
+                .step(StepSpec::run("true"))
+                .step(attach(&["build", "biuld", "zzz"])),
+        ]),
+        &[
+            "job `test`, step 2 (`attach workspace`): `biuld`, of which it attaches the workspace, \
+             is no job (did you mean `build`?)",
+            "job `test`, step 2 (`attach workspace`): `zzz`, of which it attaches the workspace, is \
+             no job",
+        ],
+    );
+    // A job that does not stand before this one, the jobs of a declared one, one that is left out.
+    let left_out = job("main-only", &[]).when(on_branch("main"));
+    let all = attach(&["build", "build 2/2", "last", "main-only"]);
+    let spec = spec([
+        build(),
+        left_out,
+        job("test", &["build"]).step(all),
+        job("last", &["test"]),
+    ]);
+    let plan = spec.plan(&RunFacts::default()).expect("good");
+    plan.restrict(&["test"], true).expect("good");
 }
 
 #[test]
