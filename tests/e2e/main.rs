@@ -19,6 +19,7 @@ mod gitlab_ci_local;
 mod images;
 mod imported;
 mod latest;
+mod listed;
 mod looked;
 #[path = "../../ci-aws/tests/support/machines/mod.rs"]
 #[expect(dead_code, reason = "it is shared with the tests of `ci-aws`")]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CoverageTotals, FindingCounts, FindingRecord, GateOutcome, JobReports, MetricGate, MetricValue,
-    ReportFile, TestCounts, TestRecord,
+    BudgetReport, CoverageTotals, FindingCounts, FindingRecord, GateOutcome, JobReports,
+    MetricGate, MetricValue, ReportFile, TestCounts, TestRecord,
 };
 use crate::clock::Timestamp;
 use crate::id::RunId;
@@ -326,6 +326,9 @@ pub enum RunEvent {
         outcome: OutcomeKind,
         /// Every job of it.
         jobs: Vec<JobResult>,
+        /// What the stages that began spent of their time budgets.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        budgets: Vec<BudgetReport>,
         /// How long it took, in seconds.
         #[serde(with = "seconds")]
         #[schemars(with = "f64", range(min = 0))]

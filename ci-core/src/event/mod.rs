@@ -1,5 +1,6 @@
 //! What happens in a run: a closed enum of events, and the sinks that see them.
 
+mod budget;
 mod channel;
 mod collect;
 mod console;
@@ -22,6 +23,7 @@ mod terminal;
 mod trace;
 mod wire;
 
+pub use budget::BudgetReport;
 pub use channel::{ChannelSink, EventReceiver, channel};
 pub use collect::{Collect, CollectHandle};
 pub use console::{Choice, Console, ConsoleOptions, Environment, Verbosity};

@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 use super::error::{RunError, RunErrorKind};
 use super::host::RunHost;
 use super::past::{Past, bring_along, reusable};
-use super::report::{BudgetReport, JobReport, RunReport};
+use super::report::{JobReport, RunReport};
 use super::watch::{self, StoreWatch};
-use crate::event::{JobInfo, RunEvent};
+use crate::event::{BudgetReport, JobInfo, RunEvent};
 use crate::executor::ReapScope;
 use crate::id::JobId;
 use crate::outcome::Outcome;
@@ -84,6 +84,7 @@ async fn go_on(
             run: host.run,
             outcome: report.outcome,
             jobs: report.jobs.iter().map(JobReport::result).collect(),
+            budgets: report.budgets.clone(),
             duration: report.duration,
         };
         if let Some(receipt) = host.recorder.queue(vec![last]) {

@@ -36,5 +36,7 @@ pub use approver::{ApprovalRequest, ApproveFn, Approver, approve_fn};
 pub use error::{RunError, RunErrorKind};
 pub use handle::{RunControl, RunHandle};
 pub use options::{Hold, RunOptions};
-pub use report::{BudgetReport, JobReport, RunReport};
+pub use report::{JobReport, RunReport};
 pub use start::{rerun, resume, run, start};
+
+pub use crate::event::BudgetReport;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::event::{JobReports, JobResult};
+use crate::event::{BudgetReport, JobReports, JobResult};
 use crate::id::RunId;
 use crate::outcome::{Outcome, OutcomeKind};
 
@@ -20,7 +20,7 @@ pub struct RunReport {
     pub outcome: OutcomeKind,
     /// Every job, in the order of the plan.
     pub jobs: Vec<JobReport>,
-    /// The time budgets, in the order of the workflow.
+    /// The time budgets of the stages that began, in the order of the workflow.
     pub budgets: Vec<BudgetReport>,
     /// How long the run took.
     pub duration: Duration,
@@ -44,34 +44,6 @@ pub struct JobReport {
     pub allowed: bool,
     /// What its test and coverage reports came to, if it kept any.
     pub reports: Option<Arc<JobReports>>,
-}
-
-/// What a stage spent of its time budget.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BudgetReport {
-    /// The stage.
-    pub stage: Arc<str>,
-    /// The budget.
-    pub limit: Duration,
-    /// From the first start of a job of the stage to the last end.
-    pub spent: Duration,
-}
-
-impl BudgetReport {
-    pub(crate) fn new(stage: Arc<str>, limit: Duration, spent: Duration) -> Self {
-        Self {
-            stage,
-            limit,
-            spent,
-        }
-    }
-
-    /// The share of the budget that was spent; above 1 is over it.
-    #[must_use]
-    pub fn share(&self) -> f64 {
-        self.spent.as_secs_f64() / self.limit.as_secs_f64().max(f64::MIN_POSITIVE)
-    }
 }
 
 impl RunReport {

@@ -21,7 +21,7 @@ use crate::id::RunId;
 use crate::job::JobSpec;
 use crate::scheduler::drive::Command as Request;
 use crate::scheduler::{Demand, Stop, Ticket};
-use crate::session::{Command, ExecIo, Output, OutputOptions, Session};
+use crate::session::{Command, ExecIo, ExitStatus, Output, OutputOptions, Session};
 use crate::step::{StepEnv, StepError, StepRecord, StepServices};
 use crate::store::LogKey;
 use crate::workflow::RunFacts;
@@ -384,6 +384,10 @@ impl StepServices for JobServices {
         });
     }
 
+    fn mask(&self, text: &str) -> String {
+        self.host.secrets.mask(text)
+    }
+
     async fn decide(&self, prompt: Option<&str>) -> Result<bool, StepError> {
         let host = &self.host;
         let job = Arc::clone(&self.job().name);
@@ -439,7 +443,7 @@ impl StepServices for JobServices {
         );
         let task = tokio::spawn(async move {
             let end = match session.exec(&command, io).await {
-                Ok(status) => format!("the background command ended: {status:?}"),
+                Ok(status) => format!("the background command {}", in_words(status)),
                 Err(error) => {
                     format!(
                         "the background command failed: {}",
@@ -456,6 +460,16 @@ impl StepServices for JobServices {
     #[cfg(feature = "storage")]
     fn storage(&self) -> Option<Arc<crate::storage::Storage>> {
         self.host.storage.clone()
+    }
+}
+
+/// How a background command ended.
+fn in_words(status: ExitStatus) -> String {
+    match status {
+        ExitStatus::Code(code) => format!("ended with exit code {code}"),
+        ExitStatus::Signal(number) => format!("was ended by signal {number}"),
+        ExitStatus::OutOfMemory => "ended because memory ran out".to_owned(),
+        ExitStatus::Stopped => "was stopped at the end of the job".to_owned(),
     }
 }
 

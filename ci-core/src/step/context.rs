@@ -44,6 +44,10 @@ pub trait StepServices: Send + Sync {
     fn cancellation(&self, index: u32) -> CancellationToken;
     /// Reports what a step did.
     fn record(&self, index: u32, record: StepRecord);
+    /// `text` with every secret of the run masked; as it is where nobody knows of secrets.
+    fn mask(&self, text: &str) -> String {
+        text.to_owned()
+    }
     /// Waits for a decision about the job, which shows as held meanwhile.
     async fn decide(&self, prompt: Option<&str>) -> Result<bool, StepError>;
     /// The jobs that this one waits for, directly or not, in an order in which each stands after
@@ -235,6 +239,13 @@ impl StepContext {
     /// Reports something that the step did.
     pub fn record(&self, record: StepRecord) {
         self.services.record(self.index, record);
+    }
+
+    /// `text` with every secret of the run masked. The engine masks what is said and recorded by itself;
+    /// this is for names that are kept and shown after the run.
+    #[must_use]
+    pub fn mask(&self, text: &str) -> String {
+        self.services.mask(text)
     }
 
     /// Runs a command in the job's session with the step's variables, and gives how it ended.

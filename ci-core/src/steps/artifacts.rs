@@ -132,7 +132,10 @@ impl StoreFiles<'_> {
                     Ok((place, kept))
                 })
                 .await?;
-                files.extend(kept.files);
+                files.extend(kept.files.into_iter().map(|file| Artifact {
+                    path: cx.mask(&file.path),
+                    ..file
+                }));
                 for path in kept.left_out {
                     let words = format!("`{path}` was left out: it leads to no file that is kept");
                     warn(cx, words).await;
@@ -144,11 +147,8 @@ impl StoreFiles<'_> {
         }
         let files = {
             let storage = Arc::clone(&storage);
-            blocking("list the files", move || {
-                storage.list_artifacts(&source, &files)?;
-                Ok(files)
-            })
-            .await?
+            let list = move || storage.list_artifacts(&source, files);
+            blocking("list the files", list).await?
         };
         self.report(cx, &files).await;
         #[cfg(feature = "reports")]

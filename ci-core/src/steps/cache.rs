@@ -111,9 +111,9 @@ async fn publish(
     let bytes = parts.iter().map(|part| part.tree.object.bytes).sum();
     let digest = parts.first().map(|part| part.tree.object.digest.clone());
     let published = {
-        let key = Arc::clone(&key);
+        let (key, shown) = (Arc::clone(&key), cx.mask(&key));
         blocking("save the cache", move || {
-            storage.publish_cache(&scope, &key, parts)
+            storage.publish_cache(&scope, &key, &shown, parts)
         })
         .await?
     };

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::Shelf;
+use super::name::numbered;
 use super::object::{ObjectRef, damaged};
 use super::tree::slashed;
 use super::{Storage, StorageError, StorageErrorKind};
 use crate::archive::{ArchiveError, EntryKind, EntryPath, Limits, Tree, read_entries};
 use crate::id::RunId;
+use crate::secret::MASK;
 
 /// A file that a job kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +27,7 @@ pub struct Artifact {
     pub attempt: u32,
     /// What it was kept as.
     pub kind: ArtifactKind,
-    /// Its path among the artifacts of the job: relative, with `/` between components.
+    /// Its path among the artifacts of the job: relative, with `/` between components, secrets masked.
     pub path: String,
     /// Its size in bytes.
     pub bytes: u64,
@@ -105,6 +107,14 @@ impl ArtifactSource {
 }
 
 impl Artifact {
+    /// Whether it could not be told from `other` at this path. What is kept as two kinds of thing is
+    /// one file.
+    fn clashes(&self, other: &Self, path: &str) -> bool {
+        other.attempt == self.attempt
+            && other.path == path
+            && (other.kind == self.kind || other.digest != self.digest)
+    }
+
     fn object(&self) -> ObjectRef {
         ObjectRef {
             digest: self.digest.clone(),
@@ -205,7 +215,7 @@ impl Storage {
             mode: 0o644,
         };
         let artifact = source.artifact(path, &content);
-        self.list_artifacts(&source, std::slice::from_ref(&artifact))?;
+        self.list_artifacts(&source, vec![artifact.clone()])?;
         Ok(artifact)
     }
 
@@ -278,18 +288,19 @@ impl Storage {
         self.keep(writer)
     }
 
-    /// Lists kept files among the artifacts of their job. The same path again takes the place of the
-    /// one before.
+    /// Lists kept files among the artifacts of their job, and gives them as they are listed. The same
+    /// path again takes the place of the one before. A path with a mask in it may stand for several: it
+    /// takes no place, but gets a number.
     pub(crate) fn list_artifacts(
         &self,
         source: &ArtifactSource,
-        files: &[Artifact],
-    ) -> Result<(), StorageError> {
+        mut files: Vec<Artifact>,
+    ) -> Result<Vec<Artifact>, StorageError> {
         let _guard = self.lock()?;
         let mut manifest: ArtifactManifest = self
             .read_manifest(Shelf::Artifacts, source.run, &source.job)?
             .unwrap_or_default();
-        for file in files {
+        for file in &files {
             if !self.has_object(&file.object()) {
                 let words = format!("somebody removed the artifact `{}`", file.path);
                 return Err(StorageError::new(StorageErrorKind::Other, words));
@@ -297,11 +308,26 @@ impl Storage {
         }
         let id = |file: &Artifact| (file.attempt, file.kind, file.path.clone());
         let old = manifest.files.into_iter().map(|file| (id(&file), file));
-        let new = files.iter().map(|file| (id(file), file.clone()));
-        let all: BTreeMap<_, _> = old.chain(new).collect();
+        let mut all: BTreeMap<_, _> = old.collect();
+        for file in &mut files {
+            if file.path.contains(MASK) {
+                let is_free = |path: &str| all.values().all(|other| !file.clashes(other, path));
+                file.path = numbered_path(&file.path, is_free);
+            }
+            all.insert(id(file), file.clone());
+        }
         manifest.files = all.into_values().collect();
-        self.write_manifest(Shelf::Artifacts, source.run, &source.job, &manifest)
+        self.write_manifest(Shelf::Artifacts, source.run, &source.job, &manifest)?;
+        Ok(files)
     }
+}
+
+/// The path, or the first with a number before its extension that is free.
+fn numbered_path(path: &str, is_free: impl Fn(&str) -> bool) -> String {
+    let name = path.rfind('/').map_or(0, |slash| slash + 1);
+    let dot = path[name..].rfind('.').filter(|dot| *dot > 0);
+    let (stem, extension) = path.split_at(dot.map_or(path.len(), |dot| name + dot));
+    numbered(stem, extension, is_free)
 }
 
 /// The path without `.` and `..`, with `/` between components; `None` if it is absolute or leaves.

@@ -1,5 +1,6 @@
 //! Caches: trees under a key, kept until the room is needed.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -7,6 +8,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::file::{list, read_json, remove, write_json};
+use super::name::numbered;
 use super::tree::{OutsideLink, TreeRef};
 use super::{Storage, StorageError, StorageErrorKind};
 use crate::clock::Timestamp;
@@ -17,7 +19,7 @@ use crate::step::CacheLookup;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CacheInfo {
-    /// The key it was saved under.
+    /// The key it was saved under, secrets masked; with a number where that is the same for several.
     pub key: String,
     /// The project it belongs to; caches of different projects never meet.
     pub scope: String,
@@ -34,6 +36,9 @@ pub struct CacheInfo {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct CacheRecord {
     key: String,
+    /// What is shown in place of the key, where that holds a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shown: Option<String>,
     scope: String,
     created: Timestamp,
     pub(super) parts: Vec<CachePart>,
@@ -138,9 +143,17 @@ impl CacheRecord {
             .map(|part| part.tree.object.digest.as_str())
     }
 
+    fn is_called(&self, key: &str) -> bool {
+        self.key == key || self.shown() == key
+    }
+
+    fn shown(&self) -> &str {
+        self.shown.as_deref().unwrap_or(&self.key)
+    }
+
     fn info(&self, last_used: Timestamp) -> CacheInfo {
         CacheInfo {
-            key: self.key.clone(),
+            key: self.shown().to_owned(),
             scope: self.scope.clone(),
             bytes: self.bytes(),
             created: self.created,
@@ -161,8 +174,14 @@ impl Storage {
         Ok(infos)
     }
 
-    /// Removes the caches of exactly this key, in `scope` or in every project, and gives what was
-    /// removed.
+    /// Whether there is a cache of this key, or one that is shown with it.
+    pub fn knows_cache(&self, key: &str) -> Result<bool, StorageError> {
+        let records = self.cache_records()?;
+        Ok(records.iter().any(|(_, record)| record.is_called(key)))
+    }
+
+    /// Removes the caches of exactly this key, or shown with it, in `scope` or in every project, and
+    /// gives what was removed.
     pub fn remove_cache(
         &self,
         scope: Option<&str>,
@@ -172,7 +191,7 @@ impl Storage {
         let mut removed = Vec::new();
         let mut digests = Vec::new();
         for (path, record) in self.cache_records()? {
-            if record.key == key && scope.is_none_or(|scope| scope == record.scope) {
+            if record.is_called(key) && scope.is_none_or(|scope| scope == record.scope) {
                 removed.push(record.info(last_used(&path)));
                 digests.extend(record.digests().map(str::to_owned));
                 remove(&path)?;
@@ -188,15 +207,18 @@ impl Storage {
         Ok(record.is_some_and(|record| self.is_whole(&record)))
     }
 
-    /// Gives stored trees a key, unless a whole cache has it already, and makes room.
+    /// Gives stored trees a key, unless a whole cache has it already, and makes room. Lists show the
+    /// cache as `shown`, which is the key without its secrets.
     pub(crate) fn publish_cache(
         &self,
         scope: &str,
         key: &str,
+        shown: &str,
         parts: Vec<CachePart>,
     ) -> Result<Published, StorageError> {
-        let record = CacheRecord {
+        let mut record = CacheRecord {
             key: key.to_owned(),
+            shown: None,
             scope: scope.to_owned(),
             created: now(),
             parts,
@@ -207,7 +229,7 @@ impl Storage {
             let digests: Vec<String> = record.digests().map(str::to_owned).collect();
             self.release(&digests)?;
             let words = format!(
-                "the cache `{key}` takes {} bytes, all caches together may take {limit}",
+                "the cache `{shown}` takes {} bytes, all caches together may take {limit}",
                 record.bytes()
             );
             return Err(StorageError::new(StorageErrorKind::Full, words)
@@ -223,6 +245,12 @@ impl Storage {
         }
         if !self.is_whole(&record) {
             return Ok(Published::Lost);
+        }
+        if shown != key {
+            let others = self.cache_records()?;
+            let others = others.iter().filter(|(other, _)| *other != path);
+            let taken: HashSet<&str> = others.map(|(_, other)| other.shown()).collect();
+            record.shown = Some(numbered(shown, "", |name| !taken.contains(name)));
         }
         write_json(&self.temp(), &path, &record)?;
         // By the clock that counts uses, and not by that of a file server.
@@ -251,7 +279,7 @@ impl Storage {
                     Err(error) if error.kind() == StorageErrorKind::NotFound => remove(&path)?,
                     Err(error) if error.kind() == StorageErrorKind::Damaged => {
                         remove(&path)?;
-                        let (key, refused) = (record.key, None);
+                        let (key, refused) = (record.shown().to_owned(), None);
                         search.damaged.push(DamagedCache { key, refused });
                     }
                     Err(error) => return Err(error),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! objects/ab/cdef…        contents, named by their BLAKE3 hash
-//! caches/….json           one file a cache: its key and the objects it is made of
+//! caches/….json           one file a cache: its key, what is shown of it, and the objects it is made of
 //! runs/RUN/workspace/     one file a job: the layers it added
 //! runs/RUN/artifacts/     one file a job: the files it kept
 //! tmp/                    what is being written
@@ -19,6 +19,7 @@ mod file;
 mod gc;
 mod key;
 mod manifest;
+mod name;
 mod object;
 #[expect(
     clippy::module_inception,

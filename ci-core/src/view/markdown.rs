@@ -48,6 +48,7 @@ fn write_all(view: &RunView, out: &mut String) -> std::fmt::Result {
         .collect();
     writeln!(out, "\n\n{}\n", counts.join(", "))?;
     table(view, out)?;
+    budgets(view, out)?;
     gates(view, out)?;
     outputs(view, out)?;
     tests(view, out)?;
@@ -77,6 +78,22 @@ fn table(view: &RunView, out: &mut String) -> std::fmt::Result {
     }
     if shown < view.jobs.len() {
         writeln!(out, "\nand {} jobs more", view.jobs.len() - shown)?;
+    }
+    Ok(())
+}
+
+fn budgets(view: &RunView, out: &mut String) -> std::fmt::Result {
+    if !view.budgets.is_empty() {
+        writeln!(out)?;
+    }
+    for budget in &view.budgets {
+        let (stage, amounts) = (escaped(&budget.stage), budget.amounts());
+        let words = format!("budget of stage {stage}: {amounts}");
+        if budget.is_over() {
+            writeln!(out, "- **{words}**")?;
+        } else {
+            writeln!(out, "- {words}")?;
+        }
     }
     Ok(())
 }

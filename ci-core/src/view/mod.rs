@@ -20,6 +20,7 @@ mod journal;
 mod load;
 mod logs;
 mod markdown;
+mod plan;
 mod run;
 #[cfg(test)]
 mod tests;

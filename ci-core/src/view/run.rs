@@ -1,6 +1,5 @@
 //! A whole run as one value: what its page, its text and its Markdown show.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,16 +8,15 @@ use serde::Serialize;
 use super::failure::{FailureView, outline};
 use super::journal::{JobView, jobs_of};
 use super::logs::StepLog;
+use super::plan::{environment, fidelity, picture, plan_of};
 use crate::clock::Timestamp;
 use crate::event::{
-    CoverageTotals, FindingRecord, JobInfo, MetricGate, RunEvent, StoredKind, TestRecord, longest,
-    mark_of, precise, seconds,
+    BudgetReport, CoverageTotals, FindingRecord, JobInfo, MetricGate, RunEvent, StoredKind,
+    TestRecord, longest, precise, seconds,
 };
-use crate::graph::render::{JobMark, run_svg};
 use crate::id::RunId;
 use crate::outcome::OutcomeKind;
 use crate::store::StoredRun;
-use crate::workflow::Plan;
 
 /// A run that is over, or how far it is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -37,6 +35,8 @@ pub struct RunView {
     /// How long the jobs on that path took together, in seconds.
     #[serde(serialize_with = "seconds::serialize")]
     pub critical_duration: Duration,
+    /// What stages spent of their time budgets, once the run has ended.
+    pub budgets: Vec<BudgetReport>,
     /// The gates on coverage, values and findings.
     pub gates: Vec<GateView>,
     /// What the jobs measured.
@@ -195,6 +195,7 @@ impl RunView {
             rerun_of: run.summary.rerun_of,
             critical_path,
             critical_duration,
+            budgets: Vec::new(),
             gates: Vec::new(),
             metrics: Vec::new(),
             least_covered: Vec::new(),
@@ -248,6 +249,8 @@ impl RunView {
                 let words = format!("the stage `{stage}` used up its budget of {limit}");
                 self.warnings.push(words);
             }
+            // A run that was resumed has several ends.
+            RunEvent::RunFinished { budgets, .. } => self.budgets.clone_from(budgets),
             _ => self.note_measured(event),
         }
     }
@@ -403,44 +406,6 @@ fn critical(jobs: &[JobView]) -> (Duration, Vec<Arc<str>>) {
     (total, took_time.map(|job| Arc::clone(&job.name)).collect())
 }
 
-/// The plan of the run, with just the jobs that it was started with.
-fn plan_of(run: &StoredRun, jobs: &[JobView]) -> Option<Plan> {
-    let plan = run.workflow.plan(&run.facts).ok()?;
-    if plan.jobs.len() == jobs.len() {
-        return Some(plan);
-    }
-    let names: Vec<&str> = jobs.iter().map(|job| &*job.name).collect();
-    plan.restrict(&names, false).ok()
-}
-
-fn picture(plan: &Plan, view: &RunView) -> String {
-    let jobs: HashMap<&str, (usize, &JobView)> = view
-        .jobs
-        .iter()
-        .enumerate()
-        .map(|(place, job)| (&*job.name, (place, job)))
-        .collect();
-    let mark = |name: &str| {
-        let Some((place, job)) = jobs.get(name) else {
-            return JobMark::default();
-        };
-        JobMark {
-            class: class_of(job.outcome),
-            sign: job.outcome.map_or("…", mark_of),
-            note: match job.outcome {
-                Some(OutcomeKind::Skipped | OutcomeKind::NotRun) | None => {
-                    state_of(job.outcome).to_owned()
-                }
-                Some(_) => precise(job.duration),
-            },
-            link: format!("#job-{place}"),
-            critical: view.is_critical(name),
-        }
-    };
-    let marks: Vec<JobMark> = plan.jobs.iter().map(|job| mark(&job.name)).collect();
-    run_svg(plan, "The jobs and what they wait for", &marks)
-}
-
 /// The class that gives an outcome its colour.
 pub(super) const fn class_of(outcome: Option<OutcomeKind>) -> &'static str {
     match outcome {
@@ -467,39 +432,4 @@ pub(super) const fn state_of(outcome: Option<OutcomeKind>) -> &'static str {
         Some(kind) => kind.as_str(),
         None => "not ended",
     }
-}
-
-fn environment(plan: &Plan, jobs: &[JobView]) -> Vec<EnvironmentView> {
-    let ran: HashMap<&str, &JobView> = jobs
-        .iter()
-        .filter(|job| !job.attempts.is_empty())
-        .map(|job| (&*job.name, job))
-        .collect();
-    let mut places: BTreeMap<(String, Option<String>, Option<String>), usize> = BTreeMap::new();
-    for spec in plan.jobs.iter() {
-        if let Some(job) = ran.get(&*spec.name) {
-            let wanted = &spec.options.requires;
-            let executor = job.last_attempt().map_or("", |attempt| &attempt.executor);
-            let place = (
-                executor.to_owned(),
-                wanted.image.clone(),
-                wanted.resource_class.clone(),
-            );
-            *places.entry(place).or_default() += 1;
-        }
-    }
-    let view = |((executor, image, class), jobs)| EnvironmentView {
-        executor,
-        image,
-        class,
-        jobs,
-    };
-    places.into_iter().map(view).collect()
-}
-
-fn fidelity(run: &StoredRun) -> Vec<String> {
-    let jobs = run.workflow.jobs.iter();
-    let kept = jobs.filter_map(|job| job.options.extra.get(FIDELITY)?.as_array());
-    let words = kept.flatten().filter_map(|words| words.as_str());
-    words.map(str::to_owned).collect()
 }

@@ -70,6 +70,10 @@ fn write_rest(view: &RunView, out: &mut String) -> std::fmt::Result {
         let took = precise(view.critical_duration);
         writeln!(out, "\n◆ slowest path {took}: {}", names.join(" → "))?;
     }
+    for budget in &view.budgets {
+        let sign = if budget.is_over() { "! " } else { "" };
+        writeln!(out, "{sign}{budget}")?;
+    }
     for (job, totals) in view.coverage() {
         writeln!(out, "coverage of {}: {totals}", one_line(job))?;
     }

@@ -1,6 +1,6 @@
 //! Time budgets of stages, measured from the first start in the stage.
 
-use ci_core::event::RunEvent;
+use ci_core::event::{BudgetReport, RunEvent};
 use ci_core::outcome::{Outcome, OutcomeKind, TimeLimit};
 use ci_core::workflow::{Budget, WorkflowBuilder};
 
@@ -24,6 +24,14 @@ fn exceeded(ran: &Ran) -> Vec<f64> {
     times.iter().map(std::time::Duration::as_secs_f64).collect()
 }
 
+/// The budgets of the last event.
+fn told(ran: &Ran) -> Vec<BudgetReport> {
+    match ran.records.last().map(|record| &record.event) {
+        Some(RunEvent::RunFinished { budgets, .. }) => budgets.clone(),
+        other => panic!("expected the end of the run, found {other:?}"),
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_budget_that_is_kept_is_only_reported() {
     let (stage, flow) = flow(Budget::new("fast", secs(100)).fail());
@@ -33,6 +41,7 @@ async fn a_budget_that_is_kept_is_only_reported() {
     assert_eq!(ran.report.warnings, [""; 0]);
     let budget = &ran.report.budgets[0];
     assert_eq!((budget.spent, budget.share()), (secs(80), 0.8));
+    assert_eq!(told(&ran), ran.report.budgets);
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,6 +75,7 @@ async fn over_budget_fails_what_is_not_done() {
     assert_eq!(ran.outcome_of("after").kind(), OutcomeKind::NotRun);
     assert_eq!(ran.report.outcome, OutcomeKind::Failed);
     assert_eq!(ran.report.budgets[0].spent, secs(60));
+    assert!(ran.report.budgets[0].is_over());
 }
 
 #[tokio::test(start_paused = true)]
@@ -89,5 +99,6 @@ async fn a_stage_that_never_began_spent_nothing() {
     let flow = workflow(jobs).budget(Budget::new("late", secs(30)).fail());
     let ran = Stage::new().takes("a", 100, 1).run(flow).await;
     assert_eq!(ran.report.budgets, []);
+    assert_eq!(told(&ran), []);
     assert_eq!(exceeded(&ran), [0.0; 0]);
 }

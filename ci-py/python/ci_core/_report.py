@@ -59,6 +59,16 @@ class BudgetReport:
     spent: float
     """Seconds from the first start of a job of the stage to the last end."""
 
+    @property
+    def share(self) -> float:
+        """The share of the budget that was spent; above 1 is over it."""
+        return self.spent / self.limit if self.limit else float("inf")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the budget was used up."""
+        return self.spent >= self.limit
+
 
 @dataclass(frozen=True)
 class RunReport:
@@ -75,7 +85,7 @@ class RunReport:
     jobs: tuple[JobReport, ...]
     """Every job, in the order of the plan."""
     budgets: tuple[BudgetReport, ...] = ()
-    """The time budgets, in the order of the workflow."""
+    """The time budgets of the stages that began, in the order of the workflow."""
     warnings: tuple[str, ...] = ()
     """What people should know that changed nothing."""
 

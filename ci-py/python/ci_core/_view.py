@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ._outcome import Kind
+from ._report import BudgetReport
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,8 @@ class RunView:
     """The jobs on the path that took longest, first job first."""
     critical_duration: float
     """How many seconds the jobs on that path took together."""
+    budgets: tuple[BudgetReport, ...]
+    """What stages spent of their time budgets, once the run has ended."""
     gates: tuple[Gate, ...]
     """What the gates on coverage, values and findings said."""
     metrics: tuple[Metric, ...]
@@ -182,6 +185,7 @@ class RunView:
             failed=tuple(map(FailedJob._of, told["failure"]["jobs"])),
             critical_path=tuple(told["critical_path"]),
             critical_duration=told["critical_duration"],
+            budgets=tuple(BudgetReport(**it) for it in told["budgets"]),
             gates=tuple(Gate(**it) for it in told["gates"]),
             metrics=tuple(metrics),
             findings=tuple(findings),

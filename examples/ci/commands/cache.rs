@@ -28,19 +28,17 @@ pub(crate) fn cache(global: &Global, args: &CacheArgs) -> Result<u8, Failure> {
             output::print(&output::table(&rows))?;
         }
         CacheCommand::Rm { keys, all } => {
-            let known = storage.caches().map_err(failed)?;
             let keys: Vec<String> = if *all {
-                known.iter().map(|cache| cache.key.clone()).collect()
+                let known = storage.caches().map_err(failed)?;
+                known.into_iter().map(|cache| cache.key).collect()
             } else {
                 keys.clone()
             };
-            let unknown: Vec<&String> = keys
-                .iter()
-                .filter(|key| !known.iter().any(|cache| cache.key == **key))
-                .collect();
-            if let Some(key) = unknown.first() {
-                return Err(Failure::input(format!("no cache has the key `{key}`"))
-                    .hint("`ci cache list` lists them"));
+            for key in &keys {
+                if !storage.knows_cache(key).map_err(failed)? {
+                    return Err(Failure::input(format!("no cache has the key `{key}`"))
+                        .hint("`ci cache list` lists them"));
+                }
             }
             for key in &keys {
                 storage.remove_cache(None, key).map_err(failed)?;

@@ -1,8 +1,9 @@
 //! `ci cancel` and `ci approve`: what is asked of the process that drives a run.
 
+use ci_core::event::RunEvent;
 use ci_core::id::RunId;
-use ci_core::outcome::CancelReason;
-use ci_core::store::{Request, RequestKind, RunStore};
+use ci_core::outcome::{CancelReason, OutcomeKind};
+use ci_core::store::{Request, RequestKind, RunStore, StoredRun};
 use serde_json::{Value, json};
 
 use crate::args::{ApproveArgs, CancelArgs, Format, Global};
@@ -36,6 +37,7 @@ pub(crate) async fn approve(global: &Global, args: ApproveArgs) -> Result<u8, Fa
     let run = open::run_id(&*store, &args.run).await?;
     let stored = store.load(run).await?;
     open::known_job(&stored, &args.job)?;
+    let is_held = is_held(&stored, &args.job)?;
     let active = stored.summary.active;
     let approved = !args.reject;
     let document = json!({
@@ -44,6 +46,9 @@ pub(crate) async fn approve(global: &Global, args: ApproveArgs) -> Result<u8, Fa
         "approved": approved,
         "active": active,
     });
+    if !is_held {
+        output::say(early(&args.job));
+    }
     let kind = RequestKind::Approve {
         job: args.job,
         approved,
@@ -55,6 +60,45 @@ pub(crate) async fn approve(global: &Global, args: ApproveArgs) -> Result<u8, Fa
         )));
     }
     Ok(code)
+}
+
+/// Whether a job waits for a decision now.
+///
+/// # Errors
+/// When no decision about it can count any more: it has ended, or the run has.
+pub(super) fn is_held(stored: &StoredRun, job: &str) -> Result<bool, Failure> {
+    let run = stored.summary.id;
+    let goes_on = |outcome| matches!(outcome, OutcomeKind::OnHold | OutcomeKind::Interrupted);
+    if let Some(outcome) = stored.summary.outcome.filter(|it| !goes_on(*it)) {
+        let words = format!("the run `{run}` has ended as {outcome}: `{job}` is not held");
+        return Err(Failure::input(words).hint(format!("`ci show {run}` shows how it ended")));
+    }
+    let mut held = false;
+    let events = stored.journal.iter().map(|record| &record.event);
+    for event in events.filter(|event| event.job().is_some_and(|it| **it == *job)) {
+        match event {
+            RunEvent::JobHeld { .. } => held = true,
+            RunEvent::JobFinished { result, .. } => {
+                let words = format!(
+                    "the job `{job}` is not held: it has ended as {}",
+                    result.kind()
+                );
+                return Err(
+                    Failure::input(words).hint(format!("`ci show {run}` shows how the run goes"))
+                );
+            }
+            RunEvent::JobApproved { .. }
+            | RunEvent::JobStarted { .. }
+            | RunEvent::StepFinished { .. } => held = false,
+            _ => {}
+        }
+    }
+    Ok(held)
+}
+
+/// That a decision came before it was asked for.
+pub(super) fn early(job: &str) -> String {
+    format!("`{job}` is not held now; the decision counts once it is")
 }
 
 /// Leaves a request for the process that drives the run. `document` says the same for programs, and gets

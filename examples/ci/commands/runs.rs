@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ci_core::event::{FindingCounts, JobResult, RunEvent, TestRecord};
+use ci_core::event::{BudgetReport, FindingCounts, JobResult, RunEvent, TestRecord};
 use ci_core::id::RunId;
 use ci_core::outcome::OutcomeKind;
 use ci_core::store::{Retention, RunPage, RunQuery, RunStore, RunSummary, StoredRun};
@@ -89,7 +89,10 @@ pub(crate) async fn show(global: &Global, store: &dyn RunStore, id: RunId) -> Re
     for line in failed_tests(&run) {
         output::line(global.typed(&line))?;
     }
-    next_step(global, summary);
+    for line in budgets(&run) {
+        output::line(line)?;
+    }
+    next_step(global, &run);
     Ok(0)
 }
 
@@ -131,6 +134,30 @@ fn job_rows(summary: &RunSummary) -> Vec<Vec<String>> {
 
 fn findings(job: &JobResult) -> Option<FindingCounts> {
     job.reports.as_ref()?.findings
+}
+
+/// The jobs and the budgets that the last end of the run tells; one that was resumed has several.
+fn last_end(run: &StoredRun) -> Option<(&[JobResult], &[BudgetReport])> {
+    run.journal.iter().rev().find_map(|record| {
+        let RunEvent::RunFinished { jobs, budgets, .. } = &record.event else {
+            return None;
+        };
+        Some((&jobs[..], &budgets[..]))
+    })
+}
+
+/// What stages spent of their time budgets, as the last end of the run tells it.
+fn budgets(run: &StoredRun) -> Vec<String> {
+    let budgets = last_end(run).map_or(&[][..], |(_, budgets)| budgets);
+    let spent = budgets.iter().map(|budget| {
+        let sign = if budget.is_over() { "! " } else { "" };
+        format!("{sign}{budget}")
+    });
+    let mut lines: Vec<String> = spent.collect();
+    if !lines.is_empty() {
+        lines.insert(0, String::new());
+    }
+    lines
 }
 
 /// How many failed tests are listed.
@@ -179,7 +206,8 @@ fn failed_tests(run: &StoredRun) -> Vec<String> {
 }
 
 /// What a person would want to type next.
-fn next_step(global: &Global, run: &RunSummary) {
+fn next_step(global: &Global, stored: &StoredRun) {
+    let run = &stored.summary;
     let failed = run
         .jobs
         .iter()
@@ -188,6 +216,17 @@ fn next_step(global: &Global, run: &RunSummary) {
         output::say(global.typed(&format!(
             "\nhint: `ci logs {} '{}'` shows what `{}` printed",
             run.id, job.name, job.name
+        )));
+    }
+    // A job on hold has not ended: only the end of the run tells of it.
+    let held = last_end(stored).and_then(|(jobs, _)| {
+        let mut jobs = jobs.iter();
+        jobs.find(|job| job.outcome == OutcomeKind::OnHold)
+    });
+    if let (Some(OutcomeKind::OnHold), Some(job)) = (run.outcome, held) {
+        output::say(global.typed(&format!(
+            "\nhint: `ci approve {} '{}'` lets `{}` go on, then `ci resume {}` goes on with the run",
+            run.id, job.name, job.name, run.id
         )));
     }
     if run.outcome.is_none() && !run.active {

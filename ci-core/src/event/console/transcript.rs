@@ -8,7 +8,7 @@ use super::lines::LineCutter;
 use super::tail::Tail;
 use super::{ConsoleOptions, Verbosity, reports};
 use crate::event::terminal::{Paint, Tone, bytes, columns, fit, mark, one_line, precise};
-use crate::event::{EventRecord, FailedOutput, JobInfo, JobResult, RunEvent, Summary};
+use crate::event::{EventRecord, FailedOutput, JobInfo, RunEvent, Summary};
 use crate::id::RunId;
 use crate::outcome::{Outcome, OutcomeKind};
 use crate::session::Stream;
@@ -111,12 +111,7 @@ impl Transcript {
                 let text = format!("stopping: {reason}");
                 self.lines.push(self.paint.tone(Tone::Warn, &text));
             }
-            RunEvent::RunFinished {
-                run,
-                outcome,
-                jobs,
-                duration,
-            } => self.run_finished(*run, *outcome, jobs, *duration),
+            RunEvent::RunFinished { .. } => self.run_finished(&record.event),
             event => self.job_event(record, event),
         }
         std::mem::take(&mut self.lines)
@@ -228,14 +223,11 @@ impl Transcript {
         }
     }
 
-    fn run_finished(
-        &mut self,
-        run: RunId,
-        outcome: OutcomeKind,
-        jobs: &[JobResult],
-        took: Duration,
-    ) {
-        let mut summary = Summary::new(run, outcome, took, jobs)
+    fn run_finished(&mut self, event: &RunEvent) {
+        let Some(summary) = Summary::of(event) else {
+            return;
+        };
+        let mut summary = summary
             .plan(std::mem::take(&mut self.plan))
             .failures(std::mem::take(&mut self.failures))
             .brief(self.is_quiet())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::event::path::longest;
 use crate::event::terminal::{Paint, Tone, columns, fit, mark, one_line, precise};
-use crate::event::{JobInfo, JobResult, TestCounts};
+use crate::event::{BudgetReport, JobInfo, JobResult, RunEvent, TestCounts};
 use crate::id::RunId;
 use crate::outcome::OutcomeKind;
 
@@ -15,6 +15,8 @@ const LONGEST_TABLE: usize = 100;
 const WIDEST_NAME: usize = 40;
 /// More failures than this are only in the table.
 const MOST_FAILURES: usize = 10;
+/// How many held jobs come with the command that lets them go on.
+const MOST_HELD: usize = 5;
 
 /// What a run came to. Build it from the last event of a run or from what the store has of it, and
 /// show its [`lines`](Self::lines).
@@ -24,6 +26,7 @@ pub struct Summary {
     outcome: OutcomeKind,
     duration: Duration,
     jobs: Vec<JobResult>,
+    budgets: Vec<BudgetReport>,
     workflow: Option<Arc<str>>,
     plan: Vec<JobInfo>,
     failures: Vec<FailedOutput>,
@@ -66,6 +69,7 @@ impl Summary {
             outcome,
             duration,
             jobs: jobs.into(),
+            budgets: Vec::new(),
             workflow: None,
             plan: Vec::new(),
             failures: Vec::new(),
@@ -73,6 +77,29 @@ impl Summary {
             color: false,
             brief: false,
         }
+    }
+
+    /// The summary of the run that this event ends; `None` for any other event.
+    pub(in crate::event) fn of(event: &RunEvent) -> Option<Self> {
+        let RunEvent::RunFinished {
+            run,
+            outcome,
+            jobs,
+            budgets,
+            duration,
+        } = event
+        else {
+            return None;
+        };
+        let summary = Self::new(*run, *outcome, *duration, jobs.as_slice());
+        Some(summary.budgets(budgets.clone()))
+    }
+
+    /// Shows what stages spent of their time budgets.
+    #[must_use]
+    pub fn budgets(mut self, budgets: impl Into<Vec<BudgetReport>>) -> Self {
+        self.budgets = budgets.into();
+        self
     }
 
     /// Names the workflow.
@@ -110,7 +137,7 @@ impl Summary {
         self
     }
 
-    /// Leaves out the table and the slowest path.
+    /// Leaves out the table, the slowest path and the budgets that were kept.
     #[must_use]
     pub fn brief(mut self, brief: bool) -> Self {
         self.brief = brief;
@@ -130,6 +157,7 @@ impl Summary {
         if !self.brief {
             self.slowest_path(paint, &mut lines);
         }
+        self.spent(paint, &mut lines);
         lines.push(self.total(paint));
         self.next(paint, &mut lines);
         lines
@@ -210,6 +238,16 @@ impl Summary {
         lines.push(paint.tone(Tone::Dim, &line));
     }
 
+    fn spent(&self, paint: Paint, lines: &mut Vec<String>) {
+        for budget in &self.budgets {
+            if budget.is_over() {
+                lines.push(paint.tone(Tone::Warn, &format!("! {budget}")));
+            } else if !self.brief {
+                lines.push(paint.tone(Tone::Dim, &budget.to_string()));
+            }
+        }
+    }
+
     fn total(&self, paint: Paint) -> String {
         let (sign, tone) = mark(self.outcome, false);
         let counts: Vec<String> = OutcomeKind::ALL
@@ -244,14 +282,20 @@ impl Summary {
             return;
         }
         let run = self.run;
+        lines.push(paint.tone(Tone::Dim, "next:"));
         if let Some(failure) = self.failures.first() {
-            let line = format!("  {program} logs {run} {}", quoted(&failure.job));
-            lines.push(paint.tone(Tone::Dim, "next:"));
-            lines.push(line);
-        } else {
-            lines.push(paint.tone(Tone::Dim, "next:"));
+            lines.push(format!("  {program} logs {run} {}", quoted(&failure.job)));
         }
-        lines.push(format!("  {program} rerun {run} --from-failed"));
+        if self.outcome != OutcomeKind::OnHold {
+            lines.push(format!("  {program} rerun {run} --from-failed"));
+            return;
+        }
+        let held = self.jobs.iter();
+        let held = held.filter(|job| job.outcome == OutcomeKind::OnHold);
+        for job in held.take(MOST_HELD) {
+            lines.push(format!("  {program} approve {run} {}", quoted(&job.name)));
+        }
+        lines.push(format!("  {program} resume {run}"));
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{FailedOutput, Summary};
-use crate::event::JobResult;
 use crate::event::fixtures::{info, result, run_id};
+use crate::event::{BudgetReport, JobResult};
 use crate::outcome::{Outcome, OutcomeKind, TimeLimit};
 
 fn mixed() -> Summary {
@@ -78,8 +78,58 @@ fn a_failed_run_in_brief() {
     "#);
 }
 
+fn budgets() -> Vec<BudgetReport> {
+    let of = |stage: &str, limit, spent| {
+        let [limit, spent] = [limit, spent].map(Duration::from_secs);
+        BudgetReport::new(stage.into(), limit, spent)
+    };
+    vec![of("fast", 300, 42), of("slow", 60, 75)]
+}
+
+#[test]
+fn budgets_are_shown_and_those_that_are_over_stand_out() {
+    let summary = || {
+        let jobs = vec![result("build", &Outcome::Success, 1, 72.0)];
+        let took = Duration::from_secs(72);
+        Summary::new(run_id(), OutcomeKind::Success, took, jobs).budgets(budgets())
+    };
+    insta::assert_snapshot!(summary().lines().join("\n"), @r#"
+    ✓ build  success    1m 12s
+
+    budget of stage fast: 0:42 of 5:00 (14%)
+    ! budget of stage slow: 1:15 of 1:00 (125%), over
+    ✓ success in 1m 12s: 1 success
+    "#);
+    insta::assert_snapshot!(summary().brief(true).lines().join("\n"), @r#"
+    ! budget of stage slow: 1:15 of 1:00 (125%), over
+    ✓ success in 1m 12s: 1 success
+    "#);
+    let colored = summary().color(true).lines().join("\n");
+    assert!(
+        colored.contains("\u{1b}[33m! budget of stage slow"),
+        "{colored:?}"
+    );
+}
+
+#[test]
+fn a_run_on_hold_is_approved_and_resumed() {
+    let jobs = vec![
+        result("build", &Outcome::Success, 1, 1.0),
+        result("to prod", &Outcome::OnHold, 0, 0.0),
+    ];
+    let took = Duration::from_secs(1);
+    let summary = Summary::new(run_id(), OutcomeKind::OnHold, took, jobs).hints("ci");
+    insta::assert_snapshot!(summary.brief(true).lines().join("\n"), @r#"
+    ‖ on_hold in 1.0s: 1 success, 1 on_hold
+    next:
+      ci approve 0193f2a4-7c1e-7000-8000-000000000000 'to prod'
+      ci resume 0193f2a4-7c1e-7000-8000-000000000000
+    "#);
+}
+
 #[test]
 fn colour_adds_nothing_but_colour() {
+    let mixed = || mixed().budgets(budgets());
     let colored = mixed().color(true).lines().join("\n");
     let stripped = regex::Regex::new("\u{1b}\\[[0-9;]*m")
         .unwrap()

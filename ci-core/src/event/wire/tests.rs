@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::event_schema;
-use crate::event::{EventRecord, fixtures};
+use crate::event::{EventRecord, RunEvent, fixtures};
 
 proptest! {
     #[test]
@@ -64,8 +64,22 @@ fn the_last_event_is_the_contract() {
                 {"name": "build", "outcome": "not_run", "exit_code": null,
                  "reason": "`lint` failed", "attempts": 0, "duration": 0.0, "allowed": false},
             ],
+            "budgets": [{"stage": "check", "limit": 300.0, "spent": 312.0}],
         })
     );
+}
+
+#[test]
+fn a_last_event_without_budgets_is_that_of_older_versions() {
+    let mut record = fixtures::samples().pop().unwrap();
+    let mut value = serde_json::to_value(&record).unwrap();
+    assert!(value.as_object_mut().unwrap().remove("budgets").is_some());
+    let read: EventRecord = serde_json::from_value(value.clone()).unwrap();
+    if let RunEvent::RunFinished { budgets, .. } = &mut record.event {
+        budgets.clear();
+    }
+    assert_eq!(read, record);
+    assert_eq!(serde_json::to_value(&record).unwrap(), value);
 }
 
 #[test]

@@ -140,6 +140,7 @@ impl Told {
             run: self.run,
             outcome,
             jobs: Vec::new(),
+            budgets: Vec::new(),
             duration: Duration::from_secs(3),
         });
     }

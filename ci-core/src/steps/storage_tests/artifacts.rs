@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::symlink;
 
-use super::kit::{Done, Job, storage, words};
+use super::kit::{Done, Job, secrets, storage, words};
 use crate::event::StoredKind;
 use crate::id::RunId;
 use crate::step::PathsSpec;
@@ -216,4 +216,20 @@ mod reports {
         assert_eq!(files[0].format.as_deref(), Some("lcov"));
         assert!(done.warnings()[0].contains("`notes.txt`"));
     }
+}
+
+#[tokio::test]
+async fn names_are_kept_without_their_secrets() {
+    let (_temp, storage) = storage();
+    let run = RunId::new();
+    let mut job = Job::new(run, "job", &storage);
+    job.secrets = secrets(&["first-value", "other-value"]);
+    job.machine.write("out/first-value.txt", "1");
+    job.machine.write("out/other-value.txt", "2");
+    let spec = PathsSpec::new(words(&["out"]));
+    let done = job.run(StoreArtifacts(spec)).await.ok();
+    assert_eq!(names(&done), ["out/***-2.txt", "out/***.txt"]);
+    let listed = storage.artifacts(run, None).unwrap();
+    let listed: Vec<_> = listed.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(listed, ["out/***-2.txt", "out/***.txt"]);
 }

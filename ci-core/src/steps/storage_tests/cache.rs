@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
 
-use super::kit::{Done, Job, storage, words};
+use super::kit::{Done, Job, secrets, storage, words};
 use crate::event::StoredKind;
 use crate::id::RunId;
 use crate::outcome::{CancelReason, Outcome};
@@ -297,4 +297,17 @@ async fn a_step_that_is_canceled_stops_copying() {
         Outcome::Canceled(CancelReason::Requested)
     );
     assert!(storage.caches().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_key_is_shown_without_its_secret_and_found_with_it() {
+    let (_temp, storage) = storage();
+    let mut first = job(&storage);
+    first.secrets = secrets(&["secret-value"]);
+    first.machine.write("file", "content");
+    first.run(save("k-secret-value", &["file"])).await.ok();
+    assert_eq!(storage.caches().unwrap()[0].key, "k-***");
+    let found = restored(&storage, &["k-secret-value"]).await;
+    assert_eq!(found.machine.read("file").as_deref(), Some("content"));
+    assert!(!found.said.contains("secret-value"), "{}", found.said);
 }

@@ -122,6 +122,7 @@ pub(super) struct Job {
     pub(super) machine: Arc<Machine>,
     pub(super) storage: Option<Arc<Storage>>,
     pub(super) cancel: CancellationToken,
+    pub(super) secrets: Arc<SecretSet>,
     clock: Clock,
     records: Mutex<Vec<StepRecord>>,
     log: Log,
@@ -151,6 +152,7 @@ impl Job {
             machine: Machine::new(),
             storage: Some(Arc::clone(storage)),
             cancel: CancellationToken::new(),
+            secrets: Arc::default(),
             clock: Clock::system(),
             records: Mutex::default(),
             log: Log::default(),
@@ -254,7 +256,7 @@ impl StepServices for Job {
     }
 
     fn output(&self, _index: u32) -> Output {
-        let options = OutputOptions::new(Arc::new(SecretSet::default()), self.clock.clone());
+        let options = OutputOptions::new(Arc::clone(&self.secrets), self.clock.clone());
         Output::new(&options, Box::new(self.log.clone()))
     }
 
@@ -264,6 +266,10 @@ impl StepServices for Job {
 
     fn record(&self, _index: u32, record: StepRecord) {
         self.records.lock().unwrap().push(record);
+    }
+
+    fn mask(&self, text: &str) -> String {
+        self.secrets.mask(text)
     }
 
     async fn decide(&self, _prompt: Option<&str>) -> Result<bool, StepError> {
@@ -286,6 +292,12 @@ pub(super) fn storage() -> (tempfile::TempDir, Arc<Storage>) {
     let temp = tempfile::tempdir().unwrap();
     let storage = Storage::open(temp.path()).unwrap();
     (temp, Arc::new(storage))
+}
+
+/// The secrets of a run.
+pub(super) fn secrets(values: &[&str]) -> Arc<SecretSet> {
+    let named = values.iter().map(|&value| ("TOKEN", value));
+    Arc::new(SecretSet::new(named).0)
 }
 
 pub(super) fn words(list: &[&str]) -> Vec<String> {

@@ -185,9 +185,55 @@ fn what_was_unused_for_longest_makes_room() {
     assert_eq!(objects(&storage), 4);
     let small = storage.cache_limit(10);
     let part = part(&small, "more than ten bytes");
-    let error = small.publish_cache("project", "e", vec![part]).unwrap_err();
+    let error = small
+        .publish_cache("project", "e", "e", vec![part])
+        .unwrap_err();
     assert_eq!(error.kind(), StorageErrorKind::Full);
     assert!(!error.hints().is_empty());
+}
+
+#[test]
+fn a_cache_is_shown_without_its_secret_and_found_with_it() {
+    let (_temp, storage) = storage();
+    let publish = |key: &str, shown: &str| {
+        let part = part(&storage, key);
+        let published = storage.publish_cache("project", key, shown, vec![part]);
+        assert_eq!(published.unwrap(), Published::Saved);
+    };
+    publish("k-secret", "k-***");
+    publish("k-hidden", "k-***");
+    let mut shown: Vec<String> = storage
+        .caches()
+        .unwrap()
+        .into_iter()
+        .map(|it| it.key)
+        .collect();
+    shown.sort_unstable();
+    assert_eq!(shown, ["k-***", "k-***-2"]);
+    for (key, expected) in [("k-secret", "k-secret"), ("k-hid", "k-hidden")] {
+        let (_, content) = find(&storage, &[key], CacheLookup::ExactFirst).unwrap();
+        assert_eq!(content, expected);
+    }
+    assert!(find(&storage, &["k-***"], CacheLookup::ExactFirst).is_none());
+    for key in ["k-***-2", "k-secret"] {
+        assert!(storage.knows_cache(key).unwrap());
+        assert_eq!(storage.remove_cache(None, key).unwrap().len(), 1);
+        assert!(!storage.knows_cache(key).unwrap());
+    }
+    assert_eq!(storage.caches().unwrap(), []);
+}
+
+#[test]
+fn a_cache_of_an_older_version_is_shown_with_its_key() {
+    let (_temp, storage) = storage();
+    save(&storage, "k", "old");
+    let path = storage.cache_path("project", "k");
+    let text = fs::read_to_string(path).unwrap();
+    assert!(
+        !text.contains("shown"),
+        "as older versions wrote it: {text}"
+    );
+    assert_eq!(storage.caches().unwrap()[0].key, "k");
 }
 
 #[test]

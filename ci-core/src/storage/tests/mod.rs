@@ -32,7 +32,8 @@ fn part(storage: &Storage, content: &str) -> CachePart {
 
 fn save(storage: &Storage, key: &str, content: &str) -> Published {
     let part = part(storage, content);
-    storage.publish_cache("project", key, vec![part]).unwrap()
+    let published = storage.publish_cache("project", key, key, vec![part]);
+    published.unwrap()
 }
 
 /// The content of the cache that wins for `key`.
@@ -82,6 +83,6 @@ fn keep(storage: &Storage, run: RunId, attempt: u32, files: &[Vec<u8>]) -> Vec<S
     let kept = storage
         .keep_artifacts(&source, &*bytes, &mut place)
         .unwrap();
-    storage.list_artifacts(&source, &kept.files).unwrap();
+    storage.list_artifacts(&source, kept.files).unwrap();
     kept.left_out
 }

@@ -96,6 +96,34 @@ fn an_attempt_replaces_the_layers_of_the_one_before() {
 }
 
 #[test]
+fn artifacts_whose_masked_names_are_alike_get_numbers() {
+    let (temp, storage) = storage();
+    let run = RunId::new();
+    for content in ["one", "two", "two"] {
+        keep(&storage, run, 1, &[file("***.tar.gz", content)]);
+    }
+    keep(&storage, run, 1, &[file(".***", "a"), file("d.d/***", "b")]);
+    keep(&storage, run, 1, &[file(".***", "c"), file("d.d/***", "d")]);
+    let listed = storage.artifacts(run, None).unwrap();
+    let paths: Vec<_> = listed.iter().map(|one| one.path.as_str()).collect();
+    let expected = [
+        "out/***.tar-2.gz",
+        "out/***.tar-3.gz",
+        "out/***.tar.gz",
+        "out/.***",
+        "out/.***-2",
+        "out/d.d/***",
+        "out/d.d/***-2",
+    ];
+    assert_eq!(paths, expected);
+    let dest = temp.path().join("export");
+    let written = storage.export(run, "job", &dest).unwrap();
+    let read = |path| fs::read_to_string(path).unwrap();
+    let contents: Vec<String> = written.iter().map(read).collect();
+    assert_eq!(contents, ["two", "two", "one", "a", "c", "b", "d"]);
+}
+
+#[test]
 fn artifacts_are_kept_listed_read_and_exported() {
     let (temp, storage) = storage();
     let run = RunId::new();

@@ -63,6 +63,7 @@ pub(super) async fn the_end_of_jobs_and_of_the_run_is_summed_up(pair: Pair) {
         run,
         outcome: OutcomeKind::Failed,
         jobs: Vec::new(),
+        budgets: Vec::new(),
         duration: Duration::ZERO,
     };
     let events = [
@@ -114,6 +115,7 @@ pub(super) async fn listings_are_newest_first_and_filtered(pair: Pair) {
         run: ids[0],
         outcome: OutcomeKind::Success,
         jobs: Vec::new(),
+        budgets: Vec::new(),
         duration: Duration::ZERO,
     };
     pair.one
@@ -188,6 +190,7 @@ pub(super) async fn ended_runs_are_pruned_by_age_and_number(pair: Pair) {
                 run,
                 outcome: OutcomeKind::Success,
                 jobs: Vec::new(),
+                budgets: Vec::new(),
                 duration: Duration::ZERO,
             };
             pair.one

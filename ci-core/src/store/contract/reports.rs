@@ -55,6 +55,7 @@ async fn end(store: &dyn RunStore, run: RunId, seq: u64) {
         run,
         outcome,
         jobs,
+        budgets: Vec::new(),
         duration,
     };
     let ended = store.append(run, vec![record(run, seq, end)]);

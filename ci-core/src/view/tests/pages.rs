@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::event::{
-    EventRecord, JobInfo, ReportFile, RunEvent, TestCounts, TestOutcome, TestRecord,
+    BudgetReport, EventRecord, JobInfo, ReportFile, RunEvent, TestCounts, TestOutcome, TestRecord,
 };
 use crate::id::RunId;
 use crate::job::JobSpec;
@@ -209,6 +209,63 @@ fn the_slowest_path_and_the_phases_are_told() {
         assert!(text.contains(part), "{part:?} is not in:\n{text}");
     }
     assert!(!text.contains('\u{1b}'), "{text:?}");
+}
+
+/// A run whose two stages have budgets, of which one is over.
+fn with_budgets() -> RunView {
+    let mut told = Told::new(vec![JobSpec::new("test").run("make")]);
+    told.job("test", [100, 600, 5000], "make", &Outcome::Success);
+    let of = |stage: &str, limit, spent| {
+        let [limit, spent] = [limit, spent].map(Duration::from_secs);
+        BudgetReport::new(stage.into(), limit, spent)
+    };
+    // The first end was on hold, and the run went on.
+    let ends = [
+        vec![of("fast", 300, 1)],
+        vec![of("fast", 300, 42), of("<b>", 60, 75)],
+    ];
+    for (millis, budgets) in [6000, 9000].into_iter().zip(ends) {
+        let end = RunEvent::RunFinished {
+            run: told.run,
+            outcome: OutcomeKind::Success,
+            jobs: Vec::new(),
+            budgets,
+            duration: Duration::from_millis(millis),
+        };
+        told.at(millis, end);
+    }
+    told.view()
+}
+
+#[test]
+fn what_stages_spent_of_their_budgets_is_told_in_every_form() {
+    let view = with_budgets();
+    let text = run_text(&view);
+    let lines = "\nbudget of stage fast: 0:42 of 5:00 (14%)\n! budget of stage <b>: 1:15 of 1:00 (125%), over\n";
+    assert!(text.contains(lines), "{text}");
+    let comment = run_markdown(&view);
+    let lines = "\n- budget of stage fast: 0:42 of 5:00 (14%)\n- **budget of stage &lt;b&gt;: 1:15 of 1:00 (125%), over**\n";
+    assert!(comment.contains(lines), "{comment}");
+    let json = serde_json::to_value(&view).unwrap();
+    let expected = serde_json::json!([
+        {"stage": "fast", "limit": 300.0, "spent": 42.0},
+        {"stage": "<b>", "limit": 60.0, "spent": 75.0},
+    ]);
+    assert_eq!(json["budgets"], expected);
+    #[cfg(feature = "html")]
+    {
+        let page = crate::view::run_html(&view);
+        assert!(
+            page.contains("<li>budget of stage fast: 0:42 of 5:00 (14%)</li>"),
+            "{page}"
+        );
+        assert!(
+            page.contains(
+                "<b class=\"bad\">! budget of stage &#60;b&#62;: 1:15 of 1:00 (125%), over</b>"
+            ),
+            "{page}"
+        );
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::asks::Asks;
 use super::server::Server;
+use crate::commands::requests;
 use crate::failure::{Failure, chain};
 use crate::open;
 
@@ -213,10 +214,13 @@ pub(super) async fn approve(server: &Server, asks: &Asks) -> Answer {
     let job = asks.text("job").unwrap_or_default().to_owned();
     open::known_job(&stored, &job)?;
     let approved = asks.truth("approved", true);
-    let said = format!(
+    let mut said = format!(
         "`{job}` of the run `{run}`: {}",
         if approved { "approved" } else { "refused" }
     );
+    if !requests::is_held(&stored, &job)? {
+        said = format!("{said}; {}", requests::early(&job));
+    }
     request(server, run, RequestKind::Approve { job, approved }).await?;
     Ok(said)
 }

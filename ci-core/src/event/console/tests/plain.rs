@@ -172,6 +172,7 @@ fn every_event_when_verbose() {
 
     ✗ lint failed: exit code 1
 
+    ! budget of stage check: 5:12 of 5:00 (104%), over
     ✗ quickstart failed in 43.5s: 1 failed, 1 not_run
     "#);
 }
