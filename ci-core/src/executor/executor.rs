@@ -21,7 +21,10 @@ use crate::session::{Output, Session};
 ///   the process that made it is gone.
 /// - It is shared by all jobs of all runs; what jobs share belongs to it and is counted there.
 #[async_trait]
-#[diagnostic::on_unimplemented(message = "`{Self}` is not an executor")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an executor",
+    note = "wrap a closure that prepares sessions with `ci_core::executor::executor_fn`"
+)]
 pub trait Executor: Send + Sync {
     /// The name by which settings and jobs pick it.
     fn name(&self) -> &str;
@@ -114,6 +117,32 @@ pub struct ReapReport {
 
 #[async_trait]
 impl<T: Executor + ?Sized> Executor for Arc<T> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn limit(&self) -> Option<usize> {
+        (**self).limit()
+    }
+
+    async fn prepare(
+        &self,
+        request: PrepareRequest<'_>,
+    ) -> Result<Box<dyn Session>, ExecutorError> {
+        (**self).prepare(request).await
+    }
+
+    async fn settle(&self, run: RunId) -> Result<ReapReport, ExecutorError> {
+        (**self).settle(run).await
+    }
+
+    async fn reap(&self, scope: &ReapScope) -> Result<ReapReport, ExecutorError> {
+        (**self).reap(scope).await
+    }
+}
+
+#[async_trait]
+impl<T: Executor + ?Sized> Executor for Box<T> {
     fn name(&self) -> &str {
         (**self).name()
     }

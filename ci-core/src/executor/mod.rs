@@ -5,6 +5,7 @@
     reason = "the trait gives the module its name"
 )]
 mod executor;
+mod executor_fn;
 mod layers;
 #[cfg(feature = "local")]
 mod local;
@@ -13,6 +14,7 @@ mod options;
 pub use executor::{
     Executor, ExecutorError, ExecutorErrorKind, PrepareRequest, ReapReport, ReapScope,
 };
+pub use executor_fn::{ExecutorFn, Preparing, executor_fn};
 pub use layers::{ExecutorExt, LimitSessions, PrepareRetry, PrepareTimeout};
 #[cfg(feature = "local")]
 pub use local::{LocalExecutor, LocalOptions, WorkIn};

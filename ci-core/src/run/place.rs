@@ -97,7 +97,7 @@ impl Placed {
         if demand.cpu_milli > total.cpu_milli || demand.memory_mib > total.memory_mib {
             self.warnings.push(format!(
                 "`{job}` reserves {} CPU and {} MiB, more than the {} CPU and {} MiB there are; \
-                 it runs when nothing else does",
+                 it runs beside no other job that reserves any",
                 f64::from(demand.cpu_milli) / 1000.0,
                 demand.memory_mib,
                 f64::from(total.cpu_milli) / 1000.0,

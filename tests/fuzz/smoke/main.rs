@@ -14,6 +14,7 @@
 mod mutate;
 #[path = "../targets/mod.rs"]
 #[expect(
+    dead_code,
     unreachable_pub,
     unused_imports,
     reason = "the same files are the library of cargo-fuzz's package"
