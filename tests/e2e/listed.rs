@@ -27,7 +27,7 @@ jobs:
         project.ci(&args).ok().stdout
     });
     let html = project.ci(&["report", "html", "last"]).ok().stdout;
-    for shown in all.iter().chain([&console.stdout, &html]) {
+    for shown in all.iter().chain([&console.stderr, &html]) {
         assert!(shown.contains(kept), "{shown}\n{}", console.stderr);
         assert!(shown.contains(over), "{shown}\n{}", console.stderr);
     }
