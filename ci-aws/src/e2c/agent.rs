@@ -60,10 +60,7 @@ impl Agent {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let agent = Self {
-            keeper: keeper,
-            socket,
-        };
+        let agent = Self { keeper, socket };
         agent.add(key).await?;
         Ok(agent)
     }

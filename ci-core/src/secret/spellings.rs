@@ -107,7 +107,7 @@ fn percent_encoded(text: &str) -> impl Iterator<Item = String> + '_ {
 
 /// The lines of the base64 of `bytes` alone, where it is broken into lines.
 fn base64_lines(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let Some(digits) = base64(bytes, &ALPHABETS[0]).next() else {
+    let Some(digits) = base64(bytes, ALPHABETS[0]).next() else {
         return Vec::new();
     };
     let broken = LINES.into_iter().filter(|width| digits.len() > *width);

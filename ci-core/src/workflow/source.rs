@@ -54,7 +54,7 @@ impl SpecSource {
         let spec = if self.is_json() {
             WorkflowSpec::from_json(&self.text)
         } else {
-            self.from_yaml()
+            self.parse_yaml()
         };
         let spec = match spec {
             Ok(spec) if spec.jobs.is_empty() => Err(SpecError::no_job(self.jobs())),
@@ -69,13 +69,13 @@ impl SpecSource {
     }
 
     #[cfg(feature = "yaml")]
-    fn from_yaml(&self) -> Result<WorkflowSpec, SpecError> {
+    fn parse_yaml(&self) -> Result<WorkflowSpec, SpecError> {
         WorkflowSpec::from_yaml(&self.text)
     }
 
     #[cfg(not(feature = "yaml"))]
     #[expect(clippy::unused_self, reason = "the same signature as with YAML")]
-    fn from_yaml(&self) -> Result<WorkflowSpec, SpecError> {
+    fn parse_yaml(&self) -> Result<WorkflowSpec, SpecError> {
         Err(SpecError::no_yaml())
     }
 

@@ -26,10 +26,11 @@ fn exceeded(ran: &Ran) -> Vec<f64> {
 
 /// The budgets of the last event.
 fn told(ran: &Ran) -> Vec<BudgetReport> {
-    match ran.records.last().map(|record| &record.event) {
-        Some(RunEvent::RunFinished { budgets, .. }) => budgets.clone(),
-        other => panic!("expected the end of the run, found {other:?}"),
-    }
+    let last = ran.records.last().map(|record| &record.event);
+    let Some(RunEvent::RunFinished { budgets, .. }) = last else {
+        unreachable!("the last event is the end of the run: {last:?}")
+    };
+    budgets.clone()
 }
 
 #[tokio::test(start_paused = true)]

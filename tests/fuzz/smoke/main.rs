@@ -14,9 +14,7 @@
 mod mutate;
 #[path = "../targets/mod.rs"]
 #[expect(
-    dead_code,
     unreachable_pub,
-    unused_imports,
     reason = "the same files are the library of cargo-fuzz's package"
 )]
 mod targets;
@@ -63,7 +61,7 @@ fn give(name: &str, target: fn(&[u8]), input: &[u8], round: u64) {
 }
 
 fn drive(name: &str) {
-    let (_, target) = *TARGETS.iter().find(|(known, _)| *known == name).unwrap();
+    let target = targets::target(name);
     let seeds = seeds(name);
     for (number, seed) in (0..).zip(&seeds) {
         give(name, target, seed, number);

@@ -12,4 +12,4 @@ mod known;
 pub mod measure;
 pub mod report;
 
-pub use known::{TARGETS, Target, target};
+pub use known::{TARGETS, target};

@@ -68,7 +68,7 @@ impl Mark {
         };
         for pid in std::iter::once(pid).chain(proc::children_of(pid).into_iter().flatten()) {
             // Without the mark there still are the environment, the group and the session.
-            let _ = prlimit(RawPid::from_raw(pid), Resource::Rttime, limit.clone());
+            let _ = prlimit(RawPid::from_raw(pid), Resource::Rttime, limit);
         }
     }
 
