@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
@@ -24,8 +25,10 @@ impl Scratch {
     pub(crate) fn new() -> io::Result<Self> {
         static SWEPT: Once = Once::new();
         let place = place();
-        SWEPT.call_once(|| sweep(&place));
-        Self::within(&place)
+        let made = Self::within(&place)?;
+        let user = made.path().symlink_metadata()?.uid();
+        SWEPT.call_once(|| sweep(&place, user));
+        Ok(made)
     }
 
     fn within(place: &Path) -> io::Result<Self> {
@@ -53,8 +56,8 @@ pub(crate) fn place() -> PathBuf {
     }
 }
 
-/// Removes the directories whose process is gone. What cannot be removed is another user's.
-fn sweep(place: &Path) {
+/// Removes the directories of `user` whose process is gone.
+fn sweep(place: &Path, user: u32) {
     for entry in fs::read_dir(place).into_iter().flatten().flatten() {
         if !entry
             .file_name()
@@ -64,6 +67,13 @@ fn sweep(place: &Path) {
             continue;
         }
         let path = entry.path();
+        // In a place where everybody may write, others may have put anything.
+        if !path
+            .symlink_metadata()
+            .is_ok_and(|about| about.is_dir() && about.uid() == user)
+        {
+            continue;
+        }
         // One without an owner is being made.
         if File::open(path.join(OWNER)).is_ok_and(|owner| owner.try_lock().is_ok()) {
             let _ = fs::remove_dir_all(path);
@@ -84,10 +94,13 @@ mod tests {
         let Scratch { dir, _owner: owner } = Scratch::within(place.path()).unwrap();
         let dead = dir.keep();
         fs::write(dead.join("key"), "secret").unwrap();
-        sweep(place.path());
+        let user = place.path().symlink_metadata().unwrap().uid();
+        sweep(place.path(), user);
         assert!(dead.exists(), "its process still lives");
         drop(owner);
-        sweep(place.path());
+        sweep(place.path(), user + 1);
+        assert!(dead.exists(), "it is another user's");
+        sweep(place.path(), user);
         assert!(!dead.exists());
         assert!(alive.path().exists() && being_made.exists());
         let path = alive.path().to_owned();

@@ -17,6 +17,7 @@ mod output;
 mod registries;
 mod report_args;
 mod setup;
+mod signals;
 mod typed;
 mod watch;
 mod workflow_args;

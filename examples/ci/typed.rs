@@ -1,7 +1,5 @@
 //! Commands that are printed to be typed next. They carry the options that say where runs are kept.
 
-use std::path::Path;
-
 use crate::args::Global;
 
 impl Global {
@@ -16,7 +14,7 @@ impl Global {
             let Some(path) = path else { continue };
             // What the environment says, it says to the next command too.
             if std::env::var_os(variable).is_none_or(|said| said != path.as_os_str()) {
-                words.extend([name.to_owned(), quoted(path)]);
+                words.extend([name.to_owned(), quoted(&path.to_string_lossy())]);
             }
         }
         words.join(" ")
@@ -33,13 +31,12 @@ pub(crate) fn typed(text: &str, program: &str) -> String {
     text.replace("`ci ", &format!("`{program} "))
 }
 
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let path = path.display().to_string();
+/// A word as a shell takes it.
+pub(crate) fn quoted(word: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@%+=,".contains(letter);
-    if !path.is_empty() && path.chars().all(is_plain) {
-        path
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
     } else {
-        format!("'{}'", path.replace('\'', r"'\''"))
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }

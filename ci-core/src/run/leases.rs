@@ -7,7 +7,7 @@ use crate::executor::ReapScope;
 use crate::id::JobId;
 use crate::job::GroupUse;
 use crate::scheduler::Ticket;
-use crate::store::{Lease, LeaseRequest, StoreError};
+use crate::store::{Lease, LeaseRequest, RunStore, StoreError};
 
 /// The places of a job in its groups.
 pub(super) enum Places {
@@ -42,8 +42,8 @@ impl RunHost {
                 run: self.run,
                 job: Arc::clone(&spec.name),
             };
+            self.end_abandoned(&**store, &request.group).await?;
             if let Some(lease) = store.acquire(&request).await? {
-                self.end_the_dead(&lease).await;
                 leases.push(lease);
             } else {
                 self.give_leases(leases).await;
@@ -56,17 +56,29 @@ impl RunHost {
         Ok(Places::Taken(leases))
     }
 
-    /// Ends what the runs still do whose places were taken: their processes outlive an engine that was
-    /// killed, and are not to run beside who has the place now.
-    pub(super) async fn end_the_dead(&self, lease: &Lease) {
-        for run in &lease.taken_from {
+    /// Ends what the runs of dead processes still do that hold places of a group: processes outlive an
+    /// engine that was killed, and are not to run beside who has the place next.
+    pub(super) async fn end_abandoned(
+        &self,
+        store: &dyn RunStore,
+        group: &str,
+    ) -> Result<(), StoreError> {
+        for run in store.abandoned(group).await? {
             for executor in &self.executors {
-                match executor.reap(&ReapScope::Run(*run)).await {
+                match executor.reap(&ReapScope::Run(run)).await {
                     Ok(report) => self.warn_of_left(&**executor, report),
+                    // One that no job needs may be absent, such as an engine that is not installed.
+                    Err(_) if !self.uses(executor.name()) => {}
                     Err(error) => self.warn(None, crate::error::chain(&error)),
                 }
             }
         }
+        Ok(())
+    }
+
+    fn uses(&self, executor: &str) -> bool {
+        let mut jobs = self.plan.dag.jobs();
+        jobs.any(|job| &*self.executor_name(job) == executor)
     }
 
     /// Gives places back. A failure is no more than a warning: they are free when this process ends.

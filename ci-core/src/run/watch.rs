@@ -183,8 +183,8 @@ pub(super) async fn take_run_group(
     };
     let mut said = false;
     loop {
-        if let Some(lease) = store.acquire(&request).await? {
-            host.end_the_dead(&lease).await;
+        host.end_abandoned(&**store, &request.group).await?;
+        if store.acquire(&request).await?.is_some() {
             return Ok(());
         }
         if !std::mem::replace(&mut said, true) {

@@ -114,23 +114,18 @@ impl Machine {
 
     /// Begins: jobs that wait for nothing go on.
     pub fn start(&mut self, now: Duration) -> Result<(), IllegalTransition> {
-        let restored: Vec<JobId> = self
-            .plan
-            .dag
-            .jobs()
-            .filter(|job| self.state(*job) == JobState::Done)
-            .collect();
         let free: Vec<JobId> = self
             .plan
             .dag
             .jobs()
             .filter(|job| self.plan.dag.in_degree(*job) == 0)
             .collect();
-        for job in &restored {
-            self.waiting[job.index()] = 0;
-        }
-        for job in restored {
-            self.settle_dependents(job, now)?;
+        // Of what ended in an earlier life the others hear when all that it waits for has: it may have ended
+        // before a job that runs again now.
+        for job in &free {
+            if self.state(*job) == JobState::Done {
+                self.settle_dependents(*job, now)?;
+            }
         }
         for job in free {
             if self.state(job) == JobState::Blocked {

@@ -152,22 +152,20 @@ impl Machine {
                     self.saw_failure.insert(to);
                 }
                 let count = &mut self.waiting[to.index()];
-                if *count == 0 {
-                    // It ended in an earlier life of the run.
-                    continue;
-                }
-                *count -= 1;
+                *count = count.saturating_sub(1);
                 let free = *count == 0;
-                if self.state(to) != JobState::Blocked {
-                    if free {
+                match self.state(to) {
+                    JobState::Blocked => {}
+                    JobState::Done if free => {
                         ended.push(to);
+                        continue;
                     }
-                    continue;
+                    _ => continue,
                 }
                 let accepted =
                     accept.contains(kind) || (as_success && accept.contains(OutcomeKind::Success));
                 // What is on hold has not ended: nothing that waits for it may decide without it.
-                let on_hold = kind == OutcomeKind::OnHold;
+                let on_hold = kind == OutcomeKind::OnHold && self.stopped.is_none();
                 if accepted && !free && !on_hold {
                     continue;
                 }

@@ -215,8 +215,8 @@ impl Storage {
             mode: 0o644,
         };
         let artifact = source.artifact(path, &content);
-        self.list_artifacts(&source, vec![artifact.clone()])?;
-        Ok(artifact)
+        let listed = self.list_artifacts(&source, vec![artifact.clone()])?;
+        Ok(listed.into_iter().next().unwrap_or(artifact))
     }
 
     /// Keeps the files of an archive. Links are followed where they lead to a file of the archive.

@@ -396,11 +396,15 @@ impl DamagedCache {
         #[derive(Deserialize)]
         struct Named {
             key: String,
+            shown: Option<String>,
         }
         let named: Option<Named> = read_json(path).ok().flatten();
         let name = || path.file_name().unwrap_or_default().to_string_lossy();
         Self {
-            key: named.map_or_else(|| name().into_owned(), |named| named.key),
+            key: named.map_or_else(
+                || name().into_owned(),
+                |named| named.shown.unwrap_or(named.key),
+            ),
             refused: std::error::Error::source(error).map(ToString::to_string),
         }
     }

@@ -1,6 +1,6 @@
 //! A run store in memory: for tests, and for programs whose runs need not outlive them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -328,6 +328,18 @@ impl RunStore for MemoryStore {
         Ok(state.requests.iter().filter(later).cloned().collect())
     }
 
+    async fn abandoned(&self, group: &str) -> Result<Vec<RunId>, StoreError> {
+        let now = self.clock.wall();
+        let state = self.state();
+        let dead = |held: &&Held| !state.lives(&held.lease.owner, now);
+        let holders = state.leases.iter().filter(dead);
+        let of_group = holders.clone().filter(|held| *held.lease.group == *group);
+        let owners: HashSet<&OwnerId> = of_group.map(|held| &held.lease.owner).collect();
+        let theirs = holders.filter(|held| owners.contains(&held.lease.owner));
+        let runs: BTreeSet<RunId> = theirs.map(|held| held.run).collect();
+        Ok(runs.into_iter().collect())
+    }
+
     async fn acquire(&self, request: &LeaseRequest) -> Result<Option<Lease>, StoreError> {
         let now = self.clock.wall();
         let mut state = self.state();
@@ -344,7 +356,6 @@ impl RunStore for MemoryStore {
             .filter(|held| !state.lives(&held.lease.owner, now));
         let dead: Vec<&Held> = dead.collect();
         let held = holders.len() - dead.len();
-        let taken_from: BTreeSet<RunId> = dead.iter().map(|held| held.run).collect();
         for dead in dead {
             state.disown(&dead.lease.owner);
         }
@@ -356,7 +367,6 @@ impl RunStore for MemoryStore {
             group: Arc::clone(&request.group),
             fence: state.last_fence,
             owner: request.owner.clone(),
-            taken_from: taken_from.into_iter().collect(),
         };
         state.leases.push(Held {
             lease: lease.clone(),

@@ -155,9 +155,6 @@ pub struct Lease {
     pub fence: u64,
     /// Who holds it.
     pub owner: OwnerId,
-    /// The runs of dead processes that held places of the group until now. What they left running has to
-    /// end before what the place is for begins.
-    pub taken_from: Vec<RunId>,
 }
 
 /// What another process asks of the one that drives a run.

@@ -60,6 +60,10 @@ pub trait RunStore: Send + Sync {
     /// The requests to a run that came after `seq`.
     async fn requests(&self, run: RunId, seq: u64) -> Result<Vec<RequestRecord>, StoreError>;
 
+    /// The runs of dead processes that hold places of a group, with all other runs of these processes. What
+    /// they left running has to end before [`acquire`](Self::acquire) takes their places away.
+    async fn abandoned(&self, group: &str) -> Result<Vec<RunId>, StoreError>;
+
     /// Tries to take a place in a group; `None` when it is full.
     async fn acquire(&self, request: &LeaseRequest) -> Result<Option<Lease>, StoreError>;
 

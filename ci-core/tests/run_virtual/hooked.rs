@@ -101,6 +101,9 @@ impl RunStore for Hooked {
     async fn requests(&self, run: RunId, seq: u64) -> Result<Vec<RequestRecord>, StoreError> {
         self.kept.requests(run, seq).await
     }
+    async fn abandoned(&self, group: &str) -> Result<Vec<RunId>, StoreError> {
+        self.kept.abandoned(group).await
+    }
     async fn acquire(&self, request: &LeaseRequest) -> Result<Option<Lease>, StoreError> {
         self.kept.acquire(request).await
     }

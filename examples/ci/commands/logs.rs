@@ -31,8 +31,12 @@ pub(crate) async fn logs(global: &Global, args: &LogsArgs) -> Result<u8, Failure
         attempt: args.attempt,
         step: args.step,
     };
-    if args.job.is_some() || args.step.is_some() || args.attempt.is_some() {
-        known_part(&store.load(run).await?, args)?;
+    match store.load(run).await {
+        Ok(stored) => known_part(&stored, args)?,
+        Err(error) if error.kind() == StoreErrorKind::NotFound => {
+            return removed(&*store, run, error).await;
+        }
+        Err(error) => return Err(error.into()),
     }
     let mut reader = LogReader::new(query);
     let mut printer = Printer::new(global, args);
@@ -72,9 +76,6 @@ pub(crate) async fn logs(global: &Global, args: &LogsArgs) -> Result<u8, Failure
     }
     match store.log_damage(run).await {
         Ok(found) => found.into_iter().for_each(|error| note(&mut damage, error)),
-        Err(error) if error.kind() == StoreErrorKind::NotFound => {
-            return removed(&*store, run, error).await;
-        }
         Err(error) => note(&mut damage, error),
     }
     tell(damage)

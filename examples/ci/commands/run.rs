@@ -25,7 +25,7 @@ use crate::failure::{self, Failure};
 use crate::kept::Kept;
 use crate::notify::Telling;
 use crate::setup::Setup;
-use crate::{executors, notify, open, output};
+use crate::{executors, notify, open, output, signals};
 
 /// Where a run is recorded and keeps its files.
 type Places<'a> = (&'a Kept, &'a Arc<SqliteStore>);
@@ -385,49 +385,13 @@ fn exit_code(report: &RunReport) -> u8 {
 /// The first signal stops the run, and its teardown jobs still run; the second stops those too. Ready
 /// after the first.
 async fn obey_signals(control: &RunControl) {
-    next_signal().await;
+    signals::any().await;
     output::say("stopping; once more to stop teardown as well");
     control.cancel(CancelReason::Requested);
     let control = control.clone();
     tokio::spawn(async move {
-        next_signal().await;
+        // A terminal that is closed says so more than once.
+        signals::order().await;
         control.cancel_with_teardown(CancelReason::Requested);
     });
-}
-
-#[cfg(unix)]
-pub(crate) async fn next_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let outlives_terminal = hangup_is_ignored();
-    let terminate = signal(SignalKind::terminate());
-    let hangup = signal(SignalKind::hangup());
-    let (Ok(mut terminate), Ok(mut hangup)) = (terminate, hangup) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-        // The terminal was closed.
-        _ = hangup.recv(), if !outlives_terminal => {}
-    }
-}
-
-/// Whether whoever started this process wants it to live on without its terminal, as nohup(1) does.
-#[cfg(unix)]
-fn hangup_is_ignored() -> bool {
-    static IGNORED: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| {
-        // See proc(5). Where it is not told, nobody knows.
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-        mask.is_some_and(|mask| mask & 1 == 1)
-    });
-    *IGNORED
-}
-
-#[cfg(not(unix))]
-pub(crate) async fn next_signal() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }

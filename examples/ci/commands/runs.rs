@@ -12,6 +12,7 @@ use crate::args::{Format, Global, PruneArgs, RunsArgs};
 use crate::failure::Failure;
 use crate::kept::Kept;
 use crate::output;
+use crate::typed::quoted;
 
 /// Lists runs, newest first.
 pub(crate) async fn runs(global: &Global, args: &RunsArgs) -> Result<u8, Failure> {
@@ -214,8 +215,10 @@ fn next_step(global: &Global, stored: &StoredRun) {
         .find(|job| job.outcome == OutcomeKind::Failed && !job.allowed);
     if let Some(job) = failed {
         output::say(global.typed(&format!(
-            "\nhint: `ci logs {} '{}'` shows what `{}` printed",
-            run.id, job.name, job.name
+            "\nhint: `ci logs {} {}` shows what `{}` printed",
+            run.id,
+            quoted(&job.name),
+            job.name
         )));
     }
     // A job on hold has not ended: only the end of the run tells of it.
@@ -225,8 +228,11 @@ fn next_step(global: &Global, stored: &StoredRun) {
     });
     if let (Some(OutcomeKind::OnHold), Some(job)) = (run.outcome, held) {
         output::say(global.typed(&format!(
-            "\nhint: `ci approve {} '{}'` lets `{}` go on, then `ci resume {}` goes on with the run",
-            run.id, job.name, job.name, run.id
+            "\nhint: `ci approve {} {}` lets `{}` go on, then `ci resume {}` goes on with the run",
+            run.id,
+            quoted(&job.name),
+            job.name,
+            run.id
         )));
     }
     if run.outcome.is_none() && !run.active {

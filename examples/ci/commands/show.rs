@@ -8,6 +8,7 @@ use super::runs;
 use crate::args::{Format, Global, RunRef};
 use crate::failure::Failure;
 use crate::kept::Kept;
+use crate::typed::quoted;
 use crate::{open, output};
 
 #[derive(Debug, clap::Args)]
@@ -62,8 +63,10 @@ pub(crate) async fn show(global: &Global, args: &ShowArgs) -> Result<u8, Failure
     output::print(&failure_text(&view))?;
     if let Some(job) = view.jobs.first() {
         output::say(global.typed(&format!(
-            "\nhint: `ci logs {} '{}'` shows all that `{}` printed",
-            view.run, job.name, job.name
+            "\nhint: `ci logs {} {}` shows all that `{}` printed",
+            view.run,
+            quoted(&job.name),
+            job.name
         )));
     }
     Ok(0)

@@ -23,10 +23,10 @@ use super::feeds::{self, Incoming};
 use super::orders::Order;
 use super::plan::{self, Occasion, Plan, Planned};
 use crate::args::{Format, Global};
-use crate::commands::run::next_signal;
 use crate::failure::{self, Failure, chain};
 use crate::kept::Kept;
 use crate::notify::Telling;
+use crate::signals;
 use crate::{executors, notify, open, output};
 
 /// How often a step that runs one at a time asks whether it is its turn.
@@ -354,11 +354,10 @@ impl Watch {
 fn signals() -> mpsc::UnboundedReceiver<Order> {
     let (sender, receiver) = mpsc::unbounded_channel();
     tokio::spawn(async move {
-        loop {
-            next_signal().await;
-            if sender.send(Order::Stop).is_err() {
-                return;
-            }
+        signals::any().await;
+        while sender.send(Order::Stop).is_ok() {
+            // A terminal that is closed says so more than once.
+            signals::order().await;
         }
     });
     receiver

@@ -260,7 +260,6 @@ impl LocalExecutor {
         Variables { base, job, shells }
     }
 
-    /// The home directory of the job.
     /// What a session shows of its places, and where it works, with the directories made that steps start in.
     fn places(
         &self,
@@ -287,6 +286,7 @@ impl LocalExecutor {
         Ok((info, work_dir))
     }
 
+    /// The home directory of the job.
     fn home(&self, request: &PrepareRequest<'_>, dir: &JobDir) -> PathBuf {
         let set = request.env.get("HOME").map(PathBuf::from);
         let user = (request.job.options.private_home == Some(false))

@@ -276,6 +276,55 @@ fn jobs_that_ended_in_an_earlier_life_count_once() {
 }
 
 #[test]
+fn teardown_waits_in_a_later_life_too() {
+    let plan = plan(vec![
+        JobSpec::new("failed"),
+        JobSpec::new("again"),
+        JobSpec::new("b").needs("failed").needs("again"),
+        JobSpec::new("stop").needs("b").always(),
+    ]);
+    let mut machine = Machine::new(Arc::clone(&plan), Limits::slots(8));
+    let not_run = Outcome::NotRun("`failed` failed".into());
+    for (name, outcome) in [("failed", failed()), ("b", not_run)] {
+        let end = JobEnd {
+            outcome,
+            ..JobEnd::default()
+        };
+        let job = plan.find(name).expect("the job exists");
+        machine.restore(job, end).expect("legal");
+    }
+    machine.start(ZERO).expect("a legal start");
+    let pop = |machine: &mut Machine| {
+        let popped = machine.pop(ZERO).expect("a legal pop");
+        popped.map(|ticket| plan.job(ticket.job).name.to_string())
+    };
+    assert_eq!(pop(&mut machine).as_deref(), Some("again"));
+    assert_eq!(pop(&mut machine), None);
+    let again = plan.find("again").expect("the job exists");
+    let finished = machine.finish(again, Outcome::Success, ZERO, ZERO, || 0.5);
+    finished.expect("a legal end");
+    assert_eq!(pop(&mut machine).as_deref(), Some("stop"));
+}
+
+#[test]
+fn a_stopped_run_tears_down_what_is_on_hold_once_all_has_ended() {
+    let jobs = vec![
+        JobSpec::new("held"),
+        JobSpec::new("other"),
+        JobSpec::new("stop").needs("held").needs("other").always(),
+        JobSpec::new("last").needs("stop").always(),
+    ];
+    let mut bench = Bench::new(jobs, Limits::slots(8));
+    let stop = Stop::Cancel(CancelReason::Requested);
+    bench.machine.stop(stop, false, ZERO).expect("a legal stop");
+    assert!(bench.finish("held", Outcome::OnHold).is_empty());
+    assert_eq!(bench.finish("other", stop.outcome()), ["stop"]);
+    assert_eq!(bench.finish("stop", Outcome::Success), ["last"]);
+    bench.finish("last", Outcome::Success);
+    assert!(bench.machine.is_done());
+}
+
+#[test]
 fn the_time_limit_of_the_run_and_budgets_are_timers() {
     let jobs = vec![
         JobSpec::new("a").stage("fast"),

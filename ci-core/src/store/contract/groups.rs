@@ -60,10 +60,7 @@ pub(super) async fn a_silent_holder_loses_its_place_and_is_told(pair: Pair) {
     pass(15).await;
     let run_b = created(&*pair.two, &next).await;
     let taken = pair.two.acquire(&place("deploy", 1, &next, run_b)).await;
-    let taken = taken.unwrap().expect("free again");
-    assert!(taken.fence > lease.fence);
-    assert_eq!(taken.taken_from, [run]);
-    assert!(lease.taken_from.is_empty());
+    assert!(taken.unwrap().expect("free again").fence > lease.fence);
     // It wakes up, and hears that somebody else has what it held.
     assert_eq!(
         kind(pair.one.heartbeat(&silent).await),
@@ -71,6 +68,28 @@ pub(super) async fn a_silent_holder_loses_its_place_and_is_told(pair: Pair) {
     );
     let again = pair.one.acquire(&place("other", 1, &silent, run)).await;
     assert_eq!(kind(again), StoreErrorKind::Lost);
+}
+
+pub(super) async fn runs_of_the_dead_are_told_until_their_places_are_taken(pair: Pair) {
+    let (silent, next) = (elsewhere("a"), elsewhere("b"));
+    let run = created(&*pair.one, &silent).await;
+    let other = created(&*pair.one, &silent).await;
+    for (group, run) in [("deploy", run), ("db", other)] {
+        let lease = pair.one.acquire(&place(group, 1, &silent, run)).await;
+        assert!(lease.unwrap().is_some());
+    }
+    assert_eq!(pair.two.abandoned("deploy").await.unwrap(), []);
+    pass(15).await;
+    let mut both = [run, other];
+    both.sort();
+    for group in ["deploy", "db"] {
+        assert_eq!(pair.two.abandoned(group).await.unwrap(), both);
+    }
+    assert_eq!(pair.two.abandoned("none").await.unwrap(), []);
+    let run_b = created(&*pair.two, &next).await;
+    let taken = pair.two.acquire(&place("deploy", 1, &next, run_b)).await;
+    assert!(taken.unwrap().is_some());
+    assert_eq!(pair.one.abandoned("db").await.unwrap(), []);
 }
 
 pub(super) async fn heartbeats_keep_a_place(pair: Pair) {

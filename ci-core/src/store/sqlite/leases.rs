@@ -1,5 +1,6 @@
 //! Places in groups, as rows that die with their owner.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,44 @@ pub(super) fn knows(connection: &Connection, owner: &OwnerId) -> rusqlite::Resul
         .exists([&*owner.0])
 }
 
+/// The owners that died with places in a group.
+fn dead_holders(
+    connection: &Connection,
+    group: &str,
+    now: Timestamp,
+    ttl: Duration,
+) -> rusqlite::Result<Vec<String>> {
+    let mut select =
+        connection.prepare_cached("SELECT DISTINCT owner FROM leases WHERE pool = ?")?;
+    let holders: Vec<String> = select
+        .query_map([group], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut dead = Vec::new();
+    for holder in holders {
+        if !queries::lives(connection, &holder, now, ttl)? {
+            dead.push(holder);
+        }
+    }
+    Ok(dead)
+}
+
+/// The runs of owners that died with places in a group.
+pub(super) fn abandoned(
+    connection: &Connection,
+    group: &str,
+    now: Timestamp,
+    ttl: Duration,
+) -> rusqlite::Result<Vec<RunId>> {
+    let mut runs = BTreeSet::new();
+    let mut select = connection.prepare_cached("SELECT run FROM leases WHERE owner = ?")?;
+    for owner in dead_holders(connection, group, now, ttl)? {
+        for run in select.query_map([owner], |row| row.get::<_, String>(0))? {
+            runs.extend(run?.parse::<RunId>());
+        }
+    }
+    Ok(runs.into_iter().collect())
+}
+
 /// Takes a place in a group, after taking everything from holders that died; `None` if it is full.
 pub(super) fn acquire(
     connection: &Connection,
@@ -24,18 +63,9 @@ pub(super) fn acquire(
     now: Timestamp,
     ttl: Duration,
 ) -> rusqlite::Result<Option<Lease>> {
-    let mut select =
-        connection.prepare_cached("SELECT DISTINCT owner, run FROM leases WHERE pool = ?")?;
-    let holders: Vec<(String, String)> = select
-        .query_map([&*request.group], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
-    let mut taken_from = Vec::new();
-    for (holder, run) in holders {
-        if !queries::lives(connection, &holder, now, ttl)? {
-            taken_from.extend(run.parse::<RunId>());
-            // Not only the lease: its next heartbeat has to say that it lost something.
-            queries::disown(connection, &holder)?;
-        }
+    for holder in dead_holders(connection, &request.group, now, ttl)? {
+        // Not only the lease: its next heartbeat has to say that it lost something.
+        queries::disown(connection, &holder)?;
     }
     let held: u32 = connection.query_row(
         "SELECT count(*) FROM leases WHERE pool = ?",
@@ -58,7 +88,6 @@ pub(super) fn acquire(
         group: Arc::clone(&request.group),
         fence: u64::try_from(connection.last_insert_rowid()).unwrap_or(0),
         owner: request.owner.clone(),
-        taken_from,
     }))
 }
 

@@ -316,6 +316,16 @@ impl RunStore for SqliteStore {
             .await
     }
 
+    async fn abandoned(&self, group: &str) -> Result<Vec<RunId>, StoreError> {
+        let (shared, group, now) = (Arc::clone(&self.shared), group.to_owned(), self.now());
+        self.writer
+            .work(move |connection| {
+                let found = leases::abandoned(connection, &group, now, shared.ttl);
+                found.map_err(|error| trouble(&shared.path, error))
+            })
+            .await
+    }
+
     async fn acquire(&self, request: &LeaseRequest) -> Result<Option<Lease>, StoreError> {
         let (shared, request, now) = (Arc::clone(&self.shared), request.clone(), self.now());
         self.writer

@@ -1,9 +1,9 @@
-//! A mark that everything below a command inherits and that no program takes off: how long it may run
-//! under a realtime schedule (`RLIMIT_RTTIME` in setrlimit(2)). An environment can be cleaned, a session
-//! left; nobody sets this limit, and at the heights that are used here it allows more than a century.
+//! A mark that everything below a command inherits: how long it may run under a realtime schedule
+//! (`RLIMIT_RTTIME` in setrlimit(2)). An environment is sometimes cleaned, and a session left; this limit
+//! hardly any program sets, and at the heights that are used here it allows more than a century. An engine
+//! that runs in a job puts its own mark on what it starts, in the place of the outer one's.
 
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use rustix::process::{Pid as RawPid, Resource, Rlimit, getrlimit, prlimit};
 
@@ -17,6 +17,8 @@ const OURS: u64 = 1 << 62;
 /// So many bits below name the session and the command, and of those the command.
 const BELOW_RUN: u32 = 32;
 const BELOW_SESSION: u32 = 12;
+/// Spreads the numbers of processes (Knuth, The Art of Computer Programming, section 6.4).
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A mark, or all those that begin like it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +40,13 @@ impl Mark {
 
     /// The marks of all commands of a session.
     pub(super) fn of_session(marker: &Marker) -> Self {
-        let mut hasher = DefaultHasher::new();
-        marker.session.hash(&mut hasher);
-        let session = hasher.finish() >> (64 - BELOW_RUN + BELOW_SESSION);
+        // A count, so that the sessions of one engine are told apart for sure.
+        let numbers = marker.session.split_once('.');
+        let number = |text: &str| text.parse::<u64>().unwrap_or(0);
+        let (process, count) = numbers.map_or((0, 0), |(a, b)| (number(a), number(b)));
+        let bits = BELOW_RUN - BELOW_SESSION;
+        let first = process.wrapping_mul(SPREAD) >> (64 - bits);
+        let session = first.wrapping_add(count) & ((1 << bits) - 1);
         Self {
             value: Self::of_run(marker.run).value | (session << BELOW_SESSION),
             open: BELOW_SESSION,
@@ -106,6 +112,9 @@ mod tests {
         assert!(Mark::of_run(run).fits(mark.value));
         assert!(!Mark::of_command(&one, 2).fits(mark.value));
         assert!(!Mark::of_session(&other).fits(mark.value));
+        let sessions = std::iter::repeat_with(|| Mark::of_session(&Marker::new(run)).value);
+        let different: std::collections::BTreeSet<u64> = sessions.take(10_000).collect();
+        assert_eq!(different.len(), 10_000);
         assert!(!Mark::of_run(RunId::new()).fits(mark.value));
         assert!(!Mark::of_run(run).fits(u64::MAX));
         assert!(!Mark::of_run(run).fits(200_000));

@@ -16,7 +16,7 @@ pub(super) struct Process {
     pub(super) start: u64,
     /// It has ended, and its parent has not asked how.
     pub(super) dead: bool,
-    /// Its environment carries the marker that is looked for.
+    /// It carries what is looked for: the marker in its environment, or the mark.
     pub(super) marked: bool,
 }
 
