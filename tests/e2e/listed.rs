@@ -161,7 +161,7 @@ jobs:
     assert!(!said.contains("rerun"), "{said}");
     let shown = project.ci(&["show", "last"]).ok();
     assert!(
-        shown.stderr.contains(&format!("ci approve {run} 'deploy'")),
+        shown.stderr.contains(&format!("ci approve {run} deploy")),
         "{}",
         shown.stderr
     );

@@ -143,7 +143,7 @@ fn commands_to_type_next_carry_the_store_that_was_given() {
     let id = project.last_id();
     // What the environment says need not be typed.
     let said = project.ci(&["show"]).ok().stderr;
-    assert!(said.contains(&format!("`ci logs {id} 'b'`")), "{said}");
+    assert!(said.contains(&format!("`ci logs {id} b`")), "{said}");
     let given = ["--store", "my runs.db", "--storage", "kept"];
     let with = |words: &[&str]| project.ci(&[words, &given].concat());
     let options = "ci --store 'my runs.db' --storage kept";
