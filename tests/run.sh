@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds everything and passes the tests. Installs what is missing on Debian and its relatives, starts
-# what the tests need, and stops it after. `--all` also runs the second lane: two engines as a swarm, and
-# 200 commits on a step runner that crashes and hangs, with the CI server killed ten times.
+# what the tests need, and stops it after. `--all` also runs the second lane: two engines as a swarm, 200
+# commits on a step runner that crashes and hangs, with the CI server killed ten times, and the engine as
+# Windows and macOS compile it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -154,6 +155,16 @@ cp Cargo.lock tests/fuzz/Cargo.lock
 cargo check --manifest-path tests/fuzz/Cargo.toml --no-default-features --target-dir target/fuzz
 RUSTFLAGS="${RUSTFLAGS:-} --cfg ci_core_portable" \
     cargo check -p ci-core --all-features --target-dir target/portable
+
+if [ -n "$all" ]; then
+    need rustup rustup
+    for target in x86_64-pc-windows-gnu aarch64-apple-darwin; do
+        say "the engine and its local executor for $target"
+        rustup target add "$target"
+        cargo check -p ci-core --no-default-features --features local --target "$target" \
+            --target-dir target/portable
+    done
+fi
 
 say "example programs"
 for program in quickstart custom_step custom_executor approval; do

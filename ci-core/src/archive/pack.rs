@@ -141,6 +141,10 @@ struct Packer<W: Write> {
     tar: Builder<Gate<W>>,
     packed: Packed,
     /// The first name of each file that has several, by device and number.
+    #[cfg_attr(
+        not(unix),
+        expect(dead_code, reason = "only Unix knows files by number")
+    )]
     names: HashMap<(u64, u64), PathBuf>,
 }
 
