@@ -179,7 +179,10 @@ impl Machine {
         random: impl FnOnce() -> f64,
     ) -> Result<(), IllegalTransition> {
         self.release(job);
-        self.postponed.remove(&job);
+        // To look into an empty set costs more than all else here.
+        if !self.postponed.is_empty() {
+            self.postponed.remove(&job);
+        }
         let record = &mut self.records[job.index()];
         record.spent += spent;
         let attempt = record.attempts;
