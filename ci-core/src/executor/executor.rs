@@ -115,57 +115,39 @@ pub struct ReapReport {
     pub left: Vec<String>,
 }
 
-#[async_trait]
-impl<T: Executor + ?Sized> Executor for Arc<T> {
-    fn name(&self) -> &str {
-        (**self).name()
-    }
+/// A pointer to an executor is what it points to.
+macro_rules! by_pointer {
+    ($pointer:ident) => {
+        #[async_trait]
+        impl<T: Executor + ?Sized> Executor for $pointer<T> {
+            fn name(&self) -> &str {
+                (**self).name()
+            }
 
-    fn limit(&self) -> Option<usize> {
-        (**self).limit()
-    }
+            fn limit(&self) -> Option<usize> {
+                (**self).limit()
+            }
 
-    async fn prepare(
-        &self,
-        request: PrepareRequest<'_>,
-    ) -> Result<Box<dyn Session>, ExecutorError> {
-        (**self).prepare(request).await
-    }
+            async fn prepare(
+                &self,
+                request: PrepareRequest<'_>,
+            ) -> Result<Box<dyn Session>, ExecutorError> {
+                (**self).prepare(request).await
+            }
 
-    async fn settle(&self, run: RunId) -> Result<ReapReport, ExecutorError> {
-        (**self).settle(run).await
-    }
+            async fn settle(&self, run: RunId) -> Result<ReapReport, ExecutorError> {
+                (**self).settle(run).await
+            }
 
-    async fn reap(&self, scope: &ReapScope) -> Result<ReapReport, ExecutorError> {
-        (**self).reap(scope).await
-    }
+            async fn reap(&self, scope: &ReapScope) -> Result<ReapReport, ExecutorError> {
+                (**self).reap(scope).await
+            }
+        }
+    };
 }
 
-#[async_trait]
-impl<T: Executor + ?Sized> Executor for Box<T> {
-    fn name(&self) -> &str {
-        (**self).name()
-    }
-
-    fn limit(&self) -> Option<usize> {
-        (**self).limit()
-    }
-
-    async fn prepare(
-        &self,
-        request: PrepareRequest<'_>,
-    ) -> Result<Box<dyn Session>, ExecutorError> {
-        (**self).prepare(request).await
-    }
-
-    async fn settle(&self, run: RunId) -> Result<ReapReport, ExecutorError> {
-        (**self).settle(run).await
-    }
-
-    async fn reap(&self, scope: &ReapScope) -> Result<ReapReport, ExecutorError> {
-        (**self).reap(scope).await
-    }
-}
+by_pointer!(Arc);
+by_pointer!(Box);
 
 /// An executor could not do its work.
 #[derive(Debug, thiserror::Error)]

@@ -50,59 +50,47 @@ pub trait Session: Send + Sync {
     async fn teardown(&self) -> Result<(), SessionError>;
 }
 
-#[async_trait]
-impl<T: Session + ?Sized> Session for Arc<T> {
-    fn info(&self) -> &SessionInfo {
-        (**self).info()
-    }
+/// A pointer to a session is what it points to.
+macro_rules! by_pointer {
+    ($pointer:ident) => {
+        #[async_trait]
+        impl<T: Session + ?Sized> Session for $pointer<T> {
+            fn info(&self) -> &SessionInfo {
+                (**self).info()
+            }
 
-    fn kept_trees(&self) -> Option<Arc<dyn KeptTrees>> {
-        (**self).kept_trees()
-    }
+            fn kept_trees(&self) -> Option<Arc<dyn KeptTrees>> {
+                (**self).kept_trees()
+            }
 
-    async fn exec(&self, command: &Command, io: ExecIo) -> Result<ExitStatus, SessionError> {
-        (**self).exec(command, io).await
-    }
+            async fn exec(
+                &self,
+                command: &Command,
+                io: ExecIo,
+            ) -> Result<ExitStatus, SessionError> {
+                (**self).exec(command, io).await
+            }
 
-    async fn copy_in(&self, tree: TreeReader, dir: &str) -> Result<(), SessionError> {
-        (**self).copy_in(tree, dir).await
-    }
+            async fn copy_in(&self, tree: TreeReader, dir: &str) -> Result<(), SessionError> {
+                (**self).copy_in(tree, dir).await
+            }
 
-    async fn copy_out(&self, selection: &TreeSelection) -> Result<TreeReader, SessionError> {
-        (**self).copy_out(selection).await
-    }
+            async fn copy_out(
+                &self,
+                selection: &TreeSelection,
+            ) -> Result<TreeReader, SessionError> {
+                (**self).copy_out(selection).await
+            }
 
-    async fn teardown(&self) -> Result<(), SessionError> {
-        (**self).teardown().await
-    }
+            async fn teardown(&self) -> Result<(), SessionError> {
+                (**self).teardown().await
+            }
+        }
+    };
 }
 
-#[async_trait]
-impl<T: Session + ?Sized> Session for Box<T> {
-    fn info(&self) -> &SessionInfo {
-        (**self).info()
-    }
-
-    fn kept_trees(&self) -> Option<Arc<dyn KeptTrees>> {
-        (**self).kept_trees()
-    }
-
-    async fn exec(&self, command: &Command, io: ExecIo) -> Result<ExitStatus, SessionError> {
-        (**self).exec(command, io).await
-    }
-
-    async fn copy_in(&self, tree: TreeReader, dir: &str) -> Result<(), SessionError> {
-        (**self).copy_in(tree, dir).await
-    }
-
-    async fn copy_out(&self, selection: &TreeSelection) -> Result<TreeReader, SessionError> {
-        (**self).copy_out(selection).await
-    }
-
-    async fn teardown(&self) -> Result<(), SessionError> {
-        (**self).teardown().await
-    }
-}
+by_pointer!(Arc);
+by_pointer!(Box);
 
 /// What the steps may know of the place they run in.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
