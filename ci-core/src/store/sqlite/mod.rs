@@ -1,5 +1,6 @@
 //! The run store on SQLite (<https://sqlite.org/wal.html>): one file, shared by processes.
 
+mod connection;
 mod inbox;
 mod leases;
 mod marks;

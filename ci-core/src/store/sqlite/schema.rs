@@ -120,13 +120,15 @@ const MIGRATIONS: [&str; 4] = [
 /// The version of the store at `path`, 0 for an empty file, or why it cannot be used. Changes nothing.
 pub(super) fn look(connection: &Connection, path: &Path) -> Result<i32, StoreError> {
     let failed = |error| trouble(path, error);
+    // All of one moment: another process may be making the tables just now.
+    let moment = connection.unchecked_transaction().map_err(failed)?;
     let number = |name: &str| {
-        connection
+        moment
             .pragma_query_value(None, name, |row| row.get::<_, i32>(0))
             .map_err(failed)
     };
     let (id, version) = (number("application_id")?, number("user_version")?);
-    let tables: i64 = connection
+    let tables: i64 = moment
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
         .map_err(failed)?;
     if id != APPLICATION_ID && tables > 0 {

@@ -8,12 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::Connection;
 
+use super::connection::{check_length, connect};
 use super::leases;
 use super::marks;
 use super::queries;
 use super::reports;
-use super::schema::{look, migrate};
-use super::trouble::{cut_off, read_only, trouble, unreadable};
+use super::schema::migrate;
+use super::trouble::{trouble, unreadable};
 use super::writer::Writer;
 use crate::clock::{Clock, Timestamp};
 use crate::event::{EventRecord, TestRecord};
@@ -29,9 +30,6 @@ use crate::store::{
 const PATIENCE: Duration = Duration::from_secs(10);
 /// After how long without a heartbeat an owner on another machine counts as dead.
 const TTL: Duration = Duration::from_secs(15);
-/// The fewest bytes of a database that is not empty
-/// (<https://sqlite.org/fileformat2.html#page_size>).
-const SMALLEST_PAGE: u64 = 512;
 
 /// What a committed event survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -176,50 +174,6 @@ async fn blocking<T: Send + 'static>(
         .unwrap_or_else(|panic| {
             Err(StoreError::new(StoreErrorKind::Other, "reading panicked").with_source(panic))
         })
-}
-
-/// Finds what SQLite would take for a new database and write over: the rest of a store that is shorter
-/// than the smallest page, or nothing where there are logs of runs.
-fn check_length(path: &Path, logs: &Path) -> Result<(), StoreError> {
-    let Ok(file) = std::fs::metadata(path) else {
-        return Ok(());
-    };
-    let has_logs = || std::fs::read_dir(logs).is_ok_and(|mut dir| dir.next().is_some());
-    match file.len() {
-        0 if file.is_file() && has_logs() => Err(cut_off(path)),
-        1..SMALLEST_PAGE => Err(cut_off(path)),
-        _ => Ok(()),
-    }
-}
-
-fn connect(
-    path: &Path,
-    durability: Durability,
-    patience: Duration,
-) -> Result<Connection, StoreError> {
-    let failed = |error| trouble(path, error);
-    let connection = Connection::open(path).map_err(failed)?;
-    connection.busy_timeout(patience).map_err(failed)?;
-    // Before anything is changed: the file may be another program's, or no database at all.
-    look(&connection, path)?;
-    if connection.is_readonly("main").map_err(failed)? {
-        return Err(read_only(path));
-    }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // Specs and reasons are private. Not being the file's owner is no reason not to use it.
-        let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600));
-    }
-    let synchronous = match durability {
-        Durability::Process => "NORMAL",
-        Durability::Power => "FULL",
-    };
-    connection
-        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))
-        .and_then(|_| connection.pragma_update(None, "synchronous", synchronous))
-        .map_err(failed)?;
-    Ok(connection)
 }
 
 #[async_trait]

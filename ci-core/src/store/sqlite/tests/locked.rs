@@ -1,10 +1,13 @@
 //! A store that another process holds: a clear error when patience ends, nothing lost.
 
+use std::sync::Barrier;
+use std::time::Duration;
+
 use rusqlite::TransactionBehavior;
 
 use super::kit::{Place, fill};
 use crate::store::contract::kit::{created, elsewhere, kind};
-use crate::store::{RunStore, StoreErrorKind};
+use crate::store::{Durability, RunStore, SqliteStore, StoreErrorKind};
 
 #[tokio::test]
 async fn a_store_that_is_locked_says_so_and_keeps_what_it_had() {
@@ -49,4 +52,22 @@ async fn a_store_that_is_locked_cannot_be_opened() {
     ");
     drop(other);
     assert_eq!(place.open().load(run).await.unwrap().journal, journal);
+}
+
+#[test]
+fn a_new_store_may_be_opened_by_several_at_once() {
+    for _ in 0..100 {
+        let place = Place::new();
+        let (path, together) = (place.path(), Barrier::new(4));
+        let open = || {
+            together.wait();
+            SqliteStore::open_with(&path, Durability::Process, Duration::from_secs(60)).map(drop)
+        };
+        std::thread::scope(|scope| {
+            let opened: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
+            for opened in opened {
+                opened.join().expect("no panic").expect("a store");
+            }
+        });
+    }
 }
