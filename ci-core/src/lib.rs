@@ -74,6 +74,7 @@
 //! | say which machine a job gets | [`settings`] |
 //! | read YAML, with the place of what is wrong | `yaml`, with the feature `yaml` |
 //! | hide values | [`secret`] |
+//! | write words that a shell takes as they are | [`shell`] |
 //! | read and write test reports | `report`, with the feature `reports` |
 //! | tell people and forges how runs end | `notify`, with the feature `notify` |
 //! | start runs by pushes, tags and times | `trigger`, with the features `triggers` and `watch` |
@@ -126,6 +127,8 @@ pub mod session;
 pub mod settings;
 #[cfg(any(feature = "engine", feature = "reports"))]
 mod severity;
+#[cfg(feature = "engine")]
+pub mod shell;
 #[cfg(feature = "engine")]
 mod similar;
 #[cfg(feature = "engine")]

@@ -1,5 +1,7 @@
 //! Commands that are printed to be typed next. They carry the options that say where runs are kept.
 
+use ci_core::shell::word;
+
 use crate::args::Global;
 
 impl Global {
@@ -14,7 +16,7 @@ impl Global {
             let Some(path) = path else { continue };
             // What the environment says, it says to the next command too.
             if std::env::var_os(variable).is_none_or(|said| said != path.as_os_str()) {
-                words.extend([name.to_owned(), quoted(&path.to_string_lossy())]);
+                words.extend([name.to_owned(), word(&path.to_string_lossy())]);
             }
         }
         words.join(" ")
@@ -29,14 +31,4 @@ impl Global {
 /// A text in which `program` stands in the place of the program's name in commands.
 pub(crate) fn typed(text: &str, program: &str) -> String {
     text.replace("`ci ", &format!("`{program} "))
-}
-
-/// A word as a shell takes it.
-pub(crate) fn quoted(word: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@%+=,".contains(letter);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::quote::quote;
+use ci_core::shell::quote;
 
 /// How the machine proves that it is the right one. A key that has changed is refused in any case.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 
+use ci_core::shell::quote;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use super::args::{self, Target};
 use super::error::{SshError, SshErrorKind};
-use super::quote::quote;
 use crate::scratch::Scratch;
 
 /// The most of an `ssh`'s errors that is kept.

@@ -14,7 +14,6 @@ mod error;
 mod executor;
 mod guard;
 mod mirror;
-mod quote;
 mod session;
 mod spec;
 mod step;

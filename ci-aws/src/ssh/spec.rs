@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use ci_core::session::{Command, SessionError, SessionErrorKind, SessionInfo};
-
-use super::quote::{is_name, quote};
+use ci_core::shell::{is_name, quote};
 
 /// The variable that marks the processes of a step.
 const MARKER: &str = "CI_CORE_REMOTE";

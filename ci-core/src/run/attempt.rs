@@ -10,7 +10,7 @@ use super::services::JobServices;
 use super::supervise::{Limits, Watch, supervise};
 use crate::event::RunEvent;
 use crate::outcome::{Failure, Outcome, Verdict};
-use crate::scheduler::drive::AttemptEnd;
+use crate::scheduler::drive::{AttemptEnd, Lack};
 use crate::scheduler::{Stop, Ticket};
 use crate::session::Output;
 use crate::step::{
@@ -20,36 +20,34 @@ use crate::step::{
 /// Runs one attempt of a job to its end.
 pub(super) async fn attempt(
     host: &Arc<RunHost>,
-    ticket: &Ticket,
+    ticket: &mut Ticket,
     origin: Duration,
     spare: &mut Option<Arc<JobServices>>,
 ) -> AttemptEnd {
-    let mut begun = ticket.at;
     let mut leases = None;
     if host.shares_groups(ticket.job) {
         let taken = Box::pin(host.take_leases(*ticket)).await;
-        begun = host.clock.elapsed().saturating_sub(origin);
+        ticket.at = host.clock.elapsed().saturating_sub(origin);
         match taken {
             Ok(Places::Taken(taken)) => leases = Some(taken),
             Ok(Places::Full(group)) => {
-                let lacks = format!("a place in `{group}`, which other runs hold");
+                let what = format!("a place in `{group}`, which other runs hold");
                 let pause = host.poll_interval;
-                return AttemptEnd::Postponed { lacks, pause };
+                return AttemptEnd::Postponed(Box::new(Lack { what, pause }));
             }
             Err(error) => {
                 let words = crate::error::chain(&error).into();
-                let verdict = Outcome::InfrastructureFailure(words).into();
-                return AttemptEnd::Ended { verdict, begun };
+                return AttemptEnd::Ended(Outcome::InfrastructureFailure(words).into());
             }
         }
     }
     let services = JobServices::of(host, *ticket, spare.take());
     host.book.begin(ticket.job);
-    let mut steps = Steps::new(&services, origin + begun);
+    let mut steps = Steps::new(&services, origin + ticket.at);
     steps.run().await;
-    let (mut verdict, whole) = steps.end();
+    let mut verdict = steps.verdict();
     if !services.job().options.reports.is_empty() {
-        let judged = Box::pin(judge(&services, verdict.into(), whole)).await;
+        let judged = Box::pin(judge(&services, verdict.into(), steps.ran_whole())).await;
         verdict = judged.into();
     }
     if let Some(warning) = services.tear_down().await {
@@ -59,13 +57,19 @@ pub(super) async fn attempt(
         Box::pin(host.give_leases(leases)).await;
     }
     *spare = services.if_unused();
-    let verdict = masked(host, verdict);
-    AttemptEnd::Ended { verdict, begun }
+    AttemptEnd::Ended(masked(host, verdict))
 }
 
 /// A verdict whose words hold no secret.
 fn masked(host: &RunHost, verdict: Verdict) -> Verdict {
     verdict.map_err(|outcome| Box::new(host.masked(*outcome)))
+}
+
+/// A step that is to run now.
+struct Due<'a> {
+    index: u32,
+    spec: &'a StepSpec,
+    step: &'a dyn Step,
 }
 
 /// The steps of one attempt on their way.
@@ -101,11 +105,15 @@ impl<'a> Steps<'a> {
         for (index, spec) in (0u32..).zip(specs.iter()) {
             if self.is_due(spec.when) {
                 if let (Action::Code(code), None) = (&spec.action, &spec.skip_if) {
-                    self.step(index, spec, &**code.step()).await;
+                    let step = &**code.step();
+                    self.step(&Due { index, spec, step }).await;
                     continue;
                 }
                 match self.services.host().resolve(spec) {
-                    Ok(step) => self.step(index, spec, &*step).await,
+                    Ok(step) => {
+                        let step = &*step;
+                        self.step(&Due { index, spec, step }).await;
+                    }
                     Err(error) => self.note(spec, error.outcome().into()),
                 }
             } else if spec.when == StepWhen::OnSuccess {
@@ -114,13 +122,15 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// How the steps ended, and whether none was left out because of a failure.
-    fn end(self) -> (Verdict, bool) {
-        let verdict = match self.stop {
-            Some(stop) if self.verdict.is_ok() => stop.outcome().into(),
-            _ => self.verdict,
-        };
-        (verdict, self.whole && self.stop.is_none())
+    /// How the steps ended; asked once.
+    fn verdict(&mut self) -> Verdict {
+        std::mem::replace(&mut self.verdict, Ok(()))?;
+        self.stop.map_or(Ok(()), |stop| stop.outcome().into())
+    }
+
+    /// Whether no step was left out because of a failure.
+    fn ran_whole(&self) -> bool {
+        self.whole && self.stop.is_none()
     }
 
     /// Prepares the session before the first step, under the limits of the job.
@@ -128,11 +138,11 @@ impl<'a> Steps<'a> {
         let watch = PrepareWatch(self.services);
         let limits = self.limits(None, None);
         let clock = self.services.clock();
-        let judge = |prepared: Result<_, StepError>| match prepared {
+        let judge = |prepared: &mut Result<_, StepError>| match prepared {
             Ok(_) => Ok(()),
             Err(error) => error.outcome().into(),
         };
-        let watched = supervise(self.services.session(), judge, clock, limits, &watch).await;
+        let watched = supervise(self.services.session(), judge, clock, &limits, &watch).await;
         let verdict = match (watched.verdict, watched.stop) {
             (_, Some(stop)) => stop.outcome().into(),
             (verdict, None) => verdict.unwrap_or(Ok(())),
@@ -179,7 +189,8 @@ impl<'a> Steps<'a> {
         }
     }
 
-    async fn step(&mut self, index: u32, spec: &StepSpec, step: &dyn Step) {
+    async fn step(&mut self, due: &Due<'_>) {
+        let Due { index, spec, step } = *due;
         let services = self.services;
         let host = services.host();
         let begun = host.recorder.is_on().then(|| host.clock.elapsed());
@@ -203,7 +214,7 @@ impl<'a> Steps<'a> {
             cleaning: self.stop.is_some(),
         };
         let work = step.run_owned(cx);
-        let watched = supervise(work, verdict_of, &host.clock, limits, &watching).await;
+        let watched = supervise(work, verdict_of, &host.clock, &limits, &watching).await;
         let stopped = watched.stop;
         let mut verdict = match (watched.verdict, stopped) {
             (Some(Ok(())), _) => Ok(()),
@@ -246,9 +257,11 @@ impl<'a> Steps<'a> {
 }
 
 /// What a step came to, from what it gave.
-fn verdict_of(gave: Result<Outcome, StepError>) -> Verdict {
+#[inline]
+fn verdict_of(gave: &mut Result<Outcome, StepError>) -> Verdict {
     match gave {
-        Ok(outcome) => outcome.into(),
+        Ok(Outcome::Success) => Ok(()),
+        Ok(outcome) => std::mem::take(outcome).into(),
         Err(error) => error.outcome().into(),
     }
 }

@@ -186,13 +186,17 @@ fn report(host: &RunHost, machine: Machine, begun: std::time::Duration) -> RunRe
         ends[job.index()].outcome = outcome;
     }
     let jobs = plan.jobs.iter().zip(&mut ends).enumerate();
-    let jobs = jobs.map(|(index, (spec, end))| JobReport {
-        name: Arc::clone(&spec.name),
-        allowed: !end.outcome.is_success() && spec.tolerates(&end.outcome),
-        outcome: std::mem::take(&mut end.outcome),
-        attempts: end.attempts,
-        duration: end.spent,
-        reports: host.book.reports(JobId::from_index(index)),
+    let jobs = jobs.map(|(index, (spec, end))| {
+        let reports = host.book.reports(JobId::from_index(index));
+        let allowed = !end.outcome.is_success() && spec.tolerates(&end.outcome);
+        JobReport {
+            name: Arc::clone(&spec.name),
+            outcome: std::mem::take(&mut end.outcome),
+            attempts: end.attempts,
+            duration: end.spent,
+            allowed,
+            reports,
+        }
     });
     RunReport {
         run: host.run,

@@ -6,16 +6,15 @@ use super::options::RunOptions;
 use super::past::{Past, settled};
 use crate::id::JobId;
 use crate::similar::Suggest;
-use crate::step::{Action, StepSpec};
-use crate::workflow::{InvalidWorkflow, Place, Plan, Problem};
+use crate::step::Action;
+use crate::workflow::{GoodSteps, InvalidWorkflow, Place, Plan, Problem};
 
 /// Reports the contexts and steps that jobs name and the options do not give. A job that is not run, as
 /// its condition leaves it out or as it ended in an earlier life of the run, asks for nothing.
 pub(super) fn check(plan: &Plan, options: &RunOptions, past: &Past) -> Result<(), InvalidWorkflow> {
     let mut missing: Vec<(JobId, Problem)> = Vec::new();
     let mut suggest = Suggest::new();
-    // Jobs often share their steps.
-    let mut good: Option<*const [StepSpec]> = None;
+    let mut good = GoodSteps::default();
     for id in plan.dag.jobs() {
         let job = plan.job(id);
         for context in &job.options.contexts {
@@ -32,29 +31,25 @@ pub(super) fn check(plan: &Plan, options: &RunOptions, past: &Past) -> Result<()
             };
             missing.push((id, problem));
         }
-        let steps = std::sync::Arc::as_ptr(&job.steps);
-        if job.steps.is_empty() || good.is_some_and(|good| std::ptr::eq(good, steps)) {
-            continue;
-        }
-        let before = missing.len();
-        for (index, step) in job.steps.iter().enumerate() {
-            let Action::Custom(custom) = &step.action else {
-                continue;
-            };
-            let registry = &options.steps;
-            if registry.has(&custom.step) {
-                continue;
+        good.check(job, &mut missing, |missing| {
+            for (index, step) in job.steps.iter().enumerate() {
+                let Action::Custom(custom) = &step.action else {
+                    continue;
+                };
+                let registry = &options.steps;
+                if registry.has(&custom.step) {
+                    continue;
+                }
+                let meant = suggest.closest(&custom.step, registry.names());
+                let problem = Problem::UnknownStep {
+                    place: Place::step(job, index),
+                    step: custom.step.clone(),
+                    did_you_mean: meant.map(str::to_owned),
+                    known: registry.names().map(str::to_owned).collect(),
+                };
+                missing.push((id, problem));
             }
-            let meant = suggest.closest(&custom.step, registry.names());
-            let problem = Problem::UnknownStep {
-                place: Place::step(job, index),
-                step: custom.step.clone(),
-                did_you_mean: meant.map(str::to_owned),
-                known: registry.names().map(str::to_owned).collect(),
-            };
-            missing.push((id, problem));
-        }
-        good = (missing.len() == before).then_some(steps);
+        });
     }
     if missing.is_empty() {
         return Ok(());
@@ -68,7 +63,7 @@ pub(super) fn check(plan: &Plan, options: &RunOptions, past: &Past) -> Result<()
 mod tests {
     use super::*;
     use crate::job::{Condition, JobSpec, Pattern};
-    use crate::step::{CustomSpec, StepError, step_fn};
+    use crate::step::{CustomSpec, StepError, StepSpec, step_fn};
     use crate::workflow::{RunFacts, WorkflowSpec};
 
     fn custom(step: &str) -> StepSpec {

@@ -352,13 +352,13 @@ fn prompt_of(start: &Start) -> Option<String> {
 
 impl Host for RunHost {
     type Error = RunError;
-    type Receipt = Receipt;
+    type Receipt = Box<Receipt>;
     type Spare = Option<Arc<JobServices>>;
 
     // Not async itself: a future less to go through for each job.
     fn attempt(
         self: &Arc<Self>,
-        ticket: &Ticket,
+        ticket: &mut Ticket,
         origin: Duration,
         spare: &mut Self::Spare,
     ) -> impl Future<Output = AttemptEnd> + Send {
@@ -370,7 +370,7 @@ impl Host for RunHost {
         machine: &Machine,
         notices: &mut Vec<Notice>,
         started: &Started,
-    ) -> Option<Receipt> {
+    ) -> Option<Box<Receipt>> {
         for notice in notices.iter() {
             self.act(notice);
         }
@@ -399,7 +399,7 @@ impl Host for RunHost {
         self.recorder.queue(events)
     }
 
-    async fn publish(&self, receipt: Receipt) -> Result<(), RunError> {
+    async fn publish(&self, receipt: Box<Receipt>) -> Result<(), RunError> {
         Ok(self.recorder.publish(receipt).await?)
     }
 
@@ -414,7 +414,7 @@ impl Host for RunHost {
         taken
     }
 
-    fn decided(&self, job: JobId, approved: bool, by: &str) -> Option<Receipt> {
+    fn decided(&self, job: JobId, approved: bool, by: &str) -> Option<Box<Receipt>> {
         let (job, by) = (Arc::clone(&self.plan.job(job).name), by.to_owned());
         self.recorder
             .queue(vec![RunEvent::JobApproved { job, approved, by }])

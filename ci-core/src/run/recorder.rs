@@ -96,8 +96,8 @@ impl Recorder {
         &self.hub
     }
 
-    /// Queues events in order. Does not wait.
-    pub(super) fn queue(&self, events: Vec<RunEvent>) -> Option<Receipt> {
+    /// Queues events in order. Does not wait. The receipt is one word where nothing is queued.
+    pub(super) fn queue(&self, events: Vec<RunEvent>) -> Option<Box<Receipt>> {
         if events.is_empty() || !self.is_on() {
             return None;
         }
@@ -114,7 +114,7 @@ impl Recorder {
                 _ => None,
             }));
         queue.waiting.push_back((ticket, events));
-        Some(Receipt { ticket, commit })
+        Some(Box::new(Receipt { ticket, commit }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -122,7 +122,7 @@ impl Recorder {
     }
 
     /// Waits until what was queued is durable, and shows it.
-    pub(super) async fn publish(&self, receipt: Receipt) -> Result<(), StoreError> {
+    pub(super) async fn publish(&self, receipt: Box<Receipt>) -> Result<(), StoreError> {
         let committed = match receipt.commit {
             Some(commit) => commit.await,
             None => Ok(()),

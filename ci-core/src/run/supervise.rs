@@ -50,13 +50,14 @@ pub(super) struct Watched {
 /// Work that may wait, as the object-safe traits give it.
 pub(super) type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Runs `work` to its end, or until it has to stop; `judge` reads what it gave. Work that is done at the
-/// first poll costs little more than that poll: what watching needs is made only when it begins to wait.
+/// Runs `work` to its end, or until it has to stop; `judge` reads what it gave where that lies, which is
+/// cheaper than to move it. Work that is done at the first poll costs little more than that poll: what
+/// watching needs is made only when it begins to wait.
 pub(super) async fn supervise<T>(
     mut work: Work<'_, T>,
-    judge: impl Fn(T) -> Verdict,
+    judge: impl Fn(&mut T) -> Verdict,
     clock: &Clock,
-    limits: Limits,
+    limits: &Limits,
     watch: &impl Watch,
 ) -> Watched {
     match poll_fn(|cx| Poll::Ready(poll_catching(&mut work, &judge, watch, cx))).await {
@@ -71,9 +72,9 @@ pub(super) async fn supervise<T>(
 
 async fn watch_over<T>(
     mut work: Work<'_, T>,
-    judge: impl Fn(T) -> Verdict,
+    judge: impl Fn(&mut T) -> Verdict,
     clock: &Clock,
-    limits: Limits,
+    limits: &Limits,
     watch: &impl Watch,
 ) -> Watched {
     let begun = clock.elapsed();
@@ -135,12 +136,15 @@ impl Limits {
 /// Polls `work` and judges what it gives, or its panic.
 fn poll_catching<T>(
     work: &mut Work<'_, T>,
-    judge: impl Fn(T) -> Verdict,
+    judge: impl Fn(&mut T) -> Verdict,
     watch: &impl Watch,
     cx: &mut Context<'_>,
 ) -> Poll<Verdict> {
     // After a panic the future is never polled again, so nobody sees what it left half done.
-    let poll = || work.as_mut().poll(cx).map(&judge);
+    let poll = || match &mut work.as_mut().poll(cx) {
+        Poll::Ready(gave) => Poll::Ready(judge(gave)),
+        Poll::Pending => Poll::Pending,
+    };
     match catch_unwind(AssertUnwindSafe(poll)) {
         Ok(poll) => poll,
         Err(payload) => Poll::Ready(watch.panicked(panic_message(&*payload)).into()),
@@ -189,7 +193,8 @@ mod tests {
             (Outcome::Success, false),
         ] {
             let work = Box::pin(async { outcome });
-            let watched = supervise(work, Verdict::from, &clock, Limits::default(), &Stopped).await;
+            let judge = |outcome: &mut Outcome| std::mem::take(outcome).into();
+            let watched = supervise(work, judge, &clock, &Limits::default(), &Stopped).await;
             assert_eq!(watched.stop.is_some(), stopped);
         }
     }

@@ -33,10 +33,11 @@ pub(crate) trait Host: Send + Sync + 'static {
     /// What a worker keeps from one job for the next.
     type Spare: Default + Send;
 
-    /// Runs one attempt of a job to its end. The ticket's time is counted from `origin`.
+    /// Runs one attempt of a job to its end. The ticket's time, which is counted from `origin`, is moved
+    /// to when the attempt began if something had to be waited for.
     fn attempt(
         self: &Arc<Self>,
-        ticket: &Ticket,
+        ticket: &mut Ticket,
         origin: Duration,
         spare: &mut Self::Spare,
     ) -> impl Future<Output = AttemptEnd> + Send;
@@ -70,18 +71,23 @@ pub(crate) trait Host: Send + Sync + 'static {
     fn random(&self) -> f64;
 }
 
-/// How an attempt of a job ended.
+/// How an attempt of a job ended. Two words, which come back in registers: what is written to memory in
+/// parts and read at once as a whole has the processor wait.
 #[derive(Debug)]
 pub(crate) enum AttemptEnd {
     /// It ran.
-    Ended {
-        /// How it ended.
-        verdict: Verdict,
-        /// When it began, counted like the ticket's time.
-        begun: Duration,
-    },
-    /// It could not start for want of something that others hold; try again after the pause.
-    Postponed { lacks: String, pause: Duration },
+    Ended(Verdict),
+    /// It could not start.
+    Postponed(Box<Lack>),
+}
+
+/// What an attempt could not start for want of, as others hold it.
+#[derive(Debug)]
+pub(crate) struct Lack {
+    /// In words.
+    pub(crate) what: String,
+    /// When to try again.
+    pub(crate) pause: Duration,
 }
 
 /// What is asked of a run from outside its workers.

@@ -24,26 +24,32 @@ pub(super) async fn work<H: Host>(drive: Arc<Drive<H>>, first: Ticket) {
     let mut since_yield = 0;
     let mut spare = H::Spare::default();
     let mut ending: Option<Ending<H::Receipt>> = None;
-    while let Some(ticket) = &started.first {
+    while let Some(ticket) = &mut started.first {
         let job = ticket.job;
-        let (end, at) = {
+        let mut at = None;
+        let end = {
             let attempt = pin!(drive.host.attempt(ticket, drive.origin, &mut spare));
             match ending.take() {
                 // The time that is waited for the former's end is not this job's.
                 Some(ending) => {
-                    let attempt = async { (attempt.await, Some(drive.now())) };
+                    let attempt = async {
+                        let end = attempt.await;
+                        at = Some(drive.now());
+                        end
+                    };
                     tokio::join!(drive.end(ending), attempt).1
                 }
-                None => (attempt.await, None),
+                None => attempt.await,
             }
         };
+        let begun = ticket.at;
         let turn = drive.turn(1, &mut started, |machine, now| match end {
-            AttemptEnd::Ended { verdict, begun } => {
+            AttemptEnd::Ended(verdict) => {
                 let spent = at.unwrap_or(now).saturating_sub(begun);
                 let random = || drive.host.random();
                 machine.finish(job, verdict.into(), spent, now, random)
             }
-            AttemptEnd::Postponed { lacks, pause } => machine.postpone(job, lacks, pause, now),
+            AttemptEnd::Postponed(lack) => machine.postpone(job, lack.what, lack.pause, now),
         });
         let others = std::mem::take(&mut started.others);
         if let Some(receipt) = turn.receipt {

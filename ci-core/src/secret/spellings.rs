@@ -36,7 +36,7 @@ pub(super) fn of(value: &str) -> BTreeSet<Vec<u8>> {
         let once = json_escaped(text);
         let twice = json_escaped(&once);
         found.extend(json_in_ascii(&once).map(String::into_bytes));
-        found.extend([text.to_owned(), once, twice, shell_quoted(text)].map(String::into_bytes));
+        found.extend([text.to_owned(), once, twice, in_quotes(text)].map(String::into_bytes));
         found.extend(percent_encoded(text).map(String::into_bytes));
         for alphabet in &ALPHABETS {
             found.extend(base64(text.as_bytes(), alphabet));
@@ -76,8 +76,9 @@ fn json_in_ascii(escaped: &str) -> [String; 3] {
     [ascii(false), ascii(true), slashes]
 }
 
-fn shell_quoted(text: &str) -> String {
-    text.replace('\'', r"'\''")
+fn in_quotes(text: &str) -> String {
+    let quoted = crate::shell::quote(text);
+    quoted[1..quoted.len() - 1].to_owned()
 }
 
 /// Percent-encoding in all ways that are [kept apart](KEPT), with both cases of digits, and the variant of

@@ -249,15 +249,22 @@ impl StepContext {
     }
 
     /// Runs a command in the job's session with the step's variables, and gives how it ended.
-    pub async fn exec(&self, mut command: Command) -> Result<ExitStatus, StepError> {
+    pub async fn exec(&self, command: Command) -> Result<ExitStatus, StepError> {
+        self.exec_into(command, self.output()).await
+    }
+
+    /// Runs a command like [`exec`](Self::exec), with an output of its own.
+    pub(crate) async fn exec_into(
+        &self,
+        mut command: Command,
+        output: &Output,
+    ) -> Result<ExitStatus, StepError> {
         let session = self.session().await?;
         for (name, value) in self.env().iter() {
-            command
-                .env
-                .entry(name.clone())
-                .or_insert_with(|| value.clone());
+            let entry = command.env.entry(name.clone());
+            entry.or_insert_with(|| value.clone());
         }
-        let io = ExecIo::new(self.output().clone(), self.cancellation().clone());
+        let io = ExecIo::new(output.clone(), self.cancellation().clone());
         Ok(session.exec(&command, io).await?)
     }
 

@@ -2,9 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::session::{
-    Command, ExecIo, ExitStatus, LogSink, Output, OutputChunk, OutputOptions, Stream,
-};
+use crate::session::{Command, ExitStatus, LogSink, Output, OutputChunk, OutputOptions, Stream};
 use crate::step::{StepContext, StepError};
 use crate::storage::OutsideLink;
 
@@ -73,17 +71,11 @@ async fn make_some(cx: &StepContext, dir: &str, links: &[OutsideLink]) -> Result
 }
 
 /// Runs a command with the step's variables and gives what it said, which is not for the log.
-async fn exec(cx: &StepContext, mut command: Command) -> Result<(ExitStatus, Text), StepError> {
-    let session = cx.session().await?;
-    for (name, value) in cx.env().iter() {
-        let entry = command.env.entry(name.clone());
-        entry.or_insert_with(|| value.clone());
-    }
+async fn exec(cx: &StepContext, command: Command) -> Result<(ExitStatus, Text), StepError> {
     let said = Said::default();
     let options = OutputOptions::new(Arc::default(), cx.clock().clone());
     let output = Output::new(&options, Box::new(said.clone()));
-    let io = ExecIo::new(output.clone(), cx.cancellation().clone());
-    let status = session.exec(&command, io).await?;
+    let status = cx.exec_into(command, &output).await?;
     // It is kept in memory, where nothing fails.
     let _ = output.finish().await;
     Ok((status, said.text()))

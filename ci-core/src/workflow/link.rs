@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::names::{Group, Names, Span};
-use super::{Place, Problem};
+use super::{GoodSteps, Place, Problem};
 use crate::graph::{Dag, Edge};
 use crate::id::JobId;
 use crate::job::{JobSpec, Need};
 use crate::outcome::{OutcomeKind, OutcomeSet};
 use crate::similar::Suggest;
-use crate::step::{Action, StepSpec};
+use crate::step::Action;
 
 /// The jobs of a run, linked.
 pub(super) struct Linked {
@@ -193,19 +193,10 @@ impl Linker<'_> {
 /// the job added nothing yet, which is no mistake: it may be so on another branch.
 pub(super) fn check_sources(jobs: &[JobSpec], names: &Names, problems: &mut Vec<Problem>) {
     let mut suggest = Suggest::new();
-    // Jobs often share their steps.
-    let mut good: Option<*const [StepSpec]> = None;
+    let mut good = GoodSteps::default();
     for job in jobs {
-        let steps = Arc::as_ptr(&job.steps);
-        if job.steps.is_empty() || good.is_some_and(|good| std::ptr::eq(good, steps)) {
-            continue;
-        }
-        let before = problems.len();
-        for (index, step) in job.steps.iter().enumerate() {
-            let Action::AttachWorkspace(workspace) = &step.action else {
-                continue;
-            };
-            for from in &workspace.from {
+        good.check(job, problems, |problems| {
+            for (index, from) in sources(job) {
                 if names.members(jobs, from).is_some() {
                     continue;
                 }
@@ -217,9 +208,20 @@ pub(super) fn check_sources(jobs: &[JobSpec], names: &Names, problems: &mut Vec<
                     did_you_mean: suggest.closest(from, candidates).map(str::to_owned),
                 });
             }
-        }
-        good = (problems.len() == before).then_some(steps);
+        });
     }
+}
+
+/// The jobs of which a job attaches the workspace, each with the index of the step that does.
+fn sources(job: &JobSpec) -> impl Iterator<Item = (usize, &String)> {
+    let steps = job.steps.iter().enumerate();
+    steps.flat_map(|(index, step)| {
+        let from: &[String] = match &step.action {
+            Action::AttachWorkspace(workspace) => &workspace.from,
+            _ => &[],
+        };
+        from.iter().map(move |from| (index, from))
+    })
 }
 
 /// Why the needs of `job` alone keep it from ever starting.

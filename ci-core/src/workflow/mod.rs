@@ -5,6 +5,7 @@ mod expand;
 mod facts;
 mod filter;
 mod form;
+mod good;
 mod link;
 #[cfg(feature = "yaml")]
 mod locate;
@@ -23,6 +24,7 @@ mod spec_error;
 mod workflow;
 
 pub use facts::RunFacts;
+pub(crate) use good::GoodSteps;
 pub use place::Place;
 pub use plan::Plan;
 pub use problem::{InvalidWorkflow, Problem};

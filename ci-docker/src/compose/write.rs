@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use ci_core::job::{JobSpec, ServiceSpec};
 use ci_core::session::Program;
+use ci_core::shell::word;
 use ci_core::step::{Action, CommandSpec};
 use ci_core::yaml;
 use serde_json::{Map, Value, json};
@@ -203,9 +204,9 @@ fn line(job: &JobSpec, command: &CommandSpec, env: &BTreeMap<String, String>) ->
         _ => dir,
     };
     if let Some(below) = dir.strip_prefix("~/") {
-        let _ = write!(line, "cd ~/{} && ", quoted(below));
+        let _ = write!(line, "cd ~/{} && ", word(below));
     } else if !matches!(dir, "" | ".") {
-        let _ = write!(line, "cd {} && ", quoted(dir));
+        let _ = write!(line, "cd {} && ", word(dir));
     }
     let words: Vec<String> = match &command.program {
         Program::Shell { shell, script } => {
@@ -225,21 +226,12 @@ fn line(job: &JobSpec, command: &CommandSpec, env: &BTreeMap<String, String>) ->
     if !env.is_empty() {
         line.push_str("env ");
         for (name, value) in env {
-            let _ = write!(line, "{} ", quoted(&format!("{name}={value}")));
+            let _ = write!(line, "{} ", word(&format!("{name}={value}")));
         }
     }
-    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    let words: Vec<String> = words.iter().map(|text| word(text)).collect();
     line.push_str(&words.join(" "));
     line
-}
-
-/// A word of a POSIX shell.
-fn quoted(word: &str) -> String {
-    let is_plain = |it: char| it.is_ascii_alphanumeric() || "-_./=:,@%+".contains(it);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// A name as compose allows it.

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use ci_core::shell::quote;
+
 use crate::script;
 
 /// Names that a shell has for itself: it does not take them, or changes them by its own work.
@@ -69,7 +71,7 @@ fn print(mark: &str, say: &str) -> String {
 
 /// What a shell is told before anything else.
 pub(super) fn prelude() -> String {
-    format!("_ci_begin={}\n{}", quoted(script::BEGIN), script::PRELUDE)
+    format!("_ci_begin={}\n{}", quote(script::BEGIN), script::PRELUDE)
 }
 
 /// What to tell a shell: to run the script on its own, and to print the mark with its exit code.
@@ -85,7 +87,7 @@ pub(super) fn command(mark: &str, task: &ToRun<'_>) -> String {
     let words = quoted_all(task.words);
     let variables: String = task.env.iter().fold(String::new(), |mut all, line| {
         if let Some((name, value)) = line.split_once('=') {
-            let _ = writeln!(all, "export {name}={}", quoted(value));
+            let _ = writeln!(all, "export {name}={}", quote(value));
         }
         all
     });
@@ -99,15 +101,9 @@ pub(super) fn command(mark: &str, task: &ToRun<'_>) -> String {
     )
 }
 
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 fn quoted_all<T: AsRef<str>>(words: &[T]) -> String {
     let words = words.iter();
-    words.fold(String::new(), |all, word| {
-        all + " " + &quoted(word.as_ref())
-    })
+    words.fold(String::new(), |all, word| all + " " + &quote(word.as_ref()))
 }
 
 /// What a command came to.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ci_core::event::{BudgetReport, FindingCounts, JobResult, RunEvent, TestRecord};
 use ci_core::id::RunId;
 use ci_core::outcome::OutcomeKind;
+use ci_core::shell::word;
 use ci_core::store::{Retention, RunPage, RunQuery, RunStore, RunSummary, StoredRun};
 use serde_json::{Value, json};
 
@@ -12,7 +13,6 @@ use crate::args::{Format, Global, PruneArgs, RunsArgs};
 use crate::failure::Failure;
 use crate::kept::Kept;
 use crate::output;
-use crate::typed::quoted;
 
 /// Lists runs, newest first.
 pub(crate) async fn runs(global: &Global, args: &RunsArgs) -> Result<u8, Failure> {
@@ -217,7 +217,7 @@ fn next_step(global: &Global, stored: &StoredRun) {
         output::say(global.typed(&format!(
             "\nhint: `ci logs {} {}` shows what `{}` printed",
             run.id,
-            quoted(&job.name),
+            word(&job.name),
             job.name
         )));
     }
@@ -230,7 +230,7 @@ fn next_step(global: &Global, stored: &StoredRun) {
         output::say(global.typed(&format!(
             "\nhint: `ci approve {} {}` lets `{}` go on, then `ci resume {}` goes on with the run",
             run.id,
-            quoted(&job.name),
+            word(&job.name),
             job.name,
             run.id
         )));

@@ -1,5 +1,6 @@
 //! `ci show`: how a run went, or only what failed in it.
 
+use ci_core::shell::word;
 use ci_core::store::RunStore;
 use ci_core::view::{FailureQuery, failure, failure_text};
 use clap::builder::NonEmptyStringValueParser;
@@ -8,7 +9,6 @@ use super::runs;
 use crate::args::{Format, Global, RunRef};
 use crate::failure::Failure;
 use crate::kept::Kept;
-use crate::typed::quoted;
 use crate::{open, output};
 
 #[derive(Debug, clap::Args)]
@@ -65,7 +65,7 @@ pub(crate) async fn show(global: &Global, args: &ShowArgs) -> Result<u8, Failure
         output::say(global.typed(&format!(
             "\nhint: `ci logs {} {}` shows all that `{}` printed",
             view.run,
-            quoted(&job.name),
+            word(&job.name),
             job.name
         )));
     }

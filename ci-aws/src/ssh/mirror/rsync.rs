@@ -7,8 +7,9 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use ci_core::shell::quote;
+
 use super::super::client::Client;
-use super::super::quote::quote;
 
 /// Files that went away while it read them.
 const VANISHED: i32 = 24;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::check::flatten;
 use super::variables::{Env, Piece, names, pieces};
+use crate::shell::quote;
 use crate::step::StepSpec;
 use crate::yaml::Node;
 
@@ -85,7 +86,7 @@ pub(super) fn script(commands: &[String], env: &Env, dotenv: &[String]) -> Strin
         let _ = writeln!(
             out,
             "printf '%s\\n' {}\n{command}",
-            quoted(&format!("$ {first}{more}"))
+            quote(&format!("$ {first}{more}"))
         );
     }
     out
@@ -95,7 +96,7 @@ pub(super) fn script(commands: &[String], env: &Env, dotenv: &[String]) -> Strin
 pub(super) fn keep_dotenv(paths: &[String], slug: &str) -> String {
     let mut out = format!("mkdir -p {DOTENV}\n: > {DOTENV}/{slug}\n");
     for path in paths {
-        let path = quoted(path);
+        let path = quote(path);
         let _ = writeln!(
             out,
             "if [ -f {path} ]; then cat {path} >> {DOTENV}/{slug}; fi"
@@ -106,17 +107,12 @@ pub(super) fn keep_dotenv(paths: &[String], slug: &str) -> String {
 
 /// Reads `NAME=VALUE` lines of a file, if it is there.
 fn load_dotenv(file: &str) -> String {
-    let file = quoted(&format!("{DOTENV}/{file}"));
+    let file = quote(&format!("{DOTENV}/{file}"));
     format!(
         "if [ -f {file} ]; then while IFS= read -r ci_line || [ -n \"$ci_line\" ]; do\n\
          case \"$ci_line\" in \\#*) ;; [A-Za-z_]*=*) export \"$ci_line\" ;; esac\n\
          done < {file}; fi\n"
     )
-}
-
-/// A word of the shell that stands for exactly `text`.
-pub(super) fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// A word of the shell for a value of which the shell fills in some variables.
@@ -132,7 +128,7 @@ fn filled_late(value: &str, late: impl Fn(&str) -> bool) -> String {
                 let _ = write!(out, "\"${{{name}-{unset}}}\"");
             }
             Piece::Variable { written: text, .. } | Piece::Text(text) => {
-                out.push_str(&quoted(text));
+                out.push_str(&quote(text));
             }
         }
     }

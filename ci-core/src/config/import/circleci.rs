@@ -2,8 +2,9 @@
 
 use super::Target;
 use super::pipeline::{Action, Filter, Job, Pipeline, Step, When, directory};
-use super::text::{Text, parameter, quoted};
+use super::text::{Text, parameter};
 use super::tree::{list, map, text, texts};
+use crate::shell::quote;
 use crate::yaml::{Mark, Node, Value};
 
 const TARGET: Target = Target::CircleCi;
@@ -177,7 +178,7 @@ fn step(step: &Step) -> Option<Node> {
             map([("store_test_results", map([("path", text(directory(path)))]))])
         }
         Action::Placeholder { what } => {
-            let command = format!("echo {} >&2", quoted(&format!("not converted: {what}")));
+            let command = format!("echo {} >&2", quote(&format!("not converted: {what}")));
             run(&name, command.replace("<<", "\\<<"), &rest)
         }
         Action::Run(it) => {

@@ -3,8 +3,9 @@
 use super::Target;
 use super::circleci::regex_of;
 use super::pipeline::{Action, Filter, Job, Pipeline, Step, When};
-use super::text::{Piece, Text, quoted, variable};
+use super::text::{Piece, Text, variable};
 use super::tree::{list, map, text, texts, truth};
+use crate::shell::quote;
 use crate::yaml::Node;
 
 const TARGET: Target = Target::GitLab;
@@ -213,7 +214,7 @@ fn line(step: &Step) -> Option<String> {
         }
         Action::Placeholder { what } => Some(format!(
             "echo {} >&2",
-            quoted(&format!("not converted: {what}"))
+            quote(&format!("not converted: {what}"))
         )),
         _ => None,
     }

@@ -187,8 +187,3 @@ pub(super) fn variable(name: &str) -> String {
     }
     fitting
 }
-
-/// A word for a shell, in single quotes.
-pub(super) fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
-}

@@ -249,7 +249,7 @@ impl Transcript {
         let sign = self.paint.tone(Tone::Warn, "‖ held:");
         self.say(job, &format!("{sign} {prompt}"));
         if let Some(program) = &self.hints {
-            let name = crate::event::summary::quoted(job);
+            let name = crate::event::summary::typed(job);
             let hint = format!("  {program} approve {run} {name}");
             self.say(job, &self.paint.tone(Tone::Dim, &hint));
         }

@@ -4,5 +4,5 @@ mod render;
 #[cfg(test)]
 mod tests;
 
-pub(super) use render::quoted;
+pub(super) use render::typed;
 pub use render::{FailedOutput, Summary};

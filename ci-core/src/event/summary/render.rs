@@ -8,6 +8,7 @@ use crate::event::terminal::{Paint, Tone, columns, fit, mark, one_line, precise}
 use crate::event::{BudgetReport, JobInfo, JobResult, RunEvent, TestCounts};
 use crate::id::RunId;
 use crate::outcome::OutcomeKind;
+use crate::shell;
 
 /// With more jobs than this the table leaves out those that succeeded.
 const LONGEST_TABLE: usize = 100;
@@ -284,7 +285,7 @@ impl Summary {
         let run = self.run;
         lines.push(paint.tone(Tone::Dim, "next:"));
         if let Some(failure) = self.failures.first() {
-            lines.push(format!("  {program} logs {run} {}", quoted(&failure.job)));
+            lines.push(format!("  {program} logs {run} {}", typed(&failure.job)));
         }
         if self.outcome != OutcomeKind::OnHold {
             lines.push(format!("  {program} rerun {run} --from-failed"));
@@ -293,7 +294,7 @@ impl Summary {
         let held = self.jobs.iter();
         let held = held.filter(|job| job.outcome == OutcomeKind::OnHold);
         for job in held.take(MOST_HELD) {
-            lines.push(format!("  {program} approve {run} {}", quoted(&job.name)));
+            lines.push(format!("  {program} approve {run} {}", typed(&job.name)));
         }
         lines.push(format!("  {program} resume {run}"));
     }
@@ -363,13 +364,7 @@ fn why(job: &JobResult) -> Option<String> {
     }
 }
 
-/// A word as a shell takes it.
-pub(in crate::event) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    let word = one_line(word);
-    if !word.is_empty() && word.chars().all(plain) {
-        word
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
+/// The name of a job in a command to type.
+pub(in crate::event) fn typed(name: &str) -> String {
+    shell::word(&one_line(name))
 }

@@ -7,9 +7,8 @@ use std::time::Duration;
 use super::{job, name};
 use crate::job::{GroupUse, JobOptions};
 use crate::similar::{Suggest, did_you_mean};
-use crate::step::StepSpec;
 use crate::workflow::expand;
-use crate::workflow::{Place, Problem, WorkflowSpec};
+use crate::workflow::{GoodSteps, Place, Problem, WorkflowSpec};
 
 /// Reports every value of `spec` that cannot be used.
 pub(in crate::workflow) fn check(spec: &WorkflowSpec, problems: &mut Vec<Problem>) {
@@ -24,9 +23,9 @@ pub(in crate::workflow) fn check(spec: &WorkflowSpec, problems: &mut Vec<Problem
         groups.check(group, place, problems);
     }
     check_budgets(spec, problems);
-    // Jobs often share their options and steps. What was found good once is not looked at again.
+    // Jobs often share their options, too.
     let mut good_options: Option<*const JobOptions> = None;
-    let mut good_steps: Option<*const [StepSpec]> = None;
+    let mut good_steps = GoodSteps::default();
     let mut total = 0usize;
     for job in spec.jobs.iter() {
         let before = problems.len();
@@ -35,12 +34,7 @@ pub(in crate::workflow) fn check(spec: &WorkflowSpec, problems: &mut Vec<Problem
             job::check_options(job, &mut groups, problems);
             good_options = (problems.len() == before).then_some(Arc::as_ptr(&job.options));
         }
-        let before = problems.len();
-        let steps = Arc::as_ptr(&job.steps);
-        if !job.steps.is_empty() && !good_steps.is_some_and(|good| std::ptr::eq(good, steps)) {
-            job::check_steps(job, problems);
-            good_steps = (problems.len() == before).then_some(steps);
-        }
+        good_steps.check(job, problems, |problems| job::check_steps(job, problems));
         total = total.saturating_add(expand::count(job).unwrap_or(0));
     }
     if total >= u32::MAX as usize {

@@ -1,10 +1,11 @@
 //! Actions that are widely used, as steps.
 
 use super::super::pipeline::{Action, Job, Pipeline, Run, Step};
-use super::super::text::{Piece, Text, quoted};
+use super::super::text::{Piece, Text};
 use super::inputs::Inputs;
 use super::steps::Later;
 use super::workflow::texts;
+use crate::shell::quote;
 use crate::yaml::{Mark, Node};
 
 /// Converts a step that uses an action. `false` if the action is not known.
@@ -362,7 +363,7 @@ impl Using<'_> {
         self.image(tag);
         self.run(format!(
             "echo {}",
-            quoted(&format!("{image} is in the image"))
+            quote(&format!("{image} is in the image"))
         ));
     }
 

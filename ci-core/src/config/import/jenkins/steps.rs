@@ -2,7 +2,8 @@
 
 use super::parser::{Argument, Argumented, Statement};
 use crate::config::import::pipeline::{Action, Pipeline, Run, Step, directory};
-use crate::config::import::text::{Known, Piece, Text, quoted, variable};
+use crate::config::import::text::{Known, Piece, Text, variable};
+use crate::shell::quote;
 
 /// The steps of a block.
 pub(super) fn read(block: &Statement, pipeline: &mut Pipeline) -> Vec<Step> {
@@ -98,13 +99,13 @@ fn action(statement: &Statement, dir: Option<&str>, pipeline: &mut Pipeline) -> 
         }
         "sleep" => run(Text::plain(format!(
             "sleep {}",
-            quoted(statement.argument("time")?.as_str())
+            quote(statement.argument("time")?.as_str())
         ))),
         "error" => {
             let words = statement
                 .argument("message")
                 .map_or("error", Argumented::as_str);
-            run(Text::plain(format!("echo {} >&2; exit 1", quoted(words))))
+            run(Text::plain(format!("echo {} >&2; exit 1", quote(words))))
         }
         "checkout" => Action::Checkout,
         "git" => {
@@ -339,6 +340,6 @@ fn environment_is(statement: &Statement) -> Option<Text> {
     Some(Text::plain(format!(
         "[ \"${{{}}}\" = {} ]",
         variable(name),
-        quoted(value)
+        quote(value)
     )))
 }

@@ -61,7 +61,7 @@ fn a_new_store_may_be_opened_by_several_at_once() {
         let (path, together) = (place.path(), Barrier::new(4));
         let open = || {
             together.wait();
-            SqliteStore::open_with(&path, Durability::Process, Duration::from_secs(60)).map(drop)
+            SqliteStore::open_with(&path, Durability::Process, Duration::from_mins(1)).map(drop)
         };
         std::thread::scope(|scope| {
             let opened: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
