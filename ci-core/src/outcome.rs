@@ -118,6 +118,13 @@ impl OutcomeKind {
     }
 }
 
+impl OutcomeKind {
+    /// Whether a run that ended so can go on: it was not done.
+    pub(crate) const fn can_go_on(self) -> bool {
+        matches!(self, Self::OnHold | Self::Interrupted)
+    }
+}
+
 impl fmt::Display for OutcomeKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io;
 use std::time::Duration;
 
 use ci_core::id::RunId;
@@ -106,7 +107,15 @@ impl Owner {
     /// another container or before this machine was booted.
     fn lives(&self) -> Option<bool> {
         let here = boot()? == self.boot && namespace()? == self.namespace;
-        here.then(|| began(self.pid) == Some(self.began))
+        if !here {
+            return None;
+        }
+        match fs::read_to_string(format!("/proc/{}/stat", self.pid)) {
+            Ok(stat) => Some(began_by(&stat) == Some(self.began)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(false),
+            // Such as when this process has too many files open: then nobody counts as dead.
+            Err(_) => None,
+        }
     }
 }
 
@@ -121,7 +130,10 @@ fn namespace() -> Option<String> {
 }
 
 fn began(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    began_by(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+fn began_by(stat: &str) -> Option<u64> {
     // The name of the program is in parentheses and may hold anything.
     let rest = stat.get(stat.rfind(')')? + 2..)?;
     rest.split(' ').nth(19)?.parse().ok()

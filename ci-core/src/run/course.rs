@@ -52,13 +52,14 @@ pub(super) async fn go(
 async fn go_on(
     host: &Arc<RunHost>,
     machine: Machine,
-    inbox: mpsc::UnboundedReceiver<crate::scheduler::drive::Command>,
+    mut inbox: mpsc::UnboundedReceiver<crate::scheduler::drive::Command>,
     past: Past,
     group: Option<crate::job::GroupUse>,
     begun: std::time::Duration,
 ) -> Result<RunReport, RunError> {
     clean_up(host, &past).await?;
-    watch::take_run_group(host, group).await?;
+    let has_begun = matches!(past, Past::Resumed(_));
+    watch::take_run_group(host, group, &mut inbox, has_begun).await?;
     if let Some(receipt) = host.recorder.queue(first_events(host, &machine, &past)) {
         host.recorder.publish(receipt).await?;
     }

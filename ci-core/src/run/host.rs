@@ -18,6 +18,7 @@ use super::history::Decision;
 use super::options::Hold;
 use super::recorder::{Receipt, Recorder};
 use super::services::{JobControl, JobServices};
+use super::watch::Requests;
 use crate::clock::{Clock, Timestamp};
 use crate::event::RunEvent;
 use crate::executor::{Executor, ReapReport};
@@ -47,6 +48,8 @@ pub(super) struct RunHost {
     pub(super) demands: HashMap<JobId, Demand>,
     pub(super) store: Option<Arc<dyn RunStore>>,
     pub(super) owner: OwnerId,
+    /// What others asked of the run through the store.
+    pub(super) requests: tokio::sync::Mutex<Requests>,
     #[cfg(feature = "storage")]
     pub(super) storage: Option<Arc<crate::storage::Storage>>,
     pub(super) project_dir: Option<PathBuf>,
@@ -422,6 +425,13 @@ impl Host for RunHost {
 
     fn ends_on_hold(&self) -> bool {
         self.hold == Hold::Finish
+    }
+
+    async fn look_again(&self) -> bool {
+        match &self.store {
+            Some(store) => super::watch::look(self, &**store).await,
+            None => false,
+        }
     }
 
     fn random(&self) -> f64 {

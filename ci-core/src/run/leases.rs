@@ -42,12 +42,20 @@ impl RunHost {
                 run: self.run,
                 job: Arc::clone(&spec.name),
             };
-            self.end_abandoned(&**store, &request.group).await?;
-            if let Some(lease) = store.acquire(&request).await? {
-                leases.push(lease);
-            } else {
-                self.give_leases(leases).await;
-                return Ok(Places::Full(request.group));
+            let taken = match self.end_abandoned(&**store, &request.group).await {
+                Ok(()) => store.acquire(&request).await,
+                Err(error) => Err(error),
+            };
+            match taken {
+                Ok(Some(lease)) => leases.push(lease),
+                Ok(None) => {
+                    self.give_leases(leases).await;
+                    return Ok(Places::Full(request.group));
+                }
+                Err(error) => {
+                    self.give_leases(leases).await;
+                    return Err(error);
+                }
             }
         }
         if let Some(receipt) = self.recorder.queue(vec![self.started(ticket)]) {
@@ -65,6 +73,10 @@ impl RunHost {
     ) -> Result<(), StoreError> {
         for run in store.abandoned(group).await? {
             for executor in &self.executors {
+                // That takes its time. Whoever resumed the run meanwhile has its jobs.
+                if !store.abandoned(group).await?.contains(&run) {
+                    break;
+                }
                 match executor.reap(&ReapScope::Run(run)).await {
                     Ok(report) => self.warn_of_left(&**executor, report),
                     // One that no job needs may be absent, such as an engine that is not installed.

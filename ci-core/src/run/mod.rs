@@ -3,6 +3,7 @@
 //! [`run`] is the whole engine in one call; [`start`] gives a [`RunHandle`] to watch and steer the run.
 //! [`resume`] goes on with a run whose process died, [`rerun`] repeats what failed.
 
+mod adopt;
 mod approver;
 mod attempt;
 mod book;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc;
 
+use super::adopt::{Adopted, check_open};
 use super::book::Book;
 use super::course::go;
 use super::error::{RunError, RunErrorKind};
@@ -19,11 +20,11 @@ use super::past::{Past, decisions, restore};
 use super::place::{Placed, place};
 use super::recorder::Recorder;
 use super::report::RunReport;
-use super::watch;
+use super::watch::Requests;
 use crate::clock::Timestamp;
 use crate::event::EventHub;
 use crate::id::{JobId, RunId};
-use crate::outcome::{CancelReason, OutcomeKind};
+use crate::outcome::CancelReason;
 use crate::scheduler::{Limits, Machine, Pool};
 use crate::secret::SecretSet;
 use crate::store::{NewRun, OwnerId, RunStore};
@@ -66,7 +67,7 @@ pub async fn start(workflow: impl Workflow, options: RunOptions) -> Result<RunHa
     let facts = options.facts.clone();
     begin(
         Beginning {
-            run: RunId::new(),
+            run: None,
             spec: Arc::new(spec),
             facts,
             past: Past::New,
@@ -87,18 +88,12 @@ pub async fn resume(run: RunId, options: RunOptions) -> Result<RunHandle, RunErr
     let store = needs_store(&options)?;
     let stored = store.load(run).await?;
     let history = History::of(&stored.journal);
-    if let Some(outcome) = history.finished
-        && !matches!(outcome, OutcomeKind::OnHold | OutcomeKind::Interrupted)
-    {
-        let message = format!("the run `{run}` has ended as {outcome}");
-        return Err(RunError::new(RunErrorKind::NotResumable, message)
-            .with_hint("repeat what failed with `rerun`"));
-    }
+    check_open(run, &history)?;
     let (spec, facts) = (stored.workflow, stored.facts);
     let past = Past::Resumed(history);
     begin(
         Beginning {
-            run,
+            run: Some(run),
             spec,
             facts,
             past,
@@ -123,7 +118,7 @@ pub async fn rerun(run: RunId, options: RunOptions) -> Result<RunHandle, RunErro
     let past = Past::Repeated { of: run, history };
     begin(
         Beginning {
-            run: RunId::new(),
+            run: None,
             spec,
             facts,
             past,
@@ -146,7 +141,8 @@ fn needs_store(options: &RunOptions) -> Result<Arc<dyn RunStore>, RunError> {
 
 /// What a run begins from.
 struct Beginning {
-    run: RunId,
+    /// A new one if there is none yet.
+    run: Option<RunId>,
     spec: Arc<WorkflowSpec>,
     facts: RunFacts,
     past: Past,
@@ -166,7 +162,7 @@ async fn begin_here(beginning: Beginning, mut options: RunOptions) -> Result<Run
         run,
         spec,
         facts,
-        past,
+        mut past,
         notes,
     } = beginning;
     let mut plan = spec.plan(&facts)?;
@@ -177,76 +173,128 @@ async fn begin_here(beginning: Beginning, mut options: RunOptions) -> Result<Run
     given::check(&plan, &options, &past)?;
     let placed = place(&plan, &mut options)?;
     let owner = OwnerId::for_this_process();
-    if let Some(store) = options.store.clone() {
-        let new = new_run(run, &spec, &facts, &past, options.clock.wall());
-        let supersede = options.supersede;
-        adopt(&*store, &owner, new, &past, supersede).await?;
-    }
-    let store = options.store.clone();
-    let history = history_of(&plan, store.as_deref()).await?;
-    let decisions = decisions(run, &plan, &past, store.as_deref()).await?;
-    let (secrets, weak) = secrets(&options.contexts);
-    let (commands, inbox) = mpsc::unbounded_channel();
-    let last_seq = if let Past::Resumed(history) = &past {
-        history.last_seq
-    } else {
-        0
-    };
-    let sinks = std::mem::take(&mut options.sinks);
-    let hub = Arc::new(EventHub::new(run, options.clock.clone(), sinks));
-    let recorder = Arc::new(Recorder::new(
+    // The later of two runs, by their ids, is also the one that is made known later, or nearly so.
+    let run = run.unwrap_or_else(RunId::new);
+    let new = new_run(run, &spec, &facts, &past, options.clock.wall());
+    let (store, supersede) = (options.store.clone(), options.supersede);
+    let (adopted, asked) = Adopted::take(store, &owner, new, &mut past, supersede).await?;
+    let ready = Ready {
         run,
-        options.clock.clone(),
-        hub,
-        options.store.clone(),
-        last_seq,
-    ));
-    let mut limits = limits(&plan, &spec, &options, &placed, history);
-    limits.heard = recorder.is_on();
-    let host = Arc::new(RunHost {
-        run,
-        decisions,
-        plan: Arc::clone(&plan),
-        project_dir: options
-            .project_dir
-            .clone()
-            .or_else(|| facts.repository.clone()),
+        spec,
         facts,
-        workflow_env: spec.env.clone(),
-        contexts: options.contexts,
-        secrets: Arc::new(secrets),
-        budgets: spec.budgets.clone(),
-        executors: options.executors,
-        placement: placed.executors,
-        demands: placed.demands,
-        store: options.store,
+        past,
+        notes,
+        plan,
+        placed,
         owner,
-        #[cfg(feature = "storage")]
-        storage: options.storage,
-        began: options.clock.wall(),
-        clock: options.clock,
-        hold: options.hold,
-        approver: options.approver,
-        registry: options.steps,
-        grace: options.grace,
-        teardown_limit: options.teardown_limit,
-        poll_interval: options.poll_interval,
-        recorder,
-        commands: commands.clone(),
-        holds: Mutex::default(),
-        controls: Controls::default(),
-        book: Book::default(),
-        warnings: Mutex::default(),
-        random: AtomicU64::new(run.seed()),
-    });
-    let mut machine = Machine::new(Arc::clone(&plan), limits);
-    restore(&mut machine, &host, &past)?;
-    for note in notes.into_iter().chain(weak).chain(placed.warnings) {
-        host.warn(None, note);
+        asked,
+    };
+    match ready.begin(options).await {
+        Ok(handle) => {
+            adopted.begins();
+            Ok(handle)
+        }
+        Err(error) => {
+            adopted.give_back().await;
+            Err(error)
+        }
     }
-    let group = spec.group.clone();
-    let task = tokio::spawn(go(Arc::clone(&host), machine, inbox, past, group));
-    Ok(RunHandle::new(run, plan, commands, task))
+}
+
+/// A run that this process may begin.
+struct Ready {
+    run: RunId,
+    spec: Arc<WorkflowSpec>,
+    facts: RunFacts,
+    past: Past,
+    notes: Vec<String>,
+    plan: Arc<Plan>,
+    placed: Placed,
+    owner: OwnerId,
+    /// The number of the last request that was for the process before.
+    asked: u64,
+}
+
+impl Ready {
+    async fn begin(self, mut options: RunOptions) -> Result<RunHandle, RunError> {
+        let Self {
+            run,
+            spec,
+            facts,
+            past,
+            notes,
+            plan,
+            placed,
+            owner,
+            asked,
+        } = self;
+        let store = options.store.clone();
+        let history = history_of(&plan, store.as_deref()).await?;
+        let decisions = decisions(run, &plan, &past, store.as_deref()).await?;
+        let (secrets, weak) = secrets(&options.contexts);
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let last_seq = if let Past::Resumed(history) = &past {
+            history.last_seq
+        } else {
+            0
+        };
+        let sinks = std::mem::take(&mut options.sinks);
+        let hub = Arc::new(EventHub::new(run, options.clock.clone(), sinks));
+        let recorder = Arc::new(Recorder::new(
+            run,
+            options.clock.clone(),
+            hub,
+            options.store.clone(),
+            last_seq,
+        ));
+        let mut limits = limits(&plan, &spec, &options, &placed, history);
+        limits.heard = recorder.is_on();
+        let host = Arc::new(RunHost {
+            run,
+            decisions,
+            plan: Arc::clone(&plan),
+            project_dir: options
+                .project_dir
+                .clone()
+                .or_else(|| facts.repository.clone()),
+            facts,
+            workflow_env: spec.env.clone(),
+            contexts: options.contexts,
+            secrets: Arc::new(secrets),
+            budgets: spec.budgets.clone(),
+            executors: options.executors,
+            placement: placed.executors,
+            demands: placed.demands,
+            store: options.store,
+            owner,
+            requests: tokio::sync::Mutex::new(Requests::new(asked)),
+            #[cfg(feature = "storage")]
+            storage: options.storage,
+            began: options.clock.wall(),
+            clock: options.clock,
+            hold: options.hold,
+            approver: options.approver,
+            registry: options.steps,
+            grace: options.grace,
+            teardown_limit: options.teardown_limit,
+            poll_interval: options.poll_interval,
+            recorder,
+            commands: commands.clone(),
+            holds: Mutex::default(),
+            controls: Controls::default(),
+            book: Book::default(),
+            warnings: Mutex::default(),
+            random: AtomicU64::new(run.seed()),
+        });
+        let mut machine = Machine::new(Arc::clone(&plan), limits);
+        restore(&mut machine, &host, &past)?;
+        for note in notes.into_iter().chain(weak).chain(placed.warnings) {
+            host.warn(None, note);
+        }
+        let group = spec.group.clone();
+        let task = tokio::spawn(go(Arc::clone(&host), machine, inbox, past, group));
+        Ok(RunHandle::new(run, plan, commands, task))
+    }
 }
 
 fn new_run(
@@ -261,26 +309,6 @@ fn new_run(
         new.rerun_of = Some(*of);
     }
     new
-}
-
-/// Makes the run known to the store, as one that this process drives.
-async fn adopt(
-    store: &dyn RunStore,
-    owner: &OwnerId,
-    new: NewRun,
-    past: &Past,
-    supersede: bool,
-) -> Result<(), RunError> {
-    if let Past::Resumed(_) = past {
-        store.own(new.id, owner).await?;
-        return Ok(());
-    }
-    let (run, workflow, facts) = (new.id, Arc::clone(&new.workflow.name), new.facts.clone());
-    store.create(new, owner).await?;
-    if supersede {
-        watch::supersede(store, run, &workflow, &facts).await?;
-    }
-    Ok(())
 }
 
 /// The usual durations of the jobs, in milliseconds.

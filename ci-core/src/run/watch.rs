@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::error::RunError;
@@ -42,24 +43,9 @@ impl Drop for StoreWatch {
 }
 
 async fn watch(host: Arc<RunHost>, store: Arc<dyn RunStore>) {
-    // What was asked before this process took the run over: decisions count, cancellations were for
-    // the process before.
-    let mut seq = 0;
-    let mut first = true;
     let mut since_heartbeat = Duration::ZERO;
     loop {
-        match store.requests(host.run, seq).await {
-            Ok(requests) => {
-                for record in requests {
-                    seq = record.seq;
-                    obey(&host, record.request, first);
-                }
-                first = false;
-            }
-            Err(error) => {
-                host.warn(None, format!("requests could not be read: {error}"));
-            }
-        }
+        look(&host, &*store).await;
         host.clock.sleep(host.poll_interval).await;
         since_heartbeat += host.poll_interval;
         if since_heartbeat >= HEARTBEAT {
@@ -67,6 +53,41 @@ async fn watch(host: Arc<RunHost>, store: Arc<dyn RunStore>) {
             if !beat(&host, &*store).await {
                 return;
             }
+        }
+    }
+}
+
+/// What others asked of a run through the store, as far as it was seen.
+pub(super) struct Requests {
+    /// The number of the last one.
+    seen: u64,
+    /// The last one from before this process took the run over: decisions count, cancellations were for
+    /// the process before.
+    earlier: u64,
+}
+
+impl Requests {
+    /// Those up to `earlier` were for the process before.
+    pub(super) fn new(earlier: u64) -> Self {
+        Self { seen: 0, earlier }
+    }
+}
+
+/// Obeys what others asked since the last look. False if nobody did.
+pub(super) async fn look(host: &RunHost, store: &dyn RunStore) -> bool {
+    let mut requests = host.requests.lock().await;
+    match store.requests(host.run, requests.seen).await {
+        Ok(new) => {
+            let any = !new.is_empty();
+            for record in new {
+                requests.seen = record.seq;
+                obey(host, record.request, record.seq <= requests.earlier);
+            }
+            any
+        }
+        Err(error) => {
+            host.warn(None, format!("requests could not be read: {error}"));
+            false
         }
     }
 }
@@ -166,10 +187,14 @@ pub(super) async fn supersede(
     Ok(())
 }
 
-/// Waits for the run's place in its group. It holds the place until it is disowned.
+/// Waits for the run's place in its group. It holds the place until it is disowned. A run that is stopped
+/// meanwhile waits no longer, and as it has no place nothing of it may begin; only one that has begun in an
+/// earlier life waits on, for its teardown needs the place. What else was asked is for the driver.
 pub(super) async fn take_run_group(
     host: &RunHost,
     group: Option<GroupUse>,
+    inbox: &mut mpsc::UnboundedReceiver<Command>,
+    has_begun: bool,
 ) -> Result<(), RunError> {
     let (Some(group), Some(store)) = (group, &host.store) else {
         return Ok(());
@@ -182,10 +207,11 @@ pub(super) async fn take_run_group(
         job: "".into(),
     };
     let mut said = false;
+    let mut asked = Vec::new();
     loop {
         host.end_abandoned(&**store, &request.group).await?;
         if store.acquire(&request).await?.is_some() {
-            return Ok(());
+            break;
         }
         if !std::mem::replace(&mut said, true) {
             host.warn(
@@ -193,6 +219,20 @@ pub(super) async fn take_run_group(
                 format!("waits for other runs in the group `{}`", group.name),
             );
         }
-        host.clock.sleep(host.poll_interval).await;
+        tokio::select! {
+            biased;
+            command = inbox.recv() => match command {
+                Some(Command::Stop { stop, teardown_too }) if teardown_too || !has_begun => {
+                    asked.push(Command::Stop { stop, teardown_too: true });
+                    break;
+                }
+                command => asked.extend(command),
+            },
+            () = host.clock.sleep(host.poll_interval) => {}
+        }
     }
+    for command in asked {
+        host.request(command);
+    }
+    Ok(())
 }

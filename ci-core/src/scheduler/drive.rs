@@ -67,6 +67,9 @@ pub(crate) trait Host: Send + Sync + 'static {
     /// Whether a run in which only held jobs are left ends.
     fn ends_on_hold(&self) -> bool;
 
+    /// Looks once more for what others asked, before a run ends on hold. False if nobody did.
+    fn look_again(&self) -> impl Future<Output = bool> + Send;
+
     /// A number in 0..1.
     fn random(&self) -> f64;
 }
@@ -195,7 +198,23 @@ pub(crate) async fn drive<H: Host>(
             ready_in: Vec::new(),
         }),
     });
-    Arc::clone(&drive).turn_and_spawn(Machine::start).await;
+    // A run that was stopped before it began begins nothing.
+    let (mut stops, mut asked) = (Vec::new(), Vec::new());
+    while let Ok(command) = commands.try_recv() {
+        match command {
+            Command::Stop { stop, teardown_too } => stops.push((stop, teardown_too)),
+            command => asked.push(command),
+        }
+    }
+    let start = |machine: &mut Machine, now| {
+        machine.start(now)?;
+        let mut stops = stops.into_iter();
+        stops.try_for_each(|(stop, teardown_too)| machine.stop(stop, teardown_too, now))
+    };
+    Arc::clone(&drive).turn_and_spawn(start).await;
+    for command in asked {
+        Arc::clone(&drive).obey(command).await;
+    }
     let mut open = true;
     loop {
         // Before anything ends on hold: it may be decided already.
@@ -204,6 +223,12 @@ pub(crate) async fn drive<H: Host>(
         }
         let deadline = match drive.check() {
             Check::Over => break,
+            Check::OnHold => {
+                if drive.host.look_again().await {
+                    continue;
+                }
+                break;
+            }
             Check::Failed => {
                 Arc::clone(&drive)
                     .turn_and_spawn(|machine, now| {
@@ -242,8 +267,10 @@ pub(crate) async fn drive<H: Host>(
 }
 
 enum Check {
-    /// Every job has ended, or the run ends on hold, and no worker is busy.
+    /// Every job has ended, and no worker is busy.
     Over,
+    /// The run ends on hold.
+    OnHold,
     /// The run cannot go on and has not been stopped.
     Failed,
     /// Only jobs are left for which nobody has to wait.
@@ -284,7 +311,7 @@ impl<H: Host> Drive<H> {
                 return Check::Quiet;
             }
             if state.workers == 0 && self.host.ends_on_hold() {
-                return Check::Over;
+                return Check::OnHold;
             }
         }
         Check::Goes(machine.next_deadline())

@@ -253,7 +253,7 @@ impl RunStore for MemoryStore {
         state.owners.insert(owner.clone(), now);
         let kept = state.run(run)?;
         kept.owner = Some(owner.clone());
-        kept.ended = None;
+        kept.ended = kept.ended.filter(|(outcome, _)| !outcome.can_go_on());
         Ok(())
     }
 

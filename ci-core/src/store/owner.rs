@@ -1,5 +1,6 @@
 //! Who drives a run, and whether it lives.
 
+use std::io::ErrorKind;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,10 @@ impl OwnerId {
     pub fn for_this_process() -> Self {
         static OWN: OnceLock<(u32, String)> = OnceLock::new();
         let pid = std::process::id();
-        let looked_up = || process_start(pid).unwrap_or_default();
+        let looked_up = || match process_start(pid) {
+            Life::Since(start) => start,
+            Life::Over | Life::Unknown => String::new(),
+        };
         let start = match OWN.get_or_init(|| (pid, looked_up())) {
             (known, start) if *known == pid => start.clone(),
             // This is a fork of the process that looked.
@@ -38,8 +42,11 @@ impl OwnerId {
         if on != machine() || start.is_empty() {
             return None;
         }
-        let now = process_start(pid.parse().ok()?);
-        Some(now.is_some_and(|now| now == start))
+        match process_start(pid.parse().ok()?) {
+            Life::Since(now) => Some(now == start),
+            Life::Over => Some(false),
+            Life::Unknown => None,
+        }
     }
 }
 
@@ -57,15 +64,37 @@ fn machine() -> &'static str {
     &MACHINE
 }
 
-/// When a process was started, in the system's own unit (proc(5), `stat`, field 22): with the id it
-/// names a process for good. `None` for one that is gone or only waits to be reaped.
-fn process_start(pid: u32) -> Option<String> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+/// What the system says of a process.
+enum Life {
+    /// When it was started, in the system's own unit (proc(5), `stat`, field 22): with the id it names a
+    /// process for good.
+    Since(String),
+    /// It is gone, or only waits to be reaped.
+    Over,
+    /// The system does not say, as when this process has too many files open: nobody counts as dead then.
+    Unknown,
+}
+
+fn process_start(pid: u32) -> Life {
+    match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(stat) => start_of(&stat).unwrap_or(Life::Unknown),
+        // Processes that end while they are looked at are no longer found, too.
+        Err(error) if error.kind() == ErrorKind::NotFound || is_gone(&error) => Life::Over,
+        Err(_) => Life::Unknown,
+    }
+}
+
+fn start_of(stat: &str) -> Option<Life> {
     let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
     if matches!(fields.next()?, "Z" | "X") {
-        return None;
+        return Some(Life::Over);
     }
-    fields.nth(18).map(str::to_owned)
+    fields.nth(18).map(|start| Life::Since(start.to_owned()))
+}
+
+/// ESRCH: a process that ends while its file is read.
+fn is_gone(error: &std::io::Error) -> bool {
+    error.raw_os_error() == Some(3)
 }
 
 #[cfg(all(test, target_os = "linux"))]

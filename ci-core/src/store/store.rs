@@ -33,7 +33,8 @@ pub trait RunStore: Send + Sync {
     /// Keeps a new run; `owner` drives it.
     async fn create(&self, run: NewRun, owner: &OwnerId) -> Result<(), StoreError>;
 
-    /// Takes over a run whose owner is gone. Refused with [`StoreErrorKind::Owned`] while it lives.
+    /// Takes over a run whose owner is gone. Refused with [`StoreErrorKind::Owned`] while it lives. A run
+    /// that ended on hold or interrupted goes on; any other keeps its end.
     async fn own(&self, run: RunId, owner: &OwnerId) -> Result<(), StoreError>;
 
     /// Adds to the journal of a run. Queues at once and in order; durable when the commit is ready.

@@ -1,6 +1,7 @@
 //! A store in which something happens at a chosen event.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -24,13 +25,29 @@ pub(crate) enum Hook {
     Fail,
     /// From here on the journal takes so long for everything.
     Slow(Duration),
+    /// Another process does something right after the first call of this kind.
+    After(Call, Meddle),
+    /// The usual durations of jobs cannot be read.
+    NoDurations,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    Create,
+    Load,
+}
+
+/// What another process does with the store.
+pub(crate) type Meddle = fn(&MemoryStore, RunId) -> Meddling<'_>;
+
+pub(crate) type Meddling<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// A store in which something happens when a run gives it the event of a number, counted from 0.
 pub(crate) struct Hooked {
     pub(crate) kept: MemoryStore,
     pub(crate) control: OnceLock<RunControl>,
     seen: AtomicUsize,
+    called: AtomicUsize,
     at: usize,
     hook: Hook,
 }
@@ -41,9 +58,19 @@ impl Hooked {
             kept: MemoryStore::new(),
             control: OnceLock::new(),
             seen: AtomicUsize::new(0),
+            called: AtomicUsize::new(0),
             at,
             hook,
         })
+    }
+
+    async fn after(&self, call: Call, run: RunId) {
+        if let Hook::After(at, meddle) = &self.hook
+            && *at == call
+            && self.called.fetch_add(1, Ordering::Relaxed) == 0
+        {
+            meddle(&self.kept, run).await;
+        }
     }
 }
 
@@ -81,18 +108,26 @@ impl RunStore for Hooked {
     }
 
     async fn create(&self, run: NewRun, owner: &OwnerId) -> Result<(), StoreError> {
-        self.kept.create(run, owner).await
+        let id = run.id;
+        self.kept.create(run, owner).await?;
+        self.after(Call::Create, id).await;
+        Ok(())
     }
     async fn own(&self, run: RunId, owner: &OwnerId) -> Result<(), StoreError> {
         self.kept.own(run, owner).await
     }
     async fn load(&self, run: RunId) -> Result<StoredRun, StoreError> {
-        self.kept.load(run).await
+        let loaded = self.kept.load(run).await;
+        self.after(Call::Load, run).await;
+        loaded
     }
     async fn runs(&self, query: &RunQuery) -> Result<RunPage, StoreError> {
         self.kept.runs(query).await
     }
     async fn durations(&self, flow: &str) -> Result<HashMap<Arc<str>, Duration>, StoreError> {
+        if let Hook::NoDurations = self.hook {
+            return Err(StoreError::new(StoreErrorKind::Busy, "others hold it"));
+        }
         self.kept.durations(flow).await
     }
     async fn request(&self, request: Request) -> Result<(), StoreError> {

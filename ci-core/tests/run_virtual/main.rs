@@ -12,9 +12,9 @@
 )]
 
 mod approvals;
+mod between;
 mod budgets;
 mod cancel;
-
 mod early;
 mod ends;
 mod hooked;

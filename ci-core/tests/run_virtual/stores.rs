@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ci_core::job::GroupUse;
 use ci_core::outcome::{CancelReason, Outcome, OutcomeKind};
 use ci_core::run::RunOptions;
-use ci_core::store::MemoryStore;
+use ci_core::store::{MemoryStore, Request, RequestKind, RunStore};
 use ci_core::workflow::RunFacts;
 
 use crate::kit::{Going, Ran, Stage, job, secs, workflow};
@@ -135,4 +135,50 @@ async fn a_run_waits_for_the_group_of_the_workflow() {
         second.report.warnings,
         ["waits for other runs in the group `ci`"]
     );
+}
+
+/// A run that holds the group for 100 seconds, and one that waits for it.
+async fn first_and_waiting(store: &Arc<MemoryStore>) -> (Going, Going) {
+    let stage = Stage::new();
+    let clock = stage.clock.clone();
+    let jobs = || [job("a"), job("clean").needs("a").always()];
+    let flow = || workflow(jobs()).group(GroupUse::mutex("ci"));
+    let first = stage.takes("a", 100, 0);
+    let first = first.start_with(flow(), on_branch(store, "a")).await;
+    first.until(1).await;
+    let second = Stage::beside(&clock);
+    let second = second.start_with(flow(), on_branch(store, "b")).await;
+    (first, second)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_waits_for_its_group_can_be_stopped() {
+    let store = Arc::new(MemoryStore::new());
+    let (first, second) = first_and_waiting(&store).await;
+    second.until(5).await;
+    second.handle.control().cancel(CancelReason::Requested);
+    let second = second.end().await;
+    assert_eq!(second.report.outcome, OutcomeKind::Canceled);
+    assert_eq!(second.report.duration, secs(5));
+    // It never had its place: not even a teardown may run beside the other.
+    assert_eq!(second.order(), Vec::<&str>::new());
+    assert!(first.end().await.report.is_success());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_waits_for_its_group_can_be_stopped_through_the_store() {
+    let store = Arc::new(MemoryStore::new());
+    let (first, second) = first_and_waiting(&store).await;
+    second.until(5).await;
+    let kind = RequestKind::Cancel {
+        job: None,
+        reason: CancelReason::Superseded,
+    };
+    let (run, by) = (second.handle.id(), "somebody".to_owned());
+    store.request(Request { run, kind, by }).await.unwrap();
+    let second = second.end().await;
+    let superseded = Outcome::Canceled(CancelReason::Superseded);
+    assert_eq!(second.outcome_of("a"), &superseded);
+    assert!(second.report.duration <= secs(6));
+    assert!(first.end().await.report.is_success());
 }

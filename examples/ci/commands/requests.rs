@@ -54,7 +54,8 @@ pub(crate) async fn approve(global: &Global, args: ApproveArgs) -> Result<u8, Fa
         approved,
     };
     let code = ask(global, &*store, (run, kind, args.by), document).await?;
-    if !active {
+    // It may have ended on hold just before it could hear of this.
+    if !active || !store.load(run).await?.summary.active {
         output::say(global.typed(&format!(
             "nothing drives the run now; `ci resume {run}` goes on with it"
         )));

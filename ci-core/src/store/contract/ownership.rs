@@ -1,8 +1,11 @@
 //! Who drives a run, and what others ask of it.
 
+use std::time::Duration;
+
 use super::kit::{Pair, created, elsewhere, kind, pass, ready, record, summary};
+use crate::event::RunEvent;
 use crate::id::RunId;
-use crate::outcome::CancelReason;
+use crate::outcome::{CancelReason, OutcomeKind};
 use crate::store::{OwnerId, Request, RequestKind, StoreErrorKind};
 
 pub(super) async fn an_unknown_run_is_not_found(pair: Pair) {
@@ -41,6 +44,31 @@ pub(super) async fn a_run_of_a_silent_owner_can_be_taken_over(pair: Pair) {
         StoreErrorKind::Lost
     );
     pair.two.heartbeat(&next).await.unwrap();
+}
+
+pub(super) async fn a_run_that_is_taken_over_keeps_its_end_for_good(pair: Pair) {
+    for (outcome, kept) in [
+        (OutcomeKind::Success, Some(OutcomeKind::Success)),
+        (OutcomeKind::OnHold, None),
+        (OutcomeKind::Interrupted, None),
+    ] {
+        let (first, next) = (elsewhere("a"), elsewhere("b"));
+        let run = created(&*pair.one, &first).await;
+        let end = RunEvent::RunFinished {
+            run,
+            outcome,
+            jobs: Vec::new(),
+            budgets: Vec::new(),
+            duration: Duration::ZERO,
+        };
+        let end = pair.one.append(run, vec![record(run, 1, end)]);
+        end.await.unwrap();
+        pair.one.disown(&first).await.unwrap();
+        pair.two.own(run, &next).await.unwrap();
+        let summary = summary(&*pair.one, run).await;
+        assert_eq!(summary.outcome, kept);
+        assert_eq!(summary.finished.is_some(), kept.is_some());
+    }
 }
 
 pub(super) async fn who_lost_a_run_appends_nothing(pair: Pair) {

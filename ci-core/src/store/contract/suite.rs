@@ -37,6 +37,7 @@ contract!(
     ownership::an_unknown_run_is_not_found,
     ownership::a_run_has_one_living_owner,
     ownership::a_run_of_a_silent_owner_can_be_taken_over,
+    ownership::a_run_that_is_taken_over_keeps_its_end_for_good,
     ownership::who_lost_a_run_appends_nothing,
     ownership::requests_come_in_order_and_once,
     groups::a_mutex_holds_across_handles,

@@ -131,7 +131,7 @@ pub(super) fn lives(
         .unwrap_or_else(|| now.since(timestamp(beat)) < ttl))
 }
 
-/// Gives a run to an owner.
+/// Gives a run to an owner. It goes on, unless it has ended for good.
 pub(super) fn own(
     connection: &Connection,
     run: RunId,
@@ -139,8 +139,17 @@ pub(super) fn own(
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     connection.execute(
-        "UPDATE runs SET owner = ?2, outcome = NULL, finished = NULL WHERE id = ?1",
+        "UPDATE runs SET owner = ?2 WHERE id = ?1",
         params![run.to_string(), &*owner.0],
+    )?;
+    connection.execute(
+        "UPDATE runs SET outcome = NULL, finished = NULL
+         WHERE id = ?1 AND outcome IN (?2, ?3)",
+        params![
+            run.to_string(),
+            OutcomeKind::OnHold.as_str(),
+            OutcomeKind::Interrupted.as_str()
+        ],
     )?;
     beat(connection, owner, now, true).map(drop)
 }
@@ -445,13 +454,19 @@ pub(super) fn ended(connection: &Connection) -> rusqlite::Result<Vec<(String, Ti
     rows.collect()
 }
 
-/// Removes all that the tables have of a run.
-pub(super) fn remove(connection: &Connection, run: &str) -> rusqlite::Result<()> {
+/// Removes all that the tables have of a run, if it has ended.
+pub(super) fn remove_ended(connection: &Connection, run: &str) -> rusqlite::Result<bool> {
+    let ended = connection
+        .prepare_cached("SELECT 1 FROM runs WHERE id = ? AND outcome IS NOT NULL")?
+        .exists([run])?;
+    if !ended {
+        return Ok(false);
+    }
     connection.execute("DELETE FROM journal WHERE run = ?", [run])?;
     connection.execute("DELETE FROM jobs WHERE run = ?", [run])?;
     reports::remove(connection, run)?;
     connection.execute("DELETE FROM requests WHERE run = ?", [run])?;
     connection.execute("DELETE FROM specs WHERE run = ?", [run])?;
     connection.execute("DELETE FROM runs WHERE id = ?", [run])?;
-    Ok(())
+    Ok(true)
 }

@@ -136,16 +136,20 @@ pub(super) fn look(connection: &Connection, path: &Path) -> Result<i32, StoreErr
         return Err(StoreError::new(StoreErrorKind::Damaged, message)
             .with_hint("give another file as the store; nothing was changed"));
     }
-    let known = latest();
-    if version > known {
-        let message = format!(
-            "the run store `{}` has version {version}, and this program knows up to {known}",
-            path.display()
-        );
-        return Err(StoreError::new(StoreErrorKind::Newer, message)
-            .with_hint("use the newer program, or give another store; nothing was changed"));
+    if version > latest() {
+        return Err(newer(path, version));
     }
     Ok(version)
+}
+
+fn newer(path: &Path, version: i32) -> StoreError {
+    let message = format!(
+        "the run store `{}` has version {version}, and this program knows up to {}",
+        path.display(),
+        latest()
+    );
+    StoreError::new(StoreErrorKind::Newer, message)
+        .with_hint("use the newer program, or give another store; nothing was changed")
 }
 
 fn latest() -> i32 {
@@ -162,10 +166,13 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), St
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(failed)?;
-    // Another process may have been faster.
+    // Another process may have been faster, and may be of a newer program.
     let version: i32 = transaction
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .map_err(failed)?;
+    if version > known {
+        return Err(newer(path, version));
+    }
     for migration in MIGRATIONS
         .iter()
         .skip(usize::try_from(version).unwrap_or(0))

@@ -146,9 +146,29 @@ impl SqliteStore {
         let shared = Arc::clone(&self.shared);
         let read = move || {
             let connection = shared.reader.lock().unwrap_or_else(PoisonError::into_inner);
-            read(&connection, &shared)
+            // All of one moment: a run may end between two looks, and would be taken for a dead one.
+            let moment = connection.unchecked_transaction();
+            let moment = moment.map_err(|error| trouble(&shared.path, error))?;
+            read(&moment, &shared)
         };
         blocking(read).await
+    }
+
+    /// Removes a run with its logs, unless somebody goes on with it. It stays if its logs cannot go.
+    async fn remove(&self, id: String) -> Result<Option<RunId>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let remove = move |connection: &Connection| {
+            let run: RunId = id
+                .parse()
+                .map_err(|error| unreadable(&shared.path, "the id", &id, error))?;
+            let removed = queries::remove_ended(connection, &id);
+            if !removed.map_err(|error| trouble(&shared.path, error))? {
+                return Ok(None);
+            }
+            shared.logs.remove(run)?;
+            Ok(Some(run))
+        };
+        self.writer.work(remove).await
     }
 
     /// Does something on the connection that writes, to make it fail.
@@ -390,32 +410,36 @@ impl RunStore for SqliteStore {
     }
 
     async fn prune(&self, retention: &Retention) -> Result<Vec<RunId>, StoreError> {
-        let (shared, retention, now) = (Arc::clone(&self.shared), retention.clone(), self.now());
-        let removed = self
-            .writer
-            .work(move |connection| {
-                let failed = |error| trouble(&shared.path, error);
-                let ended = queries::ended(connection).map_err(failed)?;
-                let mut removed: Vec<RunId> = Vec::new();
-                for (place, (id, created)) in (0u64..).zip(ended) {
-                    let old = retention
-                        .max_age
-                        .is_some_and(|age| now.since(created) > age);
-                    let many = retention.max_runs.is_some_and(|most| place >= most);
-                    if old || many {
-                        queries::remove(connection, &id).map_err(failed)?;
-                        let parsed = id.parse();
-                        let parsed = parsed
-                            .map_err(|error| unreadable(&shared.path, "the id", &id, error))?;
-                        removed.push(parsed);
-                    }
-                }
-                Ok(removed)
+        let now = self.now();
+        let ended = self
+            .read(|connection, shared| {
+                queries::ended(connection).map_err(|error| trouble(&shared.path, error))
             })
             .await?;
-        let (logs, ids) = (self.shared.logs.clone(), removed.clone());
-        blocking(move || ids.iter().try_for_each(|run| logs.remove(*run))).await?;
-        Ok(removed)
+        let gone = (0u64..).zip(ended).filter(|(place, (_, created))| {
+            let old = retention
+                .max_age
+                .is_some_and(|age| now.since(*created) > age);
+            old || retention.max_runs.is_some_and(|most| *place >= most)
+        });
+        let (mut removed, mut trouble) = (Vec::new(), None);
+        for (_, (id, _)) in gone {
+            // One by one: others want to write, and one that cannot be removed keeps no other.
+            match self.remove(id).await {
+                Ok(run) => removed.extend(run),
+                Err(error) => {
+                    let goes_on = error.kind() == StoreErrorKind::Other;
+                    trouble.get_or_insert(error);
+                    if !goes_on {
+                        break;
+                    }
+                }
+            }
+        }
+        match trouble {
+            Some(error) if removed.is_empty() => Err(error),
+            _ => Ok(removed),
+        }
     }
 
     async fn mark(&self, key: &str) -> Result<Option<String>, StoreError> {

@@ -7,3 +7,4 @@ mod kit;
 mod locked;
 #[cfg(unix)]
 mod permissions;
+mod pruned;
