@@ -76,7 +76,7 @@ impl Kept {
         }
     }
 
-    /// The run store of a command that only reads: it is not made.
+    /// The run store of a command for which runs have to be there: it is not made.
     pub(crate) fn store_to_read(&self) -> Result<Arc<SqliteStore>, Failure> {
         let store = self.store_if_there()?;
         store.ok_or_else(|| match self.no_store() {
@@ -124,11 +124,16 @@ impl Kept {
     pub(crate) async fn forget(&self, retention: &Retention) -> Result<usize, Failure> {
         let (store, storage) = (self.store()?, self.storage()?);
         let removed = store.prune(retention).await?;
+        let mut trouble = None;
         for run in &removed {
-            storage
-                .remove_run(*run)
-                .map_err(|error| Failure::engine(chain(&error)))?;
+            // What one run kept may not go: that keeps nothing of the others.
+            if let Err(error) = storage.remove_run(*run) {
+                trouble.get_or_insert(Failure::engine(chain(&error)));
+            }
         }
-        Ok(removed.len())
+        match trouble {
+            Some(failure) => Err(failure),
+            None => Ok(removed.len()),
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::{open, output};
 /// Lists the files that jobs kept, or copies them out.
 pub(crate) async fn artifacts(global: &Global, args: &ArtifactsArgs) -> Result<u8, Failure> {
     let kept = Kept::here(global)?;
-    let store = kept.store()?;
+    let store = kept.store_to_read()?;
     let run = open::run_id(&*store, &args.run).await?;
     let storage = kept.storage()?;
     let failed = |error| Failure::engine(chain(&error));

@@ -53,7 +53,7 @@ pub(crate) async fn html(global: &Global, args: &PageArgs) -> Result<u8, Failure
 
 async fn view(global: &Global, args: &PageArgs) -> Result<RunView, Failure> {
     let kept = Kept::here(global)?;
-    let store = kept.store()?;
+    let store = kept.store_to_read()?;
     let run = open::run_id(&*store, &args.run.run).await?;
     let most = usize::try_from(args.logs).unwrap_or(usize::MAX);
     let options = options(&kept)?.log_bytes(most.saturating_mul(1024));

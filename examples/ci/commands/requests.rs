@@ -13,7 +13,7 @@ use crate::{open, output};
 
 /// Asks a run or a job to stop.
 pub(crate) async fn cancel(global: &Global, args: CancelArgs) -> Result<u8, Failure> {
-    let store = Kept::here(global)?.store()?;
+    let store = Kept::here(global)?.store_to_read()?;
     let run = open::run_id(&*store, &args.run.run).await?;
     let stored = store.load(run).await?;
     if !stored.summary.active {
@@ -33,7 +33,7 @@ pub(crate) async fn cancel(global: &Global, args: CancelArgs) -> Result<u8, Fail
 
 /// Decides about a held job.
 pub(crate) async fn approve(global: &Global, args: ApproveArgs) -> Result<u8, Failure> {
-    let store = Kept::here(global)?.store()?;
+    let store = Kept::here(global)?.store_to_read()?;
     let run = open::run_id(&*store, &args.run).await?;
     let stored = store.load(run).await?;
     open::known_job(&stored, &args.job)?;

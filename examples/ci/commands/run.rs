@@ -140,7 +140,7 @@ fn tell<'a>(
 /// Goes on with a run.
 pub(crate) async fn resume(global: &Global, args: AgainArgs) -> Result<u8, Failure> {
     let kept = Kept::here(global)?;
-    let store = kept.store()?;
+    let store = kept.store_to_read()?;
     let places = (&kept, &store);
     let id = open::run_id(&*store, &args.run.run).await?;
     let (options, told, stored) = again(global, &args, places, id).await?;
@@ -154,7 +154,7 @@ pub(crate) async fn resume(global: &Global, args: AgainArgs) -> Result<u8, Failu
 /// Runs again what did not succeed, or everything.
 pub(crate) async fn rerun(global: &Global, args: RerunArgs) -> Result<u8, Failure> {
     let kept = Kept::here(global)?;
-    let store = kept.store()?;
+    let store = kept.store_to_read()?;
     let places = (&kept, &store);
     let id = open::run_id(&*store, &args.again.run.run).await?;
     let (options, told, stored) = again(global, &args.again, places, id).await?;

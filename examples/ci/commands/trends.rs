@@ -83,8 +83,29 @@ fn limit(text: &str) -> Result<(String, f64), String> {
 
 /// Shows how the runs of each branch change.
 pub(crate) async fn show(global: &Global, args: &TrendsArgs) -> Result<u8, Failure> {
+    let trends = trends(&points(global, args).await?);
+    if let Some(file) = &args.svg {
+        let trouble = |error| Failure::input(format!("`{}`: {error}", file.display()));
+        std::fs::write(file, svg(&trends)).map_err(trouble)?;
+    }
+    if global.format == Format::Json {
+        output::json(&json!({ "branches": trends }))?;
+        return Ok(0);
+    }
+    if trends.is_empty() {
+        output::say("there is no run yet that has ended");
+        return Ok(0);
+    }
+    output::print(&table(&trends))?;
+    Ok(0)
+}
+
+/// The points of the runs that were asked for; none where nothing ran yet.
+async fn points(global: &Global, args: &TrendsArgs) -> Result<Vec<Point>, Failure> {
     let kept = Kept::here(global)?;
-    let store = kept.store()?;
+    let Some(store) = kept.store_if_there()? else {
+        return Ok(Vec::new());
+    };
     let query = RunQuery {
         workflow: args.workflow.clone(),
         branch: args.branch.clone(),
@@ -115,21 +136,7 @@ pub(crate) async fn show(global: &Global, args: &TrendsArgs) -> Result<u8, Failu
         let of_jobs = jobs.iter().filter(|job| args.wants(&job.name));
         points.extend(of_jobs.filter_map(|job| point_of_job(&run, job)));
     }
-    let trends = trends(&points);
-    if let Some(file) = &args.svg {
-        let trouble = |error| Failure::input(format!("`{}`: {error}", file.display()));
-        std::fs::write(file, svg(&trends)).map_err(trouble)?;
-    }
-    if global.format == Format::Json {
-        output::json(&json!({ "branches": trends }))?;
-        return Ok(0);
-    }
-    if trends.is_empty() {
-        output::say("there is no run yet that has ended");
-        return Ok(0);
-    }
-    output::print(&table(&trends))?;
-    Ok(0)
+    Ok(points)
 }
 
 impl TrendsArgs {
@@ -367,7 +374,10 @@ async fn earlier(
     path: &Path,
 ) -> Result<BTreeMap<String, Vec<f64>>, Failure> {
     let kept = Kept::here(global)?;
-    let (store, storage) = (kept.store()?, kept.storage()?);
+    let Some(store) = kept.store_if_there()? else {
+        return Ok(BTreeMap::new());
+    };
+    let storage = kept.storage()?;
     let query = RunQuery {
         branch: Some(args.base.clone()),
         outcome: Some(OutcomeKind::Success),
