@@ -133,13 +133,15 @@ async fn two_pipelines_do_not_fight_over_a_machine() {
     let mut options = cloud.options(Strategy::Existing(id));
     let first = Ec2Executor::new(cloud.api().await, options.clone()).unwrap();
     let session = prepare(&first, RunId::new()).await.unwrap();
+    // The third has the time that it needs: a machine that is free takes a while to start.
+    let third = Ec2Executor::new(cloud.api().await, options.clone()).unwrap();
     options.launch_deadline = Duration::from_millis(500);
-    let second = Ec2Executor::new(cloud.api().await, options.clone()).unwrap();
+    let second = Ec2Executor::new(cloud.api().await, options).unwrap();
     let error = prepare(&second, RunId::new()).await.err().unwrap();
     assert_eq!(kind(&error), Ec2ErrorKind::Locked, "{error}");
     assert_eq!(sh(session.as_ref(), "true").await, Ok(ExitStatus::Code(0)));
     session.teardown().await.unwrap();
-    let session = prepare(&second, RunId::new()).await.unwrap();
+    let session = prepare(&third, RunId::new()).await.unwrap();
     session.teardown().await.unwrap();
     assert_eq!(cloud.ec2.live(), []);
 }
@@ -514,11 +516,20 @@ async fn a_controller_killed_with_an_existing_machine_leaves_it_stopped() {
 async fn a_living_controller_is_left_alone() {
     let cloud = Cloud::start().await;
     let mut options = cloud.options(template());
-    options.lease = Duration::from_secs(1);
+    // Longer than a busy machine keeps a controller from renewing it.
+    options.lease = Duration::from_secs(5);
     let executor = Ec2Executor::new(cloud.api().await, options).unwrap();
     let session = prepare(&executor, RunId::new()).await.unwrap();
+    let expires = || -> u64 {
+        let machine = cloud.ec2.live().remove(0);
+        machine.tags[tags::EXPIRES].parse().unwrap()
+    };
+    let (first, end) = (expires(), Instant::now() + Duration::from_secs(30));
+    while expires() <= first {
+        assert!(Instant::now() < end, "the lease was not renewed");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let reaper = Reaper::new(cloud.api().await).confirm(Duration::from_millis(200));
-    tokio::time::sleep(Duration::from_millis(1500)).await;
     let reaped = reaper.reap(&Scope::Expired).await.unwrap();
     assert!(reaped.removed.is_empty(), "{reaped:?}");
     assert_eq!(sh(session.as_ref(), "true").await, Ok(ExitStatus::Code(0)));

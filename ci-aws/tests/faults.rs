@@ -67,7 +67,7 @@ async fn prepare(
 }
 
 /// Waits for something that should be quick.
-async fn until(what: &str, condition: impl Fn() -> bool) {
+async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(30);
     while !condition() {
         assert!(Instant::now() < end, "{what} did not happen");
@@ -262,6 +262,12 @@ async fn a_controller_that_is_silent_loses_its_lease() {
         root.display()
     );
     let text = format!("{head}{}#end\n", script.unwrap());
+    // Before the guard: the session lives for a moment only.
+    let mut left = Process::new("sleep")
+        .arg("86533")
+        .env("CI_CORE_REMOTE", "run/session/1;")
+        .spawn()
+        .unwrap();
     let mut guard = Process::new("sh")
         .args(["-c", "ci_text=$(sed /^#end/q); eval \"$ci_text\""])
         .stdin(Stdio::piped())
@@ -270,17 +276,13 @@ async fn a_controller_that_is_silent_loses_its_lease() {
         .unwrap();
     let mut input = guard.stdin.take().unwrap();
     input.write_all(text.as_bytes()).unwrap();
-    until("the session", || {
-        root.join("run/session/state/beat").is_file()
+    until("the end of what was left", || {
+        left.try_wait().unwrap().is_some()
     })
     .await;
-    let mut left = Process::new("sleep")
-        .arg("86533")
-        .env("CI_CORE_REMOTE", "run/session/1;")
-        .spawn()
-        .unwrap();
-    until("the removal", || sshd.sessions().is_empty()).await;
     assert!(!left.wait().unwrap().success());
+    // The directories of a session go after its processes.
+    until("the removal", || sshd.sessions().is_empty()).await;
     assert!(!guard.wait().unwrap().success());
 }
 

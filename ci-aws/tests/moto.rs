@@ -148,7 +148,7 @@ async fn what_a_dead_run_left_is_ended_and_nothing_else() {
     let reaper = Reaper::new(api)
         .confirm(Duration::from_millis(100))
         .poll(Duration::from_millis(50))
-        .deadline(Duration::from_secs(5));
+        .deadline(Duration::from_mins(1));
     let reaped = reaper.reap(&Scope::Expired).await.unwrap();
     assert_eq!(reaped.removed.len(), 2, "{reaped:?}");
     assert!(

@@ -8,7 +8,6 @@
 )]
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use ci_core::config::gitlab::{Directory, Facts, Files, MemoryFiles, Options, Project};
 
@@ -58,7 +57,6 @@ fn real_configurations_compile() {
     for path in &paths {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let files = project(path);
-        let began = Instant::now();
         let mut problems = Vec::new();
         for (what, facts) in facts() {
             match Project::load(&files, &Options::new().facts(facts).stub_missing()) {
@@ -73,10 +71,6 @@ fn real_configurations_compile() {
                 Err(error) => problems.push(format!("{name}: {what}: {error}")),
             }
         }
-        assert!(
-            began.elapsed() < Duration::from_secs(5),
-            "{name} takes long"
-        );
         if problems.is_empty() {
             good += 1;
         } else {

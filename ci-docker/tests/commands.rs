@@ -10,15 +10,20 @@ use ci_core::executor::{Executor, PrepareRequest};
 use ci_core::id::RunId;
 use ci_core::job::JobSpec;
 use ci_core::session::{Command, ExitStatus, Session, SessionErrorKind};
+use ci_docker::DockerExecutor;
 use support::{Log, Place};
 
 /// A variable that no shell can export: a command with it is the engine's to run.
 const BY_EXEC: &str = "by.exec";
 
 async fn session(place: &Place) -> Box<dyn Session> {
+    session_on(&place.executor()).await
+}
+
+async fn session_on(executor: &DockerExecutor) -> Box<dyn Session> {
     let (job, env) = (JobSpec::new("commands"), BTreeMap::new());
     let request = PrepareRequest::new(RunId::new(), &job, &env);
-    place.executor().prepare(request).await.unwrap()
+    executor.prepare(request).await.unwrap()
 }
 
 /// What a script says and how it ends, run by the first process and by the engine.
@@ -79,18 +84,20 @@ async fn what_a_command_leaves_with_its_output_writes_into_no_other() {
     let begun = Instant::now();
     session.exec(&Command::sh(quiet), log.io()).await.unwrap();
     assert_eq!(log.text(), "begun\n");
-    assert!(begun.elapsed() < Duration::from_secs(2), "nothing waits");
+    // Much less than its `sleep`, and more than a busy machine takes.
+    assert!(begun.elapsed() < Duration::from_secs(30), "nothing waits");
     assert_ne!(parent(&*session).await, "0");
 
-    let loud = "(sleep 1; echo late; while :; do echo noise; sleep 0.1; done) & echo begun";
+    // What comes late comes as soon as the command itself is gone: nobody listens for ever.
+    let loud = "(while kill -0 $$ 2>/dev/null; do :; done; echo late; \
+                while :; do echo noise; sleep 0.1; done) & echo begun";
     let log = Log::default();
+    let begun = Instant::now();
     session.exec(&Command::sh(loud), log.io()).await.unwrap();
+    let text = log.text();
+    assert!(text.starts_with("begun\nlate\n"), "{text}");
     // As long as an engine listens, too.
-    assert!(
-        log.text().starts_with("begun\nlate\nnoise\n"),
-        "{}",
-        log.text()
-    );
+    assert!(begun.elapsed() > Duration::from_secs(1), "{text}");
     let log = Log::default();
     session
         .exec(&Command::sh("sleep 0.5; echo mine"), log.io())
@@ -110,7 +117,9 @@ async fn a_command_beside_another_is_the_engines_and_both_can_be_stopped() {
     let Some(place) = support::place().await else {
         return;
     };
-    let session = session(&place).await;
+    // A shell that does what it is asked needs little of it, also on a busy machine.
+    let executor = place.executor().grace(Duration::from_secs(20));
+    let session = session_on(&executor).await;
     let log = Log::default();
     let io = log.io();
     let cancel = io.cancel.clone();

@@ -9,7 +9,7 @@ mod engine;
 mod support;
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command as Process, Stdio};
 use std::time::{Duration, Instant};
@@ -162,16 +162,19 @@ async fn behind_tls() {
 }
 
 /// A server of logins that ends with the test.
-struct Sshd(Child);
+struct Sshd {
+    child: Child,
+    port: u16,
+}
 
 impl Drop for Sshd {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
-fn sshd(dir: &Path, port: u16, docker_host: &str) -> Sshd {
+fn sshd(dir: &Path, docker_host: &str) -> Sshd {
     for name in ["host", "user"] {
         let done = Process::new("ssh-keygen")
             .args(["-q", "-t", "ed25519", "-N", "", "-f"])
@@ -180,6 +183,13 @@ fn sshd(dir: &Path, port: u16, docker_host: &str) -> Sshd {
             .unwrap();
         assert!(done.success());
     }
+    std::fs::create_dir_all("/run/sshd").unwrap();
+    // Another process may take the free port first: then the server ends, and another is tried.
+    let started = (0..5).find_map(|_| listen(dir, port(), docker_host));
+    started.unwrap()
+}
+
+fn listen(dir: &Path, port: u16, docker_host: &str) -> Option<Sshd> {
     let at = |name: &str| dir.join(name).display().to_string();
     let config = format!(
         "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\n\
@@ -188,7 +198,6 @@ fn sshd(dir: &Path, port: u16, docker_host: &str) -> Sshd {
         at("user.pub"),
     );
     std::fs::write(dir.join("sshd_config"), config).unwrap();
-    std::fs::create_dir_all("/run/sshd").unwrap();
     let program = ["/usr/sbin/sshd", "/usr/bin/sshd"];
     let program = program
         .into_iter()
@@ -199,12 +208,18 @@ fn sshd(dir: &Path, port: u16, docker_host: &str) -> Sshd {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
+    let mut sshd = Sshd { child, port };
     let began = Instant::now();
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+    loop {
+        if sshd.child.try_wait().unwrap().is_some() {
+            return None;
+        }
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            return Some(sshd);
+        }
         assert!(began.elapsed() < PATIENCE, "sshd does not start");
         std::thread::sleep(Duration::from_millis(20));
     }
-    Sshd(child)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,8 +232,7 @@ async fn an_engine_of_another_machine_is_reached_over_ssh() {
         .prefix("ci")
         .tempdir_in("/tmp")
         .unwrap();
-    let port = port();
-    let sshd = sshd(dir.path(), port, &place.host);
+    let sshd = sshd(dir.path(), &place.host);
     // The program's own options, which no option of ours can give: a wrapper in front of it.
     let wrapper = format!(
         "#!/bin/sh\nexec /usr/bin/ssh -i {0}/user -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile={0}/known \"$@\"\n",
@@ -237,7 +251,10 @@ async fn an_engine_of_another_machine_is_reached_over_ssh() {
     let done = Process::new(std::env::current_exe().unwrap())
         .args(["--exact", "over_ssh", "--ignored", "--nocapture"])
         .env("PATH", path)
-        .env("CI_DOCKER_TEST_SSH", format!("ssh://root@127.0.0.1:{port}"))
+        .env(
+            "CI_DOCKER_TEST_SSH",
+            format!("ssh://root@127.0.0.1:{}", sshd.port),
+        )
         .status();
     drop(sshd);
     assert!(done.unwrap().success());

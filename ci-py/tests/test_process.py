@@ -144,17 +144,25 @@ def test_wait_for_ends_a_run_in_time() -> None:
     asyncio.run(main())
 
 
-def test_the_loop_turns_while_a_run_is_awaited() -> None:
-    async def main() -> int:
-        turns = 0
-        task = asyncio.ensure_future(Workflow("w").job("a", "sleep 0.3").run_async())
-        while not task.done():
-            await asyncio.sleep(0.01)
-            turns += 1
-        assert (await task).is_success
-        return turns
+def test_the_loop_turns_while_a_run_is_awaited(tmp_path: Path) -> None:
+    begun, go = tmp_path / "begun", tmp_path / "go"
+    # The job succeeds only if the loop turns beside it; without that it gives up after a while.
+    waits = f"""
+touch '{begun}'
+n=0
+until [ -e '{go}' ]; do n=$((n+1)); [ $n -lt 600 ] || exit 1; sleep 0.05; done
+"""
 
-    assert asyncio.run(main()) > 5
+    async def main() -> None:
+        turns = 0
+        task = asyncio.ensure_future(Workflow("w").job("a", waits).run_async())
+        while turns < 6 and not task.done():
+            await asyncio.sleep(0.01)
+            turns += begun.exists()
+        go.touch()
+        assert (await task).is_success
+
+    asyncio.run(main())
 
 
 def test_awaiting_needs_a_loop() -> None:

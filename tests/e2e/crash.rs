@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
+use std::fs::File;
+use std::process::Stdio;
+use std::time::Duration;
 
-use crate::support::{Project, job, processes_of, until};
+use crate::support::{Project, job, processes_of, until, until_within};
 
 /// A run of 200 jobs in 8 chains that cross, each of which writes down that it began and ended.
 fn many_jobs() -> String {
@@ -46,14 +48,39 @@ fn ended(project: &Project, run: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Kills the engine `after` its start, resumes, and checks that every job ended exactly as often as
-/// it should.
-fn killed_after(after: Duration) -> bool {
+/// When the engine is killed.
+#[derive(Debug, Clone, Copy)]
+enum When {
+    /// So long after its start, however far it is then.
+    After(Duration),
+    /// When its jobs have written down so many begins and ends.
+    Lines(usize),
+}
+
+/// Kills the engine at an instant, resumes, and checks that every job ended exactly as often as it
+/// should. Gives false if the run had ended before.
+fn killed(when: When) -> bool {
     let project = Project::new(&many_jobs());
-    let mut engine = project.spawn(&["run", "--format", "json", "-j", "4"]);
-    std::thread::sleep(after);
+    // Into a file: an engine whose output nobody reads would stand still.
+    let printed = project.path().join("printed");
+    let mut engine = project
+        .command(&["run", "--format", "json", "-j", "4"])
+        .stdout(File::create(&printed).expect("created"))
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("ci starts");
+    match when {
+        When::After(time) => std::thread::sleep(time),
+        When::Lines(lines) => {
+            until_within(Duration::from_mins(2), "the jobs get that far", || {
+                project.read("journal").lines().count() >= lines
+                    || engine.try_wait().expect("a child").is_some()
+            });
+        }
+    }
     engine.kill().expect("SIGKILL");
-    let printed = engine.wait_with_output().expect("it is gone");
+    engine.wait().expect("it is gone");
+    let printed = std::fs::read(printed).expect("what it printed");
     if !project.store().is_file()
         || project.ci(&["runs", "--format", "json"]).ok().json()["total"] == 0
     {
@@ -69,7 +96,7 @@ fn killed_after(after: Duration) -> bool {
     let run = kept["id"].as_str().expect("a run has an id").to_owned();
     let before = ended(&project, &run);
     // What was reported is in the store.
-    for line in String::from_utf8_lossy(&printed.stdout).lines() {
+    for line in String::from_utf8_lossy(&printed).lines() {
         let Ok(event) = serde_json::from_str::<serde_json::Value>(line) else {
             continue;
         };
@@ -105,17 +132,22 @@ fn killed_after(after: Duration) -> bool {
     true
 }
 
-/// Kills the engine at ten instants spread over the length of a run, as this machine does it now.
+/// Kills the engine at ten instants spread over a run. They are told by how far its jobs are and not by a
+/// clock: how long a run takes differs too much on a busy machine.
 fn killed_at_ten_instants(part: u32) {
-    let project = Project::new(&many_jobs());
-    let begun = Instant::now();
-    project.ci(&["run", "-q", "-j", "4"]).ok();
-    let length = begun.elapsed();
     let mut hit = 0;
     for index in 0..10 {
-        // A simple sequence, so that a failure can be repeated.
-        let thousandth = ((part * 10 + index) * 7919 + 131) % 1000;
-        hit += u32::from(killed_after(length * thousandth / 1000));
+        let when = match index {
+            // Before any job: the store and the run are being made.
+            0..2 => When::After(Duration::from_millis(u64::from(part * 2 + index) * 10)),
+            _ => {
+                // A simple sequence, so that a failure can be repeated.
+                let thousandth = ((part * 10 + index) * 7919 + 131) % 1000;
+                let lines = 400 * thousandth / 1000;
+                When::Lines(usize::try_from(lines).expect("a small number"))
+            }
+        };
+        hit += u32::from(killed(when));
     }
     assert!(hit >= 5, "only {hit} of 10 instants were before the end");
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Project, job, processes_of, until};
+use crate::support::{Project, job, processes_of, until, until_within};
 
 fn one_job(step: &str) -> Project {
     let mut script = String::new();
@@ -35,10 +35,9 @@ fn a_step_that_ignores_term_is_killed() {
     let project = Project::new(
         "version: 1\nname: stubborn\njobs:\n  job:\n    timeout: 1s\n    steps:\n      - run: |\n          trap '' TERM INT HUP\n          while :; do sleep 0.1; done\n",
     );
-    let began = Instant::now();
+    // It never ends by itself.
     let finished = project.ci(&["run", "--format", "json"]).exits(1).finished();
     assert_eq!(job(&finished, "job")["outcome"], "timed_out");
-    assert!(began.elapsed() < Duration::from_mins(1));
     assert_eq!(processes_of(&project.last_id()), [0u32; 0]);
 }
 
@@ -55,7 +54,8 @@ fn a_child_that_holds_the_pipe_does_not_hold_the_step() {
     let project = one_job("sleep 300 &\necho done");
     let began = Instant::now();
     project.ci(&["run", "-q"]).ok();
-    assert!(began.elapsed() < Duration::from_mins(1));
+    // Less than the child takes.
+    assert!(began.elapsed() < Duration::from_mins(4));
     assert_eq!(processes_of(&project.last_id()), [0u32; 0]);
 }
 
@@ -65,7 +65,8 @@ fn two_gibibytes_without_a_newline_are_kept_in_bounded_memory() {
     let engine = project.spawn(&["run", "-q"]);
     let status = format!("/proc/{}/status", engine.id());
     let mut peak = 0;
-    until_longer("the run ends", || {
+    // A little less than the runner of the tests allows: then it is said what did not happen.
+    until_within(Duration::from_mins(14), "the run ends", || {
         let text = std::fs::read_to_string(&status).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let Some(line) = line else { return true };
@@ -86,14 +87,6 @@ fn two_gibibytes_without_a_newline_are_kept_in_bounded_memory() {
         "{size} bytes of log in `{}`",
         logs.display()
     );
-}
-
-fn until_longer(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_mins(5);
-    while !condition() {
-        assert!(Instant::now() < deadline, "never happened: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 fn walk(dir: &std::path::Path) -> u64 {

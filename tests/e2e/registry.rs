@@ -34,6 +34,12 @@ impl Registry {
     }
 
     fn start(locked: bool) -> Self {
+        // Another process may take the free port first: then the registry ends, and another is tried.
+        let started = (0..5).find_map(|_| Self::listen(locked));
+        started.expect("a registry that starts")
+    }
+
+    fn listen(locked: bool) -> Option<Self> {
         let dir = tempfile::tempdir().expect("a directory");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let host = listener.local_addr().expect("an address").to_string();
@@ -59,16 +65,18 @@ impl Registry {
             .stderr(Stdio::null())
             .spawn()
             .expect("docker-registry, of Debian's package of that name");
-        let registry = Self {
+        let mut registry = Self {
             child,
             dir,
             host,
             locked,
         };
+        let mut has_ended = false;
         until("the registry answers", || {
-            TcpStream::connect(&registry.host).is_ok()
+            has_ended = registry.child.try_wait().expect("a child").is_some();
+            has_ended || TcpStream::connect(&registry.host).is_ok()
         });
-        registry
+        (!has_ended).then_some(registry)
     }
 
     /// Puts an image with this mark in it.

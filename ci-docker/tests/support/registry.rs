@@ -37,6 +37,12 @@ impl TestRegistry {
     }
 
     fn start(locked: bool) -> Self {
+        // Another process may take the free port first: then the registry ends, and another is tried.
+        let started = (0..5).find_map(|_| Self::listen(locked));
+        started.expect("a registry that starts")
+    }
+
+    fn listen(locked: bool) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
@@ -65,13 +71,18 @@ impl TestRegistry {
             .stderr(Stdio::null())
             .spawn()
             .expect("docker-registry, of Debian's package of that name");
-        let registry = Self { child, dir, host };
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(&registry.host).is_err() {
+        let mut registry = Self { child, dir, host };
+        let deadline = Instant::now() + Duration::from_mins(1);
+        loop {
+            if registry.child.try_wait().unwrap().is_some() {
+                return None;
+            }
+            if TcpStream::connect(&registry.host).is_ok() {
+                return Some(registry);
+            }
             assert!(Instant::now() < deadline, "the registry does not start");
             std::thread::sleep(Duration::from_millis(20));
         }
-        registry
     }
 
     /// An image in it.

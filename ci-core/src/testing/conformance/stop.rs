@@ -33,9 +33,10 @@ async fn stop(bench: &Bench, started: Started) -> Result<(Ran, Duration), Troubl
     Ok((ran, began.elapsed()))
 }
 
-/// How long a command that obeys may take to stop: as long as it would have been given time anyway.
+/// How long a command that obeys may take to stop: as long as it would have been given time anyway, or
+/// as anything that is quick.
 fn obedient(bench: &Bench) -> Duration {
-    bench.options.grace.max(Duration::from_secs(5))
+    bench.options.grace.max(bench.options.patience)
 }
 
 async fn sleeping(bench: Bench) -> Verdict {
@@ -50,14 +51,24 @@ async fn sleeping(bench: Bench) -> Verdict {
 }
 
 async fn cleaning_up(bench: Bench) -> Verdict {
+    /// A busy machine may not get round to the trap in one grace period, but hardly in all of them.
+    const TRIES: u32 = 3;
     let script = "trap 'echo asked; exit 0' TERM; echo ready; while :; do sleep 1; done";
-    let started = bench.start(bench.command(script));
-    bench
-        .soon("the command's start", started.log.lines(1))
-        .await?;
-    let (ran, took) = stop(&bench, started).await?;
-    same("the output", &ran.stdout(), &"ready\nasked\n".to_owned())?;
-    Ok(format!("after {took:.2?}"))
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let started = bench.start(bench.command(script));
+        bench
+            .soon("the command's start", started.log.lines(1))
+            .await?;
+        let (ran, took) = stop(&bench, started).await?;
+        let had_its_time = took >= bench.options.grace;
+        if tries < TRIES && had_its_time && ran.stdout() == "ready\n" {
+            continue;
+        }
+        same("the output", &ran.stdout(), &"ready\nasked\n".to_owned())?;
+        return Ok(format!("after {took:.2?}"));
+    }
 }
 
 async fn ignoring(bench: Bench) -> Verdict {

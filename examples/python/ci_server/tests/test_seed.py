@@ -83,7 +83,7 @@ def test_the_latest_run_of_a_commit_counts(shown: Server, tmp_path: Path) -> Non
     assert shown.get("/runs")["total"] == 3
     # Another process writes into the same store.
     run(Workflow("w").job("first", "true"), store=tmp_path / "state/runs.db", facts={"revision": commit})
-    until("it is seen", lambda: shown.get(f"/run/{commit}") == {"id": commit, "status": "success"}, 2)
+    until("it is seen", lambda: shown.get(f"/run/{commit}") == {"id": commit, "status": "success"})
     listed = shown.get("/runs")
     assert listed["total"] == 3
     assert listed["data"][0] == {"id": commit, "status": "success"}, "the newest run comes first"

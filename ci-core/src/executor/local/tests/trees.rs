@@ -74,9 +74,11 @@ async fn a_command_that_closes_its_output_is_waited_for() {
 async fn a_child_that_holds_the_pipe_does_not_hold_the_command() {
     let place = Place::new();
     let session = place.session().await;
-    // The child goes on writing after the command has returned, and must not die of it.
-    let script = "(echo child; while [ ! -e go ]; do sleep 0.01; done; echo more; echo $? > wrote; \
-                  sleep 600) & echo $! > pid; echo parent";
+    // The child goes on writing after the command has returned, and must not die of it. What it says first
+    // is said in time: nobody listens to it for long.
+    let script = "(echo child; touch said; while [ ! -e go ]; do sleep 0.01; done; echo more; \
+                  echo $? > wrote; sleep 600) & echo $! > pid; \
+                  while [ ! -e said ]; do sleep 0.01; done; echo parent";
     let (status, log) = run(&*session, Command::sh(script)).await;
     assert_eq!(status.unwrap(), ExitStatus::Code(0));
     let text = log.text(Stream::Stdout);
@@ -209,9 +211,17 @@ mod linux {
     async fn a_daemon_that_hides_before_there_is_a_control_group_is_found() {
         let place = Place::new();
         let session = place.session().await;
+        // A command is marked just after its start. The test may be in a job, and have a mark of its own.
+        let limits = fs::read_to_string("/proc/self/limits").unwrap();
+        let own = limits
+            .lines()
+            .find(|line| line.starts_with("Max realtime timeout"));
+        fs::write(place.project().join("own"), own.unwrap()).unwrap();
         // Without its group, session, parent and environment.
-        let script =
-            "sleep 0.1; setsid env -i sh -c 'echo $$ > daemon; exec sleep 600' >/dev/null 2>&1 &";
+        let script = "n=0; limit() { grep '^Max realtime timeout' /proc/$$/limits; }; \
+                      while [ \"$(limit)\" = \"$(cat own)\" ]; do n=$((n+1)); \
+                      [ $n -lt 600 ] || exit 3; sleep 0.05; done; \
+                      setsid env -i sh -c 'echo $$ > daemon; exec sleep 600' >/dev/null 2>&1 &";
         sh(&*session, script).await;
         let pid = pid_in(&place.project().join("daemon")).await;
         assert!(lives(pid));
