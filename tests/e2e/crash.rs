@@ -137,15 +137,14 @@ fn killed(when: When) -> bool {
 fn killed_at_ten_instants(part: u32) {
     let mut hit = 0;
     for index in 0..10 {
-        let when = match index {
+        let when = if index < 2 {
             // Before any job: the store and the run are being made.
-            0..2 => When::After(Duration::from_millis(u64::from(part * 2 + index) * 10)),
-            _ => {
-                // A simple sequence, so that a failure can be repeated.
-                let thousandth = ((part * 10 + index) * 7919 + 131) % 1000;
-                let lines = 400 * thousandth / 1000;
-                When::Lines(usize::try_from(lines).expect("a small number"))
-            }
+            When::After(Duration::from_millis(u64::from(part * 2 + index) * 10))
+        } else {
+            // A simple sequence, so that a failure can be repeated.
+            let thousandth = ((part * 10 + index) * 7919 + 131) % 1000;
+            let lines = 400 * thousandth / 1000;
+            When::Lines(usize::try_from(lines).expect("a small number"))
         };
         hit += u32::from(killed(when));
     }
