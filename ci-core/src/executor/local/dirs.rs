@@ -2,29 +2,28 @@
 //! found by whoever cleans up after an engine that died.
 //!
 //! ```text
-//! <root>/lock             held for a moment while a run's directory is made or judged
-//! <root>/<run>/owner      locked for as long as the engine lives; says whose it is
+//! <root>/lock             held for a moment while a run's directory is made, judged or taken away
+//! <root>/<run>/owner      locked for as long as the engine lives; says whose it is (`owner.rs`)
 //! <root>/<run>/kept/<m>   trees that jobs left untouched, for the next ones
 //! <root>/<run>/<n>/home
 //! <root>/<run>/<n>/tmp
 //! <root>/<run>/<n>/work   only for jobs that do not work in the project's directory
+//! <root>/<run>.gone<n>    what is being removed, or was when its remover died
 //! ```
 //! Names are short because sockets in them have short names or none (108 bytes on Linux).
 
 use std::collections::HashMap;
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
+use super::owner::{self, Abandoned, Locked, named};
 use super::remove;
 use super::shelf::{JobShelf, Shelf};
 use crate::id::RunId;
-
-const LOCK: &str = "lock";
-const OWNER: &str = "owner";
 
 /// The directory that holds those of all runs.
 #[derive(Debug)]
@@ -100,46 +99,50 @@ impl Root {
         false
     }
 
-    /// The runs whose engine is gone: their ids and directories. Each is locked until it is dropped.
-    pub(super) fn abandoned(&self) -> io::Result<Vec<Abandoned>> {
-        let _guard = match hold(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            guard => guard?,
+    /// What engines may have left behind, of one run or of all. Nothing is locked: the runs are to be
+    /// [opened](Self::open_abandoned) one after the other, so that nobody who goes on with a run has to
+    /// wait until others are cleaned up.
+    pub(super) fn left(&self, only: Option<RunId>) -> io::Result<Left> {
+        let mut left = Left::default();
+        let entries = match fs::read_dir(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(left),
+            entries => entries?,
         };
-        let mut abandoned = Vec::new();
-        for entry in fs::read_dir(&self.path)? {
+        let only = only.map(short);
+        for entry in entries {
             let path = entry?.path();
-            if let Some(found) = Abandoned::open(path) {
-                abandoned.push(found);
+            let of = path.file_stem();
+            if only.as_ref().is_some_and(|run| of != Some(OsStr::new(run))) {
+                continue;
+            }
+            if owner::is_aside(&path) {
+                left.aside.push(path);
+            } else {
+                left.runs.push(path);
             }
         }
-        Ok(abandoned)
+        Ok(left)
+    }
+
+    /// The run that the directory is of, if its engine is gone.
+    pub(super) fn open_abandoned(&self, path: PathBuf) -> io::Result<Option<Abandoned>> {
+        Abandoned::open(&self.path, path)
     }
 }
 
-/// The directory of a run whose engine is gone.
-#[derive(Debug)]
-pub(super) struct Abandoned {
-    pub(super) run: RunId,
-    pub(super) path: PathBuf,
-    /// Keeps others from cleaning up at the same time.
-    _owner: Locked,
+/// What may have been left behind.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    /// Directories of runs, also of those that are being worked for.
+    pub(super) runs: Vec<PathBuf>,
+    /// Directories that are no run's any more. Whoever finds one removes it.
+    pub(super) aside: Vec<PathBuf>,
 }
 
-impl Abandoned {
-    fn open(path: PathBuf) -> Option<Self> {
-        let file = path.join(OWNER);
-        let owner = File::options().read(true).write(true).open(&file).ok()?;
-        owner.try_lock().ok()?;
-        let owner = Locked(owner);
-        let text = fs::read_to_string(&file).ok()?;
-        let run = text.lines().find_map(|line| line.strip_prefix("run "))?;
-        Some(Self {
-            run: run.parse().ok()?,
-            path,
-            _owner: owner,
-        })
-    }
+/// The name of the directory of a run.
+fn short(run: RunId) -> String {
+    let id = run.to_string();
+    id.rsplit('-').next().unwrap_or(&id).to_owned()
 }
 
 #[derive(Debug)]
@@ -156,9 +159,7 @@ struct RunDir {
 
 impl RunDir {
     fn new(root: &Path, run: RunId) -> Self {
-        let id = run.to_string();
-        let short = id.rsplit('-').next().unwrap_or(&id);
-        let path = root.join(short);
+        let path = root.join(short(run));
         Self {
             run,
             root: root.to_owned(),
@@ -177,63 +178,23 @@ impl RunDir {
             return Ok(());
         }
         make_private(&self.root)?;
-        let _guard = hold(&self.root)?;
-        fs::create_dir(&self.path)
-            .or_else(|error| match error.kind() {
-                // An engine that worked for the run before left it.
-                io::ErrorKind::AlreadyExists => Ok(()),
-                _ => Err(error),
-            })
-            .map_err(|error| named("make", &self.path, &error))?;
-        let path = self.path.join(OWNER);
-        let mut file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)?;
-        match lock_soon(&file) {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let text = format!("another engine works for the run in `{}`", path.display());
-                return Err(io::Error::new(io::ErrorKind::ResourceBusy, text));
-            }
-            Err(TryLockError::Error(error)) => return Err(named("lock", &path, &error)),
-        }
-        writeln!(file, "run {}\npid {}", self.run, std::process::id())?;
-        *owner = Some(Locked(file));
+        *owner = Some(owner::take_soon(&self.root, &self.path, self.run)?);
         Ok(())
     }
-}
-
-/// Locks a file whose lock may be about to be given back: a process that was being started when its
-/// engine died has it until it runs its own program.
-fn lock_soon(file: &File) -> Result<(), TryLockError> {
-    for _ in 0..100 {
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
-            result => return result,
-        }
-    }
-    file.try_lock()
 }
 
 impl Drop for RunDir {
     /// Gives back what is empty; what is not belongs to a session that was not torn down.
     fn drop(&mut self) {
-        if lock(&self.owner).is_none() {
+        let Some(owner) = lock(&self.owner).take() else {
             return;
-        }
+        };
         let _ = self.shelf.clear();
         for path in lock(&self.free).drain(..) {
             let _ = fs::remove_dir(path.join("work"));
             let _ = remove::empty(&path, &["home", "tmp"]);
         }
-        let others = fs::read_dir(&self.path).map_or(0, Iterator::count);
-        if others <= 1 {
-            let _ = fs::remove_file(self.path.join(OWNER));
-            let _ = fs::remove_dir(&self.path);
-        }
+        owner::give_back(&self.root, &self.path, owner);
     }
 }
 
@@ -314,6 +275,10 @@ impl JobDir {
 
     /// Removes the directories. Blocks for as long as removing many files takes.
     pub(super) fn remove(&self) -> io::Result<()> {
+        if lock(&self.run.owner).is_none() {
+            // What may be there is of the engine that works for the run.
+            return Ok(());
+        }
         remove::tree(&self.path)
     }
 
@@ -379,34 +344,6 @@ fn is_private(path: &Path) -> bool {
     metadata.is_dir()
 }
 
-/// A file that is locked until this is dropped. Closing it would not be enough: a process that is just
-/// being started has it open too until its program begins.
-#[derive(Debug)]
-struct Locked(File);
-
-impl Drop for Locked {
-    fn drop(&mut self) {
-        let _ = self.0.unlock();
-    }
-}
-
-/// Holds the lock of the root until it is dropped.
-fn hold(root: &Path) -> io::Result<Locked> {
-    let path = root.join(LOCK);
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)?;
-    file.lock()?;
-    Ok(Locked(file))
-}
-
-fn named(what: &str, path: &Path, error: &io::Error) -> io::Error {
-    let text = format!("could not {what} `{}`: {error}", path.display());
-    io::Error::new(error.kind(), text)
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -449,21 +386,78 @@ mod tests {
         assert_ne!(root.job(run).home(), first.home());
     }
 
+    /// The runs that can be cleaned up.
+    fn abandoned(root: &Root, only: Option<RunId>) -> Vec<Abandoned> {
+        let runs = root.left(only).unwrap().runs.into_iter();
+        runs.filter_map(|path| root.open_abandoned(path).unwrap())
+            .collect()
+    }
+
+    /// A job of a run whose engine died.
+    fn dead(root: &Root) -> (RunId, JobDir) {
+        let run = RunId::new();
+        let job = root.job(run);
+        job.make().unwrap();
+        // As the kernel does it when a process ends.
+        drop(lock(&job.run.owner).take());
+        (run, job)
+    }
+
     #[test]
     fn a_run_is_abandoned_when_its_owner_is_gone_and_not_before() {
         let place = tempfile::tempdir().unwrap();
         let root = Root::new(place.path().join("root"));
-        assert!(root.abandoned().unwrap().is_empty());
+        assert!(abandoned(&root, None).is_empty());
+        let living = root.job(RunId::new());
+        living.make().unwrap();
+        assert!(abandoned(&root, None).is_empty());
+        let (run, _job) = dead(&root);
+        let found = abandoned(&root, None);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].run, run);
+        assert!(abandoned(&root, None).is_empty(), "somebody is at it");
+    }
+
+    #[test]
+    fn who_cleans_up_after_one_run_lets_others_go_on() {
+        let place = tempfile::tempdir().unwrap();
+        let root = Root::new(place.path().join("root"));
+        let dead = [dead(&root), dead(&root)];
+        let found = abandoned(&root, Some(dead[0].0));
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].run, dead[0].0);
+        let resumed = Root::new(root.path().to_owned());
+        resumed.job(dead[1].0).make().unwrap();
+    }
+
+    #[test]
+    fn of_two_engines_the_one_that_is_refused_removes_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let root = Root::new(place.path().join("root"));
         let run = RunId::new();
         let job = root.job(run);
         job.make().unwrap();
-        assert!(root.abandoned().unwrap().is_empty());
-        // As the kernel does it when a process ends.
-        drop(lock(&job.run.owner).take());
-        let abandoned = root.abandoned().unwrap();
-        assert_eq!(abandoned.len(), 1);
-        assert_eq!(abandoned[0].run, run);
-        assert!(root.abandoned().unwrap().is_empty(), "somebody is at it");
+        let other = Root::new(root.path().to_owned()).job(run);
+        assert_eq!(other.home(), job.home());
+        other.remove().unwrap();
+        assert!(job.home().is_dir());
+        job.remove().unwrap();
+        assert!(!job.home().exists());
+    }
+
+    #[test]
+    fn what_was_set_aside_is_no_run_s_and_is_found() {
+        let place = tempfile::tempdir().unwrap();
+        let root = Root::new(place.path().join("root"));
+        let (run, _job) = dead(&root);
+        let path = root.path().join(short(run));
+        let aside = path.with_extension("gone0");
+        fs::rename(path, &aside).unwrap();
+        assert!(abandoned(&root, None).is_empty());
+        for only in [None, Some(run)] {
+            assert_eq!(root.left(only).unwrap().aside, [aside.as_path()]);
+        }
+        assert!(root.left(Some(RunId::new())).unwrap().aside.is_empty());
     }
 
     #[cfg(unix)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -356,7 +357,7 @@ impl Executor for LocalExecutor {
         let mut report = ReapReport::default();
         if let Some(shelf) = self.root.shelf(run) {
             let cleared = tokio::task::spawn_blocking(move || shelf.clear()).await;
-            if let Err(error) = cleared.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+            if let Err(error) = cleared.unwrap_or_else(|error| Err(io::Error::other(error))) {
                 report.left.push(error.to_string());
             }
         }
@@ -364,34 +365,48 @@ impl Executor for LocalExecutor {
     }
 
     async fn reap(&self, scope: &ReapScope) -> Result<ReapReport, ExecutorError> {
-        let abandoned = {
-            let root = Arc::clone(&self.root);
-            let found = tokio::task::spawn_blocking(move || root.abandoned()).await;
-            found
-                .unwrap_or_else(|error| Err(std::io::Error::other(error)))
-                .map_err(|error| failed("look for abandoned runs", error))?
+        let only = match scope {
+            ReapScope::Run(run) => Some(*run),
+            ReapScope::Abandoned => None,
         };
+        let explain = |error| failed("look for abandoned runs", error);
+        let left = self.in_root(move |root| root.left(only)).await;
+        let left = left.map_err(explain)?;
         let mut report = ReapReport::default();
-        if let ReapScope::Run(run) = scope
-            && !abandoned.iter().any(|it| it.run == *run)
-        {
-            self.end(*run, &mut report).await;
-            self.root.forget(*run);
-        }
-        for found in abandoned {
-            if matches!(scope, ReapScope::Run(run) if *run != found.run) {
+        let mut is_ended = false;
+        for path in left.runs {
+            let found = self.in_root(move |root| root.open_abandoned(path)).await;
+            let Some(found) = found.map_err(explain)? else {
+                continue;
+            };
+            if only.is_some_and(|run| run != found.run) {
                 continue;
             }
             self.end(found.run, &mut report).await;
-            let path = found.path.clone();
+            is_ended = true;
+            let text = format!("directory `{}`", found.path.display());
+            let removed = self.in_root(move |_| found.remove()).await;
+            note_removal(&mut report, text, removed);
+        }
+        if let Some(run) = only
+            && !is_ended
+        {
+            self.end(run, &mut report).await;
+            self.root.forget(run);
+        }
+        for path in left.aside {
             let text = format!("directory `{}`", path.display());
-            let removed = tokio::task::spawn_blocking(move || remove::tree(&path)).await;
-            match removed.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
-                Ok(()) => report.removed.push(text),
-                Err(error) => report.left.push(format!("{text}: {error}")),
-            }
+            let removed = self.in_root(move |_| remove::tree(&path)).await;
+            note_removal(&mut report, text, removed);
         }
         Ok(report)
+    }
+}
+
+fn note_removal(report: &mut ReapReport, what: String, removed: io::Result<()>) {
+    match removed {
+        Ok(()) => report.removed.push(what),
+        Err(error) => report.left.push(format!("{what}: {error}")),
     }
 }
 
@@ -403,6 +418,17 @@ impl LocalExecutor {
         report.removed.extend(ended);
         report.left.extend(left);
     }
+
+    /// Does with the directories what may block.
+    async fn in_root<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Root) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let root = Arc::clone(&self.root);
+        tokio::task::spawn_blocking(move || work(&root))
+            .await
+            .unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
 }
 
 fn in_words(path: &Path) -> Result<String, ExecutorError> {
@@ -412,6 +438,6 @@ fn in_words(path: &Path) -> Result<String, ExecutorError> {
     })
 }
 
-fn failed(what: &str, error: std::io::Error) -> ExecutorError {
+fn failed(what: &str, error: io::Error) -> ExecutorError {
     ExecutorError::new(ExecutorErrorKind::Other, format!("could not {what}")).with_source(error)
 }

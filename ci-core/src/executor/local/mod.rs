@@ -10,6 +10,7 @@ mod env;
 mod exec;
 mod executor;
 mod options;
+mod owner;
 mod process;
 mod remove;
 mod session;

@@ -15,15 +15,22 @@ pub(super) fn empty(path: &Path, names: &[&str]) -> io::Result<()> {
 /// Removes `path` with all that is in it, following no symbolic link. Tools make parts of their
 /// caches read-only (Go its modules, for one), and what is in a read-only directory cannot be removed.
 pub(super) fn tree(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            unlock(path);
-            fs::remove_dir_all(path)
+    let mut removed = fs::remove_dir_all(path);
+    if let Err(error) = &removed {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                unlock(path);
+                removed = fs::remove_dir_all(path);
+            }
+            // Something was added meanwhile.
+            io::ErrorKind::DirectoryNotEmpty => removed = fs::remove_dir_all(path),
+            _ => {}
         }
-        // Something was added meanwhile.
-        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => fs::remove_dir_all(path),
-        done => done,
+    }
+    match removed {
+        // Another may have been at it as well.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
     .map_err(|error| {
         let text = format!("could not remove `{}`: {error}", path.display());

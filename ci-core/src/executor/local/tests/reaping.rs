@@ -4,6 +4,7 @@ use std::process::{Command as Process, Stdio};
 
 use super::*;
 use crate::executor::ReapScope;
+use crate::executor::local::env;
 
 const DIR: &str = "CI_CORE_TEST_DIR";
 
@@ -97,4 +98,81 @@ async fn abandoned_runs_are_reaped_and_living_ones_are_not() {
     assert_eq!(left_in(dir.path()), 1);
     session.teardown().await.unwrap();
     assert!(!lives(living));
+}
+
+/// The directory of a run whose engine died.
+fn dead_run(root: &Path) -> (RunId, PathBuf) {
+    let run = RunId::new();
+    let id = run.to_string();
+    let dir = root.join(id.rsplit('-').next().unwrap());
+    fs::create_dir(&dir).unwrap();
+    fs::write(dir.join("owner"), format!("run {run}\npid 1\n")).unwrap();
+    fs::create_dir(dir.join("0")).unwrap();
+    (run, dir)
+}
+
+/// A directory that can be an executor's root.
+fn private() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    fs::set_permissions(dir.path(), mode).unwrap();
+    dir
+}
+
+#[tokio::test]
+async fn another_run_goes_on_while_the_processes_of_one_are_ended() {
+    let (root, words) = (private(), tempfile::tempdir().unwrap());
+    let (one, another) = (dead_run(root.path()), dead_run(root.path()));
+    let mut stubborn = Process::new("sh")
+        .args([
+            "-c",
+            "trap 'touch asked' TERM; touch ready; while [ -e ready ]; do sleep 0.01; done",
+        ])
+        .env(env::COMMAND, env::Marker::new(one.0).of_command(1))
+        .current_dir(words.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let there = |name: &str| words.path().join(name).exists().then_some(());
+    eventually("a process", || there("ready")).await;
+
+    let patient = LocalExecutor::new().root(root.path());
+    let patient = patient.grace(Duration::from_mins(1));
+    let reaping = tokio::spawn(async move { patient.reap(&ReapScope::Run(one.0)).await });
+    eventually("a request to end", || there("asked")).await;
+    let executor = LocalExecutor::new().root(root.path()).isolated();
+    let (job, env) = (JobSpec::new("job"), BTreeMap::new());
+    let session = executor.prepare(PrepareRequest::new(another.0, &job, &env));
+    let session = session.await.unwrap();
+    assert!(!reaping.is_finished());
+
+    stubborn.kill().unwrap();
+    stubborn.wait().unwrap();
+    let report = reaping.await.unwrap().unwrap();
+    assert!(report.left.is_empty(), "{report:?}");
+    assert!(!one.1.exists());
+    assert!(another.1.join("0/work").is_dir());
+    session.teardown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_removal_that_was_broken_off_is_completed() {
+    let root = private();
+    let executor = LocalExecutor::new().root(root.path());
+    for all in [true, false] {
+        let (run, dir) = dead_run(root.path());
+        let aside = dir.with_extension("gone3");
+        fs::rename(&dir, &aside).unwrap();
+        let scope = if all {
+            ReapScope::Abandoned
+        } else {
+            let others = executor.reap(&ReapScope::Run(RunId::new())).await.unwrap();
+            assert_eq!(others, crate::executor::ReapReport::default());
+            ReapScope::Run(run)
+        };
+        let report = executor.reap(&scope).await.unwrap();
+        assert_eq!(report.removed, [format!("directory `{}`", aside.display())]);
+        assert!(!aside.exists());
+    }
 }
