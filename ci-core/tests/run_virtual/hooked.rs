@@ -24,6 +24,8 @@ pub(crate) enum Hook {
     Fail,
     /// From here on the journal takes so long for everything.
     Slow(Duration),
+    /// Every run that ended is removed as soon as another is made.
+    Forget,
 }
 
 /// A store in which something happens when a run gives it the event of a number, counted from 0.
@@ -81,6 +83,14 @@ impl RunStore for Hooked {
     }
 
     async fn create(&self, run: NewRun, owner: &OwnerId) -> Result<(), StoreError> {
+        if matches!(self.hook, Hook::Forget) {
+            self.kept
+                .prune(&Retention {
+                    max_age: None,
+                    max_runs: Some(0),
+                })
+                .await?;
+        }
         self.kept.create(run, owner).await
     }
     async fn own(&self, run: RunId, owner: &OwnerId) -> Result<(), StoreError> {

@@ -5,5 +5,7 @@ mod files;
 mod full;
 mod kit;
 mod locked;
+#[cfg(feature = "archive")]
+mod packed;
 #[cfg(unix)]
 mod permissions;
