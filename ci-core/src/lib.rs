@@ -79,6 +79,7 @@
 //! | tell people and forges how runs end | `notify`, with the feature `notify` |
 //! | start runs by pushes, tags and times | `trigger`, with the features `triggers` and `watch` |
 //! | decide what a release does | `release`, with the feature `release` |
+//! | copy directories that may have a run store in them | [`held`] |
 //! | look at a run that is over | [`view`] |
 //! | draw a workflow | [`graph::render`] |
 //! | schedule without running | [`scheduler::Machine`] |
@@ -98,6 +99,8 @@ pub mod event;
 pub mod executor;
 #[cfg(feature = "engine")]
 pub mod graph;
+#[cfg(feature = "engine")]
+pub mod held;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "engine")]

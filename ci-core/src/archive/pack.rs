@@ -10,6 +10,7 @@ use tar::{Builder, EntryType, Header};
 
 use super::glob::{Selector, Verdict};
 use super::{ArchiveError, ArchiveErrorKind};
+use crate::held::is_held;
 
 /// A host directory and the part of it that goes into an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,8 +61,8 @@ pub struct Packed {
     pub entries: u64,
     /// The bytes of all files together.
     pub bytes: u64,
-    /// What was left out because it is no file, directory or link (sockets, pipes, devices), or was
-    /// gone when its turn came.
+    /// What was left out because it is no file, directory or link (sockets, pipes, devices), was gone
+    /// when its turn came, or is [held](crate::held) by this process.
     pub skipped: Vec<PathBuf>,
 }
 
@@ -70,7 +71,8 @@ pub struct Packed {
 ///
 /// A root that is no directory is an error of kind [`ArchiveErrorKind::NotFound`]; globs that match
 /// nothing give an empty archive. A file that shrinks while it is read is an error, one that grows is
-/// taken as long as it was.
+/// taken as long as it was. A file that this process [holds](crate::held), such as that of an open run
+/// store, is left out, and not even opened.
 pub fn pack(roots: &[PackRoot], out: impl Write) -> Result<Packed, ArchiveError> {
     let selectors = check(roots)?;
     write(roots, &selectors, out)
@@ -198,7 +200,7 @@ impl<W: Write> Packer<W> {
             let target = fs::read_link(full).map_err(failed)?;
             self.entry(name, EntryType::Symlink, &found, Some(&target))
                 .map_err(failed)?;
-        } else if found.is_file() {
+        } else if found.is_file() && !is_held(full, &found) {
             self.file(full, name).map_err(failed)?;
         } else {
             self.packed.skipped.push(full.to_owned());

@@ -12,6 +12,8 @@ use super::history::{Decision, History};
 use super::host::RunHost;
 use crate::id::{JobId, RunId};
 use crate::scheduler::{JobEnd, Machine};
+#[cfg(feature = "storage")]
+use crate::store::StoreErrorKind;
 use crate::store::{RequestKind, RunStore};
 use crate::workflow::Plan;
 
@@ -128,6 +130,7 @@ pub(super) fn reusable(plan: &Plan, history: &History) -> Vec<(JobId, JobEnd)> {
         .collect()
 }
 
+/// Lets the new run have what the jobs that it reuses kept in the old one.
 #[cfg(feature = "storage")]
 pub(super) async fn bring_along(
     host: &RunHost,
@@ -141,6 +144,9 @@ pub(super) async fn bring_along(
     let names: Vec<_> = reused
         .map(|(job, _)| Arc::clone(&host.plan.job(job).name))
         .collect();
+    if names.is_empty() {
+        return Ok(());
+    }
     let to = host.run;
     let copied = tokio::task::spawn_blocking(move || {
         names.iter().try_for_each(|job| {
@@ -149,7 +155,7 @@ pub(super) async fn bring_along(
         })
     });
     match copied.await {
-        Ok(Ok(())) => Ok(()),
+        Ok(Ok(())) => still_there(host, of).await,
         Ok(Err(error)) => Err(RunError::new(
             RunErrorKind::Store,
             format!(
@@ -158,6 +164,23 @@ pub(super) async fn bring_along(
             ),
         )),
         Err(panic) => Err(RunError::new(RunErrorKind::Internal, panic.to_string())),
+    }
+}
+
+/// Makes sure that everything the run kept was there to be copied. A run that is removed goes from the
+/// store first and its files go then, and a job that kept none looks like one whose files are gone.
+#[cfg(feature = "storage")]
+async fn still_there(host: &RunHost, of: RunId) -> Result<(), RunError> {
+    let Some(store) = &host.store else {
+        return Ok(());
+    };
+    match store.load(of).await {
+        Err(error) if error.kind() == StoreErrorKind::NotFound => {
+            let message = format!("the run `{of}` was removed while its files were taken over");
+            Err(RunError::new(RunErrorKind::NotFound, message)
+                .with_hint("begin a new run of the workflow, which does every job again"))
+        }
+        other => Ok(other.map(drop)?),
     }
 }
 

@@ -276,9 +276,11 @@ impl Storage {
                         return Ok(search);
                     }
                     // Removed since it was listed: as if it had not been there.
-                    Err(error) if error.kind() == StorageErrorKind::NotFound => remove(&path)?,
+                    Err(error) if error.kind() == StorageErrorKind::NotFound => {
+                        self.forget_broken(&path)?;
+                    }
                     Err(error) if error.kind() == StorageErrorKind::Damaged => {
-                        remove(&path)?;
+                        self.forget_broken(&path)?;
                         let (key, refused) = (record.shown().to_owned(), None);
                         search.damaged.push(DamagedCache { key, refused });
                     }
@@ -297,10 +299,14 @@ impl Storage {
         lookup: CacheLookup,
         damaged: &mut Vec<DamagedCache>,
     ) -> Result<Vec<(PathBuf, CacheRecord)>, StorageError> {
+        let unreadable = |path: &Path, error: &StorageError| {
+            damaged.push(DamagedCache::of(path, error));
+            self.forget_broken(path)
+        };
         if lookup == CacheLookup::ExactOnly {
-            return read_records([self.cache_path(scope, key)], damaged);
+            return read_records([self.cache_path(scope, key)], unreadable);
         }
-        let mut found = read_records(list(&self.root().join("caches"))?, damaged)?;
+        let mut found = read_records(list(&self.root().join("caches"))?, unreadable)?;
         found.retain(|(_, record)| record.scope == scope && record.key.starts_with(key));
         found.sort_by_key(|(_, record)| {
             let exact = lookup == CacheLookup::ExactFirst && record.key == key;
@@ -330,6 +336,17 @@ impl Storage {
         })
     }
 
+    /// Removes the index entry of a cache that could not be opened, unless another process has
+    /// published a whole one in its place meanwhile.
+    pub(super) fn forget_broken(&self, path: &Path) -> Result<(), StorageError> {
+        let _guard = self.lock()?;
+        match read_json::<CacheRecord>(path) {
+            Ok(Some(record)) if self.is_whole(&record) => Ok(()),
+            Err(error) if error.kind() != StorageErrorKind::Damaged => Err(error),
+            _ => remove(path),
+        }
+    }
+
     /// Removes the caches unused for longest until the rest is within the limit. The lock is held.
     fn evict(&self) -> Result<(), StorageError> {
         let Some(limit) = self.limit() else {
@@ -351,7 +368,7 @@ impl Storage {
     }
 
     pub(super) fn cache_records(&self) -> Result<Vec<(PathBuf, CacheRecord)>, StorageError> {
-        read_records(list(&self.root().join("caches"))?, &mut Vec::new())
+        read_records(list(&self.root().join("caches"))?, |_, _| Ok(()))
     }
 
     fn is_whole(&self, record: &CacheRecord) -> bool {
@@ -365,24 +382,24 @@ impl Storage {
     }
 }
 
-/// Reads an index entry; one that cannot be read is a cache that is not there.
+/// Reads an index entry; one that cannot be read is a cache that is not there, until somebody who looks
+/// for it removes it.
 fn read_record(path: &Path) -> Result<Option<CacheRecord>, StorageError> {
-    let mut records = read_records([path.to_owned()], &mut Vec::new())?;
+    let mut records = read_records([path.to_owned()], |_, _| Ok(()))?;
     Ok(records.pop().map(|(_, record)| record))
 }
 
-/// Reads index entries. One that cannot be read is removed and noted.
+/// Reads index entries, and tells of those that cannot be read.
 fn read_records(
     paths: impl IntoIterator<Item = PathBuf>,
-    damaged: &mut Vec<DamagedCache>,
+    mut unreadable: impl FnMut(&Path, &StorageError) -> Result<(), StorageError>,
 ) -> Result<Vec<(PathBuf, CacheRecord)>, StorageError> {
     let mut records = Vec::new();
     for path in paths {
         match read_json(&path) {
             Ok(record) => records.extend(record.map(|record| (path, record))),
             Err(error) if error.kind() == StorageErrorKind::Damaged => {
-                damaged.push(DamagedCache::of(&path, &error));
-                remove(&path)?;
+                unreadable(&path, &error)?;
             }
             Err(error) => return Err(error),
         }

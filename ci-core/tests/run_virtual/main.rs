@@ -21,6 +21,7 @@ mod hooked;
 mod kit;
 mod lost;
 mod order;
+mod repeated;
 mod resumed;
 mod retry;
 mod sketch;

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use ci_core::held::is_held;
 use globset::{GlobBuilder, GlobMatcher};
 
 use super::{BuildSpec, ImageError, ImageErrorKind};
@@ -55,7 +56,7 @@ impl Context {
         })
     }
 
-    /// Writes the files, in a stable order.
+    /// Writes the files, in a stable order, without those that this process [holds](ci_core::held).
     pub(super) fn write(&self, out: impl Write) -> io::Result<()> {
         let mut tar = tar::Builder::new(out);
         tar.follow_symlinks(false);
@@ -67,7 +68,8 @@ impl Context {
             names.sort();
             for name in names {
                 let path = self.root.join(&name);
-                let kind = std::fs::symlink_metadata(&path)?.file_type();
+                let about = std::fs::symlink_metadata(&path)?;
+                let kind = about.file_type();
                 let is_out = self.is_out(&name);
                 if kind.is_dir() {
                     if !is_out || self.rules.iter().any(|rule| rule.brings_back) {
@@ -76,7 +78,10 @@ impl Context {
                     if !is_out {
                         tar.append_dir(&name, &path)?;
                     }
-                } else if !is_out && (kind.is_file() || kind.is_symlink()) {
+                } else if !is_out
+                    && (kind.is_file() || kind.is_symlink())
+                    && !is_held(&path, &about)
+                {
                     tar.append_path_with_name(&path, &name)?;
                 }
             }
@@ -247,6 +252,16 @@ mod tests {
             let error = Context::open(&missing).unwrap_err();
             assert_eq!(error.kind(), ImageErrorKind::Context);
         }
+    }
+
+    #[test]
+    fn what_this_process_holds_is_left_out() {
+        let dir = tree(&[("Dockerfile", "FROM scratch"), (".ci/runs.db", "locked")]);
+        let hold = ci_core::held::Hold::new(dir.path().join(".ci/runs.db"), ["-wal"]);
+        assert_eq!(names(dir.path(), |_| {}), [".ci", "Dockerfile"]);
+        drop(hold);
+        let all = [".ci", ".ci/runs.db", "Dockerfile"];
+        assert_eq!(names(dir.path(), |_| {}), all);
     }
 
     #[cfg(unix)]

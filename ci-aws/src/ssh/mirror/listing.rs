@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use ci_core::archive::Selector;
+use ci_core::held::is_held;
 
 /// Above so many changed files everything is sent.
 const MOST: usize = 1000;
@@ -153,7 +154,7 @@ fn literal(path: &str) -> String {
     glob
 }
 
-/// The files, links and directories of the project.
+/// The files, links and directories of the project, without those that an archive leaves out.
 pub(super) fn here(project: &Path, selector: &Selector) -> io::Result<Files<Seen>> {
     let mut files = Files::new();
     let mut open = vec![PathBuf::new()];
@@ -172,6 +173,9 @@ pub(super) fn here(project: &Path, selector: &Selector) -> io::Result<Files<Seen
                 Err(error) => return Err(error),
             };
             if !(about.is_file() || about.is_dir() || about.is_symlink()) {
+                continue;
+            }
+            if is_held(&entry.path(), &about) {
                 continue;
             }
             let seen = Seen {
@@ -314,6 +318,19 @@ mod tests {
         let all = all.iter();
         all.map(|(name, it)| (name.as_bytes().to_vec(), *it))
             .collect()
+    }
+
+    #[test]
+    fn what_this_process_holds_is_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("file"), "").unwrap();
+        fs::write(dir.path().join("runs.db"), "").unwrap();
+        let hold = ci_core::held::Hold::new(dir.path().join("runs.db"), ["-wal"]);
+        let everything = Selector::new(&[], &[]).unwrap();
+        let names = || here(dir.path(), &everything).unwrap().into_keys();
+        assert_eq!(names().collect::<Vec<_>>(), [b"file"]);
+        drop(hold);
+        assert_eq!(names().len(), 2);
     }
 
     #[test]

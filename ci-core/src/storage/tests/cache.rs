@@ -1,6 +1,7 @@
 //! Caches: which one wins, who may write, what makes room, what is damaged.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -234,6 +235,34 @@ fn a_cache_of_an_older_version_is_shown_with_its_key() {
         "as older versions wrote it: {text}"
     );
     assert_eq!(storage.caches().unwrap()[0].key, "k");
+}
+
+#[test]
+fn a_broken_cache_goes_unless_a_whole_one_came_in_its_place() {
+    let (_temp, storage) = storage();
+    let path = storage.cache_path("project", "k");
+    let breaks: [fn(&Storage, &Path); 2] = [
+        |storage, _| {
+            let object = part(storage, "first").tree.object.digest;
+            fs::remove_file(storage.object_path(&object).unwrap()).unwrap();
+        },
+        |_, path| fs::write(path, "no json").unwrap(),
+    ];
+    for break_it in breaks {
+        // What another process does between a look at the entry and its removal.
+        for content in [None, Some("first"), Some("second")] {
+            save(&storage, "k", "first");
+            break_it(&storage, &path);
+            if let Some(content) = content {
+                save(&storage, "k", content);
+            }
+            storage.forget_broken(&path).unwrap();
+            let found = find(&storage, &["k"], CacheLookup::ExactOnly);
+            assert_eq!(found.map(|it| it.1).as_deref(), content);
+            assert_eq!(path.exists(), content.is_some());
+            storage.remove_cache(None, "k").unwrap();
+        }
+    }
 }
 
 #[test]

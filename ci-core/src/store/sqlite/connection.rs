@@ -8,6 +8,7 @@ use rusqlite::{Connection, ErrorCode, Row};
 use super::schema::look;
 use super::store::Durability;
 use super::trouble::{cut_off, read_only, trouble};
+use crate::held::Hold;
 use crate::store::StoreError;
 
 /// The fewest bytes of a database that is not empty
@@ -28,6 +29,12 @@ pub(super) fn check_length(path: &Path, logs: &Path) -> Result<(), StoreError> {
         1..SMALLEST_PAGE => Err(cut_off(path)),
         _ => Ok(()),
     }
+}
+
+/// Keeps others in this process from opening the store at `path` and what SQLite puts beside it
+/// (<https://sqlite.org/tempfiles.html>): when they closed it, its locks would be gone.
+pub(super) fn hold(path: &Path) -> Hold {
+    Hold::new(path, ["-wal", "-shm", "-journal"])
 }
 
 /// Connects to the store at `path`, which waits for others as long as `patience`.

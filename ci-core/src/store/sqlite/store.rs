@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::Connection;
 
-use super::connection::{check_length, connect};
+use super::connection::{check_length, connect, hold};
 use super::leases;
 use super::marks;
 use super::queries;
@@ -18,6 +18,7 @@ use super::trouble::{trouble, unreadable};
 use super::writer::Writer;
 use crate::clock::{Clock, Timestamp};
 use crate::event::{EventRecord, TestRecord};
+use crate::held::Hold;
 use crate::id::RunId;
 use crate::store::log::{Expected, LogDir, private_dir};
 use crate::store::{
@@ -49,6 +50,8 @@ pub struct SqliteStore {
     shared: Arc<Shared>,
     writer: Writer,
     clock: Clock,
+    /// The last one here and in what is shared, and so dropped after either connection was closed.
+    _hold: Arc<Hold>,
 }
 
 #[derive(Debug)]
@@ -57,6 +60,7 @@ struct Shared {
     reader: Mutex<Connection>,
     logs: LogDir,
     ttl: Duration,
+    _hold: Arc<Hold>,
 }
 
 impl SqliteStore {
@@ -88,20 +92,25 @@ impl SqliteStore {
         logs.push(".logs");
         let logs = PathBuf::from(logs);
         check_length(&path, &logs)?;
+        // Before anything is open, so that nobody opens it meanwhile.
+        let hold = Arc::new(hold(&path));
         let mut connection = connect(&path, durability, patience)?;
         migrate(&mut connection, &path)?;
         let reader = connect(&path, durability, patience)?;
+        hold.refresh();
         let writer = Writer::start(connection, path.clone())?;
         let shared = Shared {
             path,
             reader: Mutex::new(reader),
             logs: LogDir::new(logs),
             ttl: TTL,
+            _hold: Arc::clone(&hold),
         };
         Ok(Self {
             shared: Arc::new(shared),
             writer,
             clock: Clock::system(),
+            _hold: hold,
         })
     }
 

@@ -5,6 +5,8 @@ mod files;
 mod full;
 mod kit;
 mod locked;
+#[cfg(feature = "archive")]
+mod packed;
 #[cfg(unix)]
 mod permissions;
 mod pruned;
