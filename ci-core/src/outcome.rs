@@ -101,6 +101,12 @@ impl OutcomeKind {
         Self::InfrastructureFailure,
     ];
 
+    /// Whether a run that ended so can go on: it was not done.
+    #[must_use]
+    pub const fn can_go_on(self) -> bool {
+        matches!(self, Self::OnHold | Self::Interrupted)
+    }
+
     /// The name used in JSON and on the command line, such as `timed_out`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -115,13 +121,6 @@ impl OutcomeKind {
             Self::Interrupted => "interrupted",
             Self::InfrastructureFailure => "infrastructure_failure",
         }
-    }
-}
-
-impl OutcomeKind {
-    /// Whether a run that ended so can go on: it was not done.
-    pub(crate) const fn can_go_on(self) -> bool {
-        matches!(self, Self::OnHold | Self::Interrupted)
     }
 }
 

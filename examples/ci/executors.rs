@@ -30,8 +30,8 @@ const DOCKER: &str = "docker";
 /// The executor on a swarm, which is there if it is asked for by name, and its type.
 const SWARM: &str = "swarm";
 
-/// How long a Docker Engine may take to answer: on a busy machine it takes its time. Where there is none,
-/// that is known at once.
+/// How long a Docker Engine may take to answer: on a busy machine it takes its time. Where there is none
+/// on this machine, that is known at once.
 const ANSWER: Duration = Duration::from_secs(15);
 
 /// The executors of a project; the one that jobs use by default comes first. `local` and `docker` are

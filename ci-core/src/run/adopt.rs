@@ -9,7 +9,16 @@ use super::past::Past;
 use super::watch;
 use crate::id::RunId;
 use crate::outcome::OutcomeKind;
-use crate::store::{NewRun, OwnerId, RunStore};
+use crate::store::{Lease, NewRun, OwnerId, RunStore};
+
+/// What a run has from the process that drove it before.
+#[derive(Default)]
+pub(super) struct Inherited {
+    /// The number of the last request that was for that process.
+    pub(super) asked: u64,
+    /// The places in groups that it held: what it left running still needs them.
+    pub(super) places: Vec<Lease>,
+}
 
 /// The hold of this process on a run. Dropped before the run begins it gives the run back.
 pub(super) struct Adopted {
@@ -19,43 +28,43 @@ pub(super) struct Adopted {
 
 impl Adopted {
     /// Makes the run known to the store, or takes it over. A run that is taken over may have gone on
-    /// since `past` was read: `past` is what holds now. Gives the number of the last request that was for
-    /// the process before.
+    /// since `past` was read: `past` is what holds now.
     pub(super) async fn take(
         store: Option<Arc<dyn RunStore>>,
         owner: &OwnerId,
         new: NewRun,
         past: &mut Past,
         supersede: bool,
-    ) -> Result<(Self, u64), RunError> {
+    ) -> Result<(Self, Inherited), RunError> {
         let mut adopted = Self {
             store: None,
             owner: owner.clone(),
         };
         let Some(store) = store else {
-            return Ok((adopted, 0));
+            return Ok((adopted, Inherited::default()));
         };
         let run = new.id;
-        let mut asked = 0;
+        let mut inherited = Inherited::default();
+        // From here on: whoever stops waiting for the store does not stop the store.
+        adopted.store = Some(Arc::clone(&store));
         if let Past::Resumed(_) = past {
             let requests = store.requests(run, 0).await?;
-            asked = requests.last().map_or(0, |last| last.seq);
-            store.own(run, owner).await?;
+            inherited.asked = requests.last().map_or(0, |last| last.seq);
+            inherited.places = store.own(run, owner).await?;
         } else {
             store.create(new.clone(), owner).await?;
         }
-        adopted.store = Some(Arc::clone(&store));
         let made = match past {
             Past::Resumed(history) => read_again(&*store, run, history).await,
             _ if supersede => {
                 let name = &new.workflow.name;
-                let asked = watch::supersede(&*store, run, name, &new.facts).await;
-                asked.map_err(RunError::from)
+                let told = watch::supersede(&*store, run, name, &new.facts).await;
+                told.map_err(RunError::from)
             }
             _ => Ok(()),
         };
         match made {
-            Ok(()) => Ok((adopted, asked)),
+            Ok(()) => Ok((adopted, inherited)),
             Err(error) => {
                 adopted.give_back().await;
                 Err(error)

@@ -12,21 +12,24 @@ use super::watch::{self, StoreWatch};
 use crate::event::{BudgetReport, JobInfo, RunEvent};
 use crate::executor::ReapScope;
 use crate::id::JobId;
+use crate::job::GroupUse;
 use crate::outcome::Outcome;
 use crate::scheduler::drive::drive;
 use crate::scheduler::{JobState, Machine};
+use crate::store::Lease;
 
-/// The run itself, from its first event to its last.
+/// The run itself, from its first event to its last. `places` are the group that it needs a place in, and
+/// the places of its dead process, which are free once nothing of that is left.
 pub(super) async fn go(
     host: Arc<RunHost>,
     machine: Machine,
     inbox: mpsc::UnboundedReceiver<crate::scheduler::drive::Command>,
     past: Past,
-    group: Option<crate::job::GroupUse>,
+    places: (Option<GroupUse>, Vec<Lease>),
 ) -> Result<RunReport, RunError> {
     let begun = host.clock.elapsed();
     let watch = StoreWatch::start(&host);
-    let result = go_on(&host, machine, inbox, past, group, begun).await;
+    let result = go_on(&host, machine, inbox, past, places, begun).await;
     drop(watch);
     if let Some(store) = &host.store
         && let Err(error) = store.disown(&host.owner).await
@@ -54,12 +57,13 @@ async fn go_on(
     machine: Machine,
     mut inbox: mpsc::UnboundedReceiver<crate::scheduler::drive::Command>,
     past: Past,
-    group: Option<crate::job::GroupUse>,
+    (group, inherited): (Option<GroupUse>, Vec<Lease>),
     begun: std::time::Duration,
 ) -> Result<RunReport, RunError> {
     clean_up(host, &past).await?;
-    let has_begun = matches!(past, Past::Resumed(_));
-    watch::take_run_group(host, group, &mut inbox, has_begun).await?;
+    host.give_leases(inherited).await;
+    let tears_down = has_begun(&past) && has_teardown(host);
+    watch::take_run_group(host, group, &mut inbox, tears_down).await?;
     if let Some(receipt) = host.recorder.queue(first_events(host, &machine, &past)) {
         host.recorder.publish(receipt).await?;
     }
@@ -93,6 +97,16 @@ async fn go_on(
         }
     }
     Ok(report)
+}
+
+/// Whether a job of the run began in an earlier life of it.
+fn has_begun(past: &Past) -> bool {
+    matches!(past, Past::Resumed(history) if !history.executors.is_empty())
+}
+
+fn has_teardown(host: &RunHost) -> bool {
+    let mut jobs = host.plan.dag.jobs();
+    jobs.any(|job| host.plan.job(job).options.always)
 }
 
 /// Ends what a dead process left of the run before anything runs again, and brings along what a

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc;
 
-use super::adopt::{Adopted, check_open};
+use super::adopt::{Adopted, Inherited, check_open};
 use super::book::Book;
 use super::course::go;
 use super::error::{RunError, RunErrorKind};
@@ -177,7 +177,7 @@ async fn begin_here(beginning: Beginning, mut options: RunOptions) -> Result<Run
     let run = run.unwrap_or_else(RunId::new);
     let new = new_run(run, &spec, &facts, &past, options.clock.wall());
     let (store, supersede) = (options.store.clone(), options.supersede);
-    let (adopted, asked) = Adopted::take(store, &owner, new, &mut past, supersede).await?;
+    let (adopted, inherited) = Adopted::take(store, &owner, new, &mut past, supersede).await?;
     let ready = Ready {
         run,
         spec,
@@ -187,7 +187,7 @@ async fn begin_here(beginning: Beginning, mut options: RunOptions) -> Result<Run
         plan,
         placed,
         owner,
-        asked,
+        inherited,
     };
     match ready.begin(options).await {
         Ok(handle) => {
@@ -211,8 +211,7 @@ struct Ready {
     plan: Arc<Plan>,
     placed: Placed,
     owner: OwnerId,
-    /// The number of the last request that was for the process before.
-    asked: u64,
+    inherited: Inherited,
 }
 
 impl Ready {
@@ -226,7 +225,7 @@ impl Ready {
             plan,
             placed,
             owner,
-            asked,
+            inherited,
         } = self;
         let store = options.store.clone();
         let history = history_of(&plan, store.as_deref()).await?;
@@ -267,7 +266,7 @@ impl Ready {
             demands: placed.demands,
             store: options.store,
             owner,
-            requests: tokio::sync::Mutex::new(Requests::new(asked)),
+            requests: tokio::sync::Mutex::new(Requests::new(inherited.asked)),
             #[cfg(feature = "storage")]
             storage: options.storage,
             began: options.clock.wall(),
@@ -291,8 +290,8 @@ impl Ready {
         for note in notes.into_iter().chain(weak).chain(placed.warnings) {
             host.warn(None, note);
         }
-        let group = spec.group.clone();
-        let task = tokio::spawn(go(Arc::clone(&host), machine, inbox, past, group));
+        let places = (spec.group.clone(), inherited.places);
+        let task = tokio::spawn(go(Arc::clone(&host), machine, inbox, past, places));
         Ok(RunHandle::new(run, plan, commands, task))
     }
 }

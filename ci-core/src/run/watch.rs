@@ -73,7 +73,7 @@ impl Requests {
     }
 }
 
-/// Obeys what others asked since the last look. False if nobody did.
+/// Obeys what others asked since the last look. True if somebody did.
 pub(super) async fn look(host: &RunHost, store: &dyn RunStore) -> bool {
     let mut requests = host.requests.lock().await;
     match store.requests(host.run, requests.seen).await {
@@ -188,13 +188,14 @@ pub(super) async fn supersede(
 }
 
 /// Waits for the run's place in its group. It holds the place until it is disowned. A run that is stopped
-/// meanwhile waits no longer, and as it has no place nothing of it may begin; only one that has begun in an
-/// earlier life waits on, for its teardown needs the place. What else was asked is for the driver.
+/// meanwhile waits no longer, and as it has no place nothing of it may begin; only one that `tears_down`
+/// what an earlier life of it began waits on, for that needs the place. What else was asked is for the
+/// driver.
 pub(super) async fn take_run_group(
     host: &RunHost,
     group: Option<GroupUse>,
     inbox: &mut mpsc::UnboundedReceiver<Command>,
-    has_begun: bool,
+    tears_down: bool,
 ) -> Result<(), RunError> {
     let (Some(group), Some(store)) = (group, &host.store) else {
         return Ok(());
@@ -222,7 +223,7 @@ pub(super) async fn take_run_group(
         tokio::select! {
             biased;
             command = inbox.recv() => match command {
-                Some(Command::Stop { stop, teardown_too }) if teardown_too || !has_begun => {
+                Some(Command::Stop { stop, teardown_too }) if teardown_too || !tears_down => {
                     asked.push(Command::Stop { stop, teardown_too: true });
                     break;
                 }

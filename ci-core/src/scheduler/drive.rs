@@ -67,7 +67,7 @@ pub(crate) trait Host: Send + Sync + 'static {
     /// Whether a run in which only held jobs are left ends.
     fn ends_on_hold(&self) -> bool;
 
-    /// Looks once more for what others asked, before a run ends on hold. False if nobody did.
+    /// Looks once more for what others asked, before a run ends on hold. True if somebody did.
     fn look_again(&self) -> impl Future<Output = bool> + Send;
 
     /// A number in 0..1.
@@ -198,7 +198,7 @@ pub(crate) async fn drive<H: Host>(
             ready_in: Vec::new(),
         }),
     });
-    // A run that was stopped before it began begins nothing.
+    // A run that was stopped before it began begins nothing but its teardown.
     let (mut stops, mut asked) = (Vec::new(), Vec::new());
     while let Ok(command) = commands.try_recv() {
         match command {
@@ -224,7 +224,8 @@ pub(crate) async fn drive<H: Host>(
         let deadline = match drive.check() {
             Check::Over => break,
             Check::OnHold => {
-                if drive.host.look_again().await {
+                // Somebody may also have asked while it looked.
+                if drive.host.look_again().await || !commands.is_empty() {
                     continue;
                 }
                 break;

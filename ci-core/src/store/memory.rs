@@ -241,12 +241,17 @@ impl RunStore for MemoryStore {
         Ok(())
     }
 
-    async fn own(&self, run: RunId, owner: &OwnerId) -> Result<(), StoreError> {
+    async fn own(&self, run: RunId, owner: &OwnerId) -> Result<Vec<Lease>, StoreError> {
         let now = self.clock.wall();
         let mut state = self.state();
         if let Some(old) = state.run(run)?.owner.clone() {
             if state.lives(&old, now) {
                 return Err(StoreError::owned(run));
+            }
+            for held in &mut state.leases {
+                if held.run == run {
+                    held.lease.owner = owner.clone();
+                }
             }
             state.disown(&old);
         }
@@ -254,7 +259,8 @@ impl RunStore for MemoryStore {
         let kept = state.run(run)?;
         kept.owner = Some(owner.clone());
         kept.ended = kept.ended.filter(|(outcome, _)| !outcome.can_go_on());
-        Ok(())
+        let places = state.leases.iter().map(|held| held.lease.clone());
+        Ok(places.filter(|lease| lease.owner == *owner).collect())
     }
 
     fn append(&self, run: RunId, records: Vec<EventRecord>) -> Commit {

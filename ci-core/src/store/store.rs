@@ -33,9 +33,10 @@ pub trait RunStore: Send + Sync {
     /// Keeps a new run; `owner` drives it.
     async fn create(&self, run: NewRun, owner: &OwnerId) -> Result<(), StoreError>;
 
-    /// Takes over a run whose owner is gone. Refused with [`StoreErrorKind::Owned`] while it lives. A run
-    /// that ended on hold or interrupted goes on; any other keeps its end.
-    async fn own(&self, run: RunId, owner: &OwnerId) -> Result<(), StoreError>;
+    /// Takes over a run whose owner is gone, with the places that it held, and gives those: what it left
+    /// running may still need them. Refused with [`StoreErrorKind::Owned`] while it lives. A run that ended
+    /// on hold or interrupted goes on; any other keeps its end.
+    async fn own(&self, run: RunId, owner: &OwnerId) -> Result<Vec<Lease>, StoreError>;
 
     /// Adds to the journal of a run. Queues at once and in order; durable when the commit is ready.
     fn append(&self, run: RunId, records: Vec<EventRecord>) -> Commit;
@@ -153,7 +154,8 @@ pub trait RunStore: Send + Sync {
         Ok(None)
     }
 
-    /// Removes ended runs that need not be kept. Gives their ids.
+    /// Removes ended runs that need not be kept. Gives their ids. One that cannot be removed stays; it is an
+    /// error where no other could be.
     async fn prune(&self, retention: &Retention) -> Result<Vec<RunId>, StoreError>;
 
     /// What was last [marked](Self::set_mark) under `key`: how far a watcher or a schedule is.

@@ -122,7 +122,7 @@ impl RunStore for Hooked {
         self.after(Call::Create, id).await;
         Ok(())
     }
-    async fn own(&self, run: RunId, owner: &OwnerId) -> Result<(), StoreError> {
+    async fn own(&self, run: RunId, owner: &OwnerId) -> Result<Vec<Lease>, StoreError> {
         self.kept.own(run, owner).await
     }
     async fn load(&self, run: RunId) -> Result<StoredRun, StoreError> {

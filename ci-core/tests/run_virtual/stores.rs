@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use ci_core::id::RunId;
 use ci_core::job::GroupUse;
 use ci_core::outcome::{CancelReason, Outcome, OutcomeKind};
-use ci_core::run::RunOptions;
-use ci_core::store::{MemoryStore, Request, RequestKind, RunStore};
+use ci_core::run::{RunOptions, resume};
+use ci_core::store::{MemoryStore, NewRun, OwnerId, Request, RequestKind, RunStore};
 use ci_core::workflow::RunFacts;
 
 use crate::kit::{Going, Ran, Stage, job, secs, workflow};
@@ -180,5 +181,33 @@ async fn a_run_that_waits_for_its_group_can_be_stopped_through_the_store() {
     let superseded = Outcome::Canceled(CancelReason::Superseded);
     assert_eq!(second.outcome_of("a"), &superseded);
     assert!(second.report.duration <= secs(6));
+    assert!(first.end().await.report.is_success());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resumed_run_without_teardown_can_be_stopped_while_it_waits_for_its_group() {
+    let store = Arc::new(MemoryStore::new());
+    let stage = Stage::new();
+    let clock = stage.clock.clone();
+    let flow = || workflow([job("a")]).group(GroupUse::mutex("ci"));
+    let first = stage.takes("a", 100, 0);
+    let first = first.start_with(flow(), on_branch(&store, "a")).await;
+    first.until(1).await;
+    // A run whose engine died while it waited.
+    let (spec, dead) = (flow().build().unwrap(), OwnerId("elsewhere:1:2:x".into()));
+    let run = RunId::new();
+    let new = NewRun::new(run, Arc::new(spec), RunFacts::default(), clock.wall());
+    store.create(new, &dead).await.unwrap();
+    store.disown(&dead).await.unwrap();
+    let again = Stage::beside(&clock);
+    let again = again.begin(on_branch(&store, "b"), async |options| {
+        resume(run, options).await.expect("begins")
+    });
+    let again = again.await;
+    again.until(10).await;
+    again.handle.control().cancel(CancelReason::Requested);
+    let again = again.end().await;
+    assert_eq!(again.report.outcome, OutcomeKind::Canceled);
+    assert_eq!(again.order(), Vec::<&str>::new());
     assert!(first.end().await.report.is_success());
 }

@@ -2,7 +2,7 @@
 
 use ci_core::event::RunEvent;
 use ci_core::id::RunId;
-use ci_core::outcome::{CancelReason, OutcomeKind};
+use ci_core::outcome::CancelReason;
 use ci_core::store::{Request, RequestKind, RunStore, StoredRun};
 use serde_json::{Value, json};
 
@@ -69,8 +69,7 @@ pub(crate) async fn approve(global: &Global, args: ApproveArgs) -> Result<u8, Fa
 /// When no decision about it can count any more: it has ended, or the run has.
 pub(super) fn is_held(stored: &StoredRun, job: &str) -> Result<bool, Failure> {
     let run = stored.summary.id;
-    let goes_on = |outcome| matches!(outcome, OutcomeKind::OnHold | OutcomeKind::Interrupted);
-    if let Some(outcome) = stored.summary.outcome.filter(|it| !goes_on(*it)) {
+    if let Some(outcome) = stored.summary.outcome.filter(|it| !it.can_go_on()) {
         let words = format!("the run `{run}` has ended as {outcome}: `{job}` is not held");
         return Err(Failure::input(words).hint(format!("`ci show {run}` shows how it ended")));
     }

@@ -92,6 +92,24 @@ pub(super) async fn runs_of_the_dead_are_told_until_their_places_are_taken(pair:
     assert_eq!(pair.one.abandoned("db").await.unwrap(), []);
 }
 
+pub(super) async fn who_takes_a_run_over_has_its_places(pair: Pair) {
+    let (silent, next) = (elsewhere("a"), elsewhere("b"));
+    let run = created(&*pair.one, &silent).await;
+    let lease = pair.one.acquire(&place("deploy", 1, &silent, run)).await;
+    assert!(lease.unwrap().is_some());
+    pass(15).await;
+    let places = pair.two.own(run, &next).await.unwrap();
+    assert_eq!(places.len(), 1);
+    // What the dead process left running is still to be ended: nobody may have the place yet.
+    assert_eq!(pair.one.abandoned("deploy").await.unwrap(), []);
+    let third = elsewhere("c");
+    let other = created(&*pair.one, &third).await;
+    let wanted = place("deploy", 1, &third, other);
+    assert_eq!(pair.one.acquire(&wanted).await.unwrap(), None);
+    pair.two.release(&places[0]).await.unwrap();
+    assert!(pair.one.acquire(&wanted).await.unwrap().is_some());
+}
+
 pub(super) async fn heartbeats_keep_a_place(pair: Pair) {
     let (a, b) = (elsewhere("a"), elsewhere("b"));
     let (run_a, run_b) = (created(&*pair.one, &a).await, created(&*pair.two, &b).await);

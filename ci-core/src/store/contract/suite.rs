@@ -45,6 +45,7 @@ contract!(
     groups::the_places_of_a_disowned_owner_are_free,
     groups::a_silent_holder_loses_its_place_and_is_told,
     groups::runs_of_the_dead_are_told_until_their_places_are_taken,
+    groups::who_takes_a_run_over_has_its_places,
     groups::heartbeats_keep_a_place,
     groups::an_old_lease_does_not_free_a_new_one,
     logs::lines_come_back_by_job_attempt_and_step,

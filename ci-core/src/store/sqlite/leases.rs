@@ -91,6 +91,30 @@ pub(super) fn acquire(
     }))
 }
 
+/// Hands the places of a run to its new owner.
+pub(super) fn hand_on(connection: &Connection, run: RunId, new: &OwnerId) -> rusqlite::Result<()> {
+    connection.execute(
+        "UPDATE leases SET owner = ?2 WHERE run = ?1",
+        [&*run.to_string(), &*new.0],
+    )?;
+    Ok(())
+}
+
+/// The places that an owner has.
+pub(super) fn of(connection: &Connection, owner: &OwnerId) -> rusqlite::Result<Vec<Lease>> {
+    let mut select = connection
+        .prepare_cached("SELECT pool, fence FROM leases WHERE owner = ? ORDER BY fence")?;
+    let places = select.query_map([&*owner.0], |row| {
+        let (group, fence): (String, i64) = (row.get(0)?, row.get(1)?);
+        Ok(Lease {
+            group: group.into(),
+            fence: u64::try_from(fence).unwrap_or(0),
+            owner: owner.clone(),
+        })
+    })?;
+    places.collect()
+}
+
 /// Gives a place back.
 pub(super) fn release(connection: &Connection, lease: &Lease) -> rusqlite::Result<()> {
     let fence = i64::try_from(lease.fence).unwrap_or(i64::MAX);

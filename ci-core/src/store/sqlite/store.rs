@@ -155,7 +155,7 @@ impl SqliteStore {
         let shared = Arc::clone(&self.shared);
         let read = move || {
             let connection = shared.reader.lock().unwrap_or_else(PoisonError::into_inner);
-            // All of one moment: a run may end between two looks, and would be taken for a dead one.
+            // All of one moment: else a run that ends between two looks would be taken for a dead one.
             let moment = connection.unchecked_transaction();
             let moment = moment.map_err(|error| trouble(&shared.path, error))?;
             read(&moment, &shared)
@@ -217,9 +217,10 @@ impl RunStore for SqliteStore {
         Ok(())
     }
 
-    async fn own(&self, run: RunId, owner: &OwnerId) -> Result<(), StoreError> {
+    async fn own(&self, run: RunId, owner: &OwnerId) -> Result<Vec<Lease>, StoreError> {
         let (shared, new, now) = (Arc::clone(&self.shared), owner.clone(), self.now());
-        self.writer
+        let places = self
+            .writer
             .work(move |connection| {
                 let failed = |error| trouble(&shared.path, error);
                 let old = queries::owner_of(connection, run).map_err(failed)?;
@@ -228,13 +229,15 @@ impl RunStore for SqliteStore {
                     if queries::lives(connection, &old, now, shared.ttl).map_err(failed)? {
                         return Err(StoreError::owned(run));
                     }
+                    leases::hand_on(connection, run, &new).map_err(failed)?;
                     queries::disown(connection, &old).map_err(failed)?;
                 }
-                queries::own(connection, run, &new, now).map_err(failed)
+                queries::own(connection, run, &new, now).map_err(failed)?;
+                leases::of(connection, &new).map_err(failed)
             })
             .await?;
         self.writer.own(run, owner.clone());
-        Ok(())
+        Ok(places)
     }
 
     fn append(&self, run: RunId, records: Vec<EventRecord>) -> Commit {
@@ -437,9 +440,9 @@ impl RunStore for SqliteStore {
             match self.remove(id).await {
                 Ok(run) => removed.extend(run),
                 Err(error) => {
-                    let goes_on = error.kind() == StoreErrorKind::Other;
+                    let ends = matches!(error.kind(), StoreErrorKind::Busy | StoreErrorKind::Full);
                     trouble.get_or_insert(error);
-                    if !goes_on {
+                    if ends {
                         break;
                     }
                 }
