@@ -8,7 +8,6 @@ use super::history::History;
 use super::past::Past;
 use super::watch;
 use crate::id::RunId;
-use crate::outcome::OutcomeKind;
 use crate::store::{Lease, NewRun, OwnerId, RunStore};
 
 /// What a run has from the process that drove it before.
@@ -112,7 +111,7 @@ async fn read_again(
 /// Whether a run can go on.
 pub(super) fn check_open(run: RunId, history: &History) -> Result<(), RunError> {
     match history.finished {
-        Some(outcome) if !OutcomeKind::can_go_on(outcome) => {
+        Some(outcome) if !outcome.can_go_on() => {
             let message = format!("the run `{run}` has ended as {outcome}");
             Err(RunError::new(RunErrorKind::NotResumable, message)
                 .with_hint("repeat what failed with `rerun`"))

@@ -157,33 +157,27 @@ fn begin(beginning: Beginning, options: RunOptions) -> Beginner {
 
 type Beginner = Pin<Box<dyn Future<Output = Result<RunHandle, RunError>> + Send>>;
 
-async fn begin_here(beginning: Beginning, mut options: RunOptions) -> Result<RunHandle, RunError> {
-    let Beginning {
-        run,
-        spec,
-        facts,
-        mut past,
-        notes,
-    } = beginning;
-    let mut plan = spec.plan(&facts)?;
+async fn begin_here(
+    mut beginning: Beginning,
+    mut options: RunOptions,
+) -> Result<RunHandle, RunError> {
+    let mut plan = beginning.spec.plan(&beginning.facts)?;
     if !options.only.is_empty() {
         plan = plan.restrict(&options.only, true)?;
     }
     let plan = Arc::new(plan);
-    given::check(&plan, &options, &past)?;
+    given::check(&plan, &options, &beginning.past)?;
     let placed = place(&plan, &mut options)?;
     let owner = OwnerId::for_this_process();
     // The later of two runs, by their ids, is also the one that is made known later, or nearly so.
-    let run = run.unwrap_or_else(RunId::new);
-    let new = new_run(run, &spec, &facts, &past, options.clock.wall());
+    let run = beginning.run.unwrap_or_else(RunId::new);
+    let new = new_run(run, &beginning, options.clock.wall());
     let (store, supersede) = (options.store.clone(), options.supersede);
-    let (adopted, inherited) = Adopted::take(store, &owner, new, &mut past, supersede).await?;
+    let past = &mut beginning.past;
+    let (adopted, inherited) = Adopted::take(store, &owner, new, past, supersede).await?;
     let ready = Ready {
         run,
-        spec,
-        facts,
-        past,
-        notes,
+        beginning,
         plan,
         placed,
         owner,
@@ -204,10 +198,7 @@ async fn begin_here(beginning: Beginning, mut options: RunOptions) -> Result<Run
 /// A run that this process may begin.
 struct Ready {
     run: RunId,
-    spec: Arc<WorkflowSpec>,
-    facts: RunFacts,
-    past: Past,
-    notes: Vec<String>,
+    beginning: Beginning,
     plan: Arc<Plan>,
     placed: Placed,
     owner: OwnerId,
@@ -218,15 +209,19 @@ impl Ready {
     async fn begin(self, mut options: RunOptions) -> Result<RunHandle, RunError> {
         let Self {
             run,
-            spec,
-            facts,
-            past,
-            notes,
+            beginning,
             plan,
             placed,
             owner,
             inherited,
         } = self;
+        let Beginning {
+            spec,
+            facts,
+            past,
+            notes,
+            ..
+        } = beginning;
         let store = options.store.clone();
         let history = history_of(&plan, store.as_deref()).await?;
         let decisions = decisions(run, &plan, &past, store.as_deref()).await?;
@@ -296,15 +291,10 @@ impl Ready {
     }
 }
 
-fn new_run(
-    run: RunId,
-    spec: &Arc<WorkflowSpec>,
-    facts: &RunFacts,
-    past: &Past,
-    created: Timestamp,
-) -> NewRun {
-    let mut new = NewRun::new(run, Arc::clone(spec), facts.clone(), created);
-    if let Past::Repeated { of, .. } = past {
+fn new_run(run: RunId, beginning: &Beginning, created: Timestamp) -> NewRun {
+    let (spec, facts) = (Arc::clone(&beginning.spec), beginning.facts.clone());
+    let mut new = NewRun::new(run, spec, facts, created);
+    if let Past::Repeated { of, .. } = &beginning.past {
         new.rerun_of = Some(*of);
     }
     new

@@ -473,11 +473,9 @@ impl RunStore for MemoryStore {
             .values()
             .rev()
             .filter(|kept| kept.ended.is_some());
-        let gone = (0_u64..).zip(ended).filter(|(place, kept)| {
-            let age = now.since(kept.new.created);
-            retention.max_age.is_some_and(|most| age > most)
-                || retention.max_runs.is_some_and(|most| *place >= most)
-        });
+        let gone = (0_u64..)
+            .zip(ended)
+            .filter(|(place, kept)| retention.drops(*place, now.since(kept.new.created)));
         let gone: Vec<RunId> = gone.map(|(_, kept)| kept.new.id).collect();
         state.runs.retain(|run, _| !gone.contains(run));
         state.logs.retain(|key, _| !gone.contains(&key.run));

@@ -293,3 +293,11 @@ pub struct Retention {
     /// Of the ended runs only so many newest stay.
     pub max_runs: Option<u64>,
 }
+
+impl Retention {
+    /// Whether an ended run need not be kept, before which so many are newer.
+    pub(super) fn drops(&self, newer: u64, age: Duration) -> bool {
+        self.max_age.is_some_and(|most| age > most)
+            || self.max_runs.is_some_and(|most| newer >= most)
+    }
+}

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use super::kit::{
-    Pair, START, created, elsewhere, finished, new_run, pass, ready, record, summary,
+    Pair, START, created, elsewhere, ended_as, finished, new_run, pass, ready, record, summary,
 };
 use crate::event::fixtures::any_event;
 use crate::event::{EventRecord, RunEvent};
@@ -59,13 +59,7 @@ pub(super) async fn what_nobody_waits_for_comes_before_what_is_waited_for(pair: 
 
 pub(super) async fn the_end_of_jobs_and_of_the_run_is_summed_up(pair: Pair) {
     let run = created(&*pair.one, &elsewhere("a")).await;
-    let end = RunEvent::RunFinished {
-        run,
-        outcome: OutcomeKind::Failed,
-        jobs: Vec::new(),
-        budgets: Vec::new(),
-        duration: Duration::ZERO,
-    };
+    let end = ended_as(run, OutcomeKind::Failed);
     let events = [
         ready("test"),
         finished("test", Outcome::from_exit_code(3), 4),
@@ -111,13 +105,7 @@ pub(super) async fn listings_are_newest_first_and_filtered(pair: Pair) {
         ids.push(run.id);
         pair.one.create(run, &owner).await.unwrap();
     }
-    let end = RunEvent::RunFinished {
-        run: ids[0],
-        outcome: OutcomeKind::Success,
-        jobs: Vec::new(),
-        budgets: Vec::new(),
-        duration: Duration::ZERO,
-    };
+    let end = ended_as(ids[0], OutcomeKind::Success);
     pair.one
         .append(ids[0], vec![record(ids[0], 1, end)])
         .await
@@ -186,13 +174,7 @@ pub(super) async fn ended_runs_are_pruned_by_age_and_number(pair: Pair) {
     for ended in [true, false, true, true] {
         let run = created(&*pair.one, &owner).await;
         if ended {
-            let end = RunEvent::RunFinished {
-                run,
-                outcome: OutcomeKind::Success,
-                jobs: Vec::new(),
-                budgets: Vec::new(),
-                duration: Duration::ZERO,
-            };
+            let end = ended_as(run, OutcomeKind::Success);
             pair.one
                 .append(run, vec![record(run, 1, end)])
                 .await

@@ -8,7 +8,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::event::{EventRecord, RunEvent};
 use crate::id::RunId;
 use crate::job::JobSpec;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, OutcomeKind};
 use crate::store::{
     LeaseRequest, MemoryStore, NewRun, OwnerId, RunStore, RunSummary, StoreError, StoreErrorKind,
 };
@@ -114,6 +114,17 @@ pub(crate) fn record(id: RunId, seq: u64, mut event: RunEvent) -> EventRecord {
 
 pub(crate) fn ready(job: &str) -> RunEvent {
     RunEvent::JobReady { job: job.into() }
+}
+
+/// The end of a run of which nothing else is told.
+pub(crate) fn ended_as(run: RunId, outcome: OutcomeKind) -> RunEvent {
+    RunEvent::RunFinished {
+        run,
+        outcome,
+        jobs: Vec::new(),
+        budgets: Vec::new(),
+        duration: Duration::ZERO,
+    }
 }
 
 pub(crate) fn finished(job: &str, result: Outcome, seconds: u64) -> RunEvent {

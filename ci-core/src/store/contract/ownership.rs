@@ -1,9 +1,6 @@
 //! Who drives a run, and what others ask of it.
 
-use std::time::Duration;
-
-use super::kit::{Pair, created, elsewhere, kind, pass, ready, record, summary};
-use crate::event::RunEvent;
+use super::kit::{Pair, created, elsewhere, ended_as, kind, pass, ready, record, summary};
 use crate::id::RunId;
 use crate::outcome::{CancelReason, OutcomeKind};
 use crate::store::{OwnerId, Request, RequestKind, StoreErrorKind};
@@ -54,13 +51,7 @@ pub(super) async fn a_run_that_is_taken_over_keeps_its_end_for_good(pair: Pair) 
     ] {
         let (first, next) = (elsewhere("a"), elsewhere("b"));
         let run = created(&*pair.one, &first).await;
-        let end = RunEvent::RunFinished {
-            run,
-            outcome,
-            jobs: Vec::new(),
-            budgets: Vec::new(),
-            duration: Duration::ZERO,
-        };
+        let end = ended_as(run, outcome);
         let end = pair.one.append(run, vec![record(run, 1, end)]);
         end.await.unwrap();
         pair.one.disown(&first).await.unwrap();

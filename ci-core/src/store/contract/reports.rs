@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::kit::{Pair, START, created, elsewhere, kind, new_run, record};
+use super::kit::{Pair, START, created, elsewhere, ended_as, kind, new_run, record};
 use crate::clock::Timestamp;
 use crate::event::{CoverageRatio, CoverageTotals, RunEvent, TestOutcome, TestRecord};
 use crate::id::RunId;
@@ -49,15 +49,7 @@ fn covered(job: &str, covered: u64) -> RunEvent {
 }
 
 async fn end(store: &dyn RunStore, run: RunId, seq: u64) {
-    let outcome = OutcomeKind::Success;
-    let (jobs, duration) = (Vec::new(), std::time::Duration::ZERO);
-    let end = RunEvent::RunFinished {
-        run,
-        outcome,
-        jobs,
-        budgets: Vec::new(),
-        duration,
-    };
+    let end = ended_as(run, OutcomeKind::Success);
     let ended = store.append(run, vec![record(run, seq, end)]);
     ended.await.unwrap();
 }

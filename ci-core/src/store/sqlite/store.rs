@@ -428,12 +428,9 @@ impl RunStore for SqliteStore {
                 queries::ended(connection).map_err(|error| trouble(&shared.path, error))
             })
             .await?;
-        let gone = (0u64..).zip(ended).filter(|(place, (_, created))| {
-            let old = retention
-                .max_age
-                .is_some_and(|age| now.since(*created) > age);
-            old || retention.max_runs.is_some_and(|most| *place >= most)
-        });
+        let gone = (0u64..)
+            .zip(ended)
+            .filter(|(place, (_, created))| retention.drops(*place, now.since(*created)));
         let (mut removed, mut trouble) = (Vec::new(), None);
         for (_, (id, _)) in gone {
             // One by one: others want to write, and one that cannot be removed keeps no other.

@@ -3,21 +3,14 @@
 use std::fs;
 
 use super::kit::Place;
-use crate::event::RunEvent;
 use crate::id::RunId;
 use crate::outcome::OutcomeKind;
-use crate::store::contract::kit::{created, elsewhere, record};
+use crate::store::contract::kit::{created, elsewhere, ended_as, record};
 use crate::store::{Retention, RunStore, SqliteStore, StoreErrorKind};
 
 async fn ended(store: &SqliteStore) -> RunId {
     let run = created(store, &elsewhere("a")).await;
-    let end = RunEvent::RunFinished {
-        run,
-        outcome: OutcomeKind::Success,
-        jobs: Vec::new(),
-        budgets: Vec::new(),
-        duration: std::time::Duration::ZERO,
-    };
+    let end = ended_as(run, OutcomeKind::Success);
     store.append(run, vec![record(run, 1, end)]).await.unwrap();
     run
 }
